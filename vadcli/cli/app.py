@@ -1,0 +1,143 @@
+"""The `vad` program: finds the command, loads only that one, and turns every failure into one line and an exit code."""
+
+import errno
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from vadcli import __version__
+from vadcli.errors import VadError
+
+COMMANDS = {
+    "demo": "Write labelled synthetic camera scenes to try everything on.",
+    "prepare": "Decode videos, folders or benchmarks into one frame cache.",
+    "pretrain": "Train the network to predict the next frame of normal footage.",
+    "metatrain": "Meta-train it to adapt to an unseen scene in one update.",
+    "adapt": "Fit a model to a scene from a few of its frames, and calibrate it.",
+    "score": "Find abnormal moments in recordings and streams.",
+    "eval": "Compare scores with labels: every metric, every protocol.",
+    "export": "Write a model as ONNX and check it against torch.",
+    "bench": "Measure the speed of every path on this machine.",
+    "info": "Tell what a checkpoint, adapter or cache is.",
+}
+PANELS = {name: "Tools" if name in {"demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
+_ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
+
+
+class LazyCommands(TyperGroup):
+    """Lists every command from a table and imports a command's module only when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of a pipeline."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in that knows its name and one-line help, for listings."""
+        if cmd_name not in COMMANDS:
+            return None
+        stub = typer.Typer(add_completion=False)
+        stub.command(cmd_name, help=COMMANDS[cmd_name], rich_help_panel=PANELS[cmd_name])(lambda: None)
+        return typer.main.get_command(stub)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The real command, imported now."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return (name, load_command(name), rest) if name else (name, stub, rest)
+
+
+def load_command(name: str) -> Any:
+    """The Click command `name`, from `vadcli.cli.NAME`'s function `command`."""
+    one = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["--help", "-h"]})
+    one.command(name)(importlib.import_module(f"vadcli.cli.{name}").command)
+    return typer.main.get_command(one)
+
+
+app = typer.Typer(
+    cls=LazyCommands,
+    add_completion=True,
+    no_args_is_help=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"vad {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def vad(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Find abnormal moments in video from fixed cameras.
+
+    [dim]Score a recording with the model in the package:[/]  vad score video.mp4
+    [dim]Adapt to a camera first:[/]  vad adapt normal.mp4 --shots 10 && vad score video.mp4 --adapter adapter.safetensors
+    """
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+def main() -> None:
+    """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 when interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line.
+
+    Returns:
+        the exit code.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("vad", arguments) as ctx:
+            command.invoke(ctx)
+            sys.stdout.flush()
+        return 0
+    except VadError as error:
+        _complain(str(error))
+        return error.exit_code
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted")
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.EFBIG):
+            return _defect(error)
+        _complain(f"{error.filename or 'output'}: {error.strerror}. Nothing half-written was left behind.")
+        return 2
+    except _ClickError as error:
+        where = error.ctx.command_path if getattr(error, "ctx", None) else "vad"
+        _complain(f"{error.format_message()} See `{where} --help`.")
+        return 2
+    except Exception as error:
+        return _defect(error)
+
+
+def _complain(text: str) -> None:
+    print(f"vad: {text}", file=sys.stderr)
+
+
+def _defect(error: Exception) -> int:
+    handle, name = tempfile.mkstemp(prefix="vad-defect-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"vad {__version__}\narguments: {sys.argv[1:]}\n\n")
+        traceback.print_exception(error, file=file)
+    _complain(f"a defect of ours ({type(error).__name__}: {str(error)[:200]}). Please send us {Path(name)}.")
+    return 70

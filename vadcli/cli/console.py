@@ -1,0 +1,112 @@
+"""What people see while a stage runs: live bars on a terminal, plain lines elsewhere, nothing with --quiet."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from vadcli.progress import Progress, Silent
+
+PLAIN_EVERY_SECONDS = 10.0
+
+
+def stderr_console() -> Console:
+    """A console on stderr that honours NO_COLOR and the terminal's width."""
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Progress]:
+    """Progress for a stage: rich on a terminal, one line every ten seconds elsewhere, silent when `quiet`."""
+    if quiet:
+        yield Silent()
+    elif sys.stderr.isatty():
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(),
+                   TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+        with RichProgress(*columns, console=stderr_console(), transient=True) as bars:
+            live = Live(bars)
+            yield live
+        live.finish()
+    else:
+        plain = Plain()
+        yield plain
+        plain.finish()
+
+
+class _Counting:
+    """Counts units and seconds of the current piece of work."""
+
+    what, unit, total, done, began = "", "frames", None, 0.0, 0.0  # type: str, str, float | None, float, float
+
+    def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
+        """Begin a new piece of work."""
+        self.finish()
+        self.what, self.unit, self.total, self.done, self.began = what, unit, total, 0.0, time.perf_counter()
+
+    def rate(self) -> str:
+        """Units a second so far."""
+        return f"{self.done / max(time.perf_counter() - self.began, 1e-9):,.1f} {self.unit}/s"
+
+    def finish(self) -> None:
+        """Say what the finished piece of work came to."""
+        if self.what and self.done:
+            seconds = time.perf_counter() - self.began
+            self.say(f"{self.what}: {self.done:,.0f} {self.unit} in {seconds:,.1f} s ({self.rate()})")
+        self.what = ""
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def note(self, text: str) -> None:
+        """Write one line worth keeping."""
+        self.say(text)
+
+
+class Live(_Counting):
+    """Bars on a terminal."""
+
+    def __init__(self, bars: RichProgress) -> None:
+        self.bars, self.task = bars, TaskID(-1)
+
+    def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
+        """Begin a new bar."""
+        super().start(what, total, unit)
+        self.task = self.bars.add_task(what, total=total, rate="", figures="")
+
+    def advance(self, amount: float = 1, **figures: float | str) -> None:
+        """Move the bar."""
+        self.done += amount
+        shown = "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items())
+        self.bars.update(self.task, advance=amount, rate=self.rate(), **({"figures": shown} if figures else {}))
+
+    def finish(self) -> None:
+        """Take the bar away and leave its sum."""
+        if self.what:
+            self.bars.remove_task(self.task)
+        super().finish()
+
+    def say(self, text: str) -> None:
+        """Write one line above the bars."""
+        self.bars.console.print(text, markup=False)
+
+
+class Plain(_Counting):
+    """Lines in a log."""
+
+    said = 0.0
+
+    def advance(self, amount: float = 1, **figures: float | str) -> None:
+        """Say where things stand, every ten seconds."""
+        self.done += amount
+        now = time.perf_counter()
+        if now - max(self.said, self.began) >= PLAIN_EVERY_SECONDS:
+            self.said = now
+            of = f" of {self.total:,.0f}" if self.total else ""
+            left = f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left" if self.total and self.done else ""
+            shown = "".join(f", {k} {v:.4g}" if isinstance(v, float) else f", {k} {v}" for k, v in figures.items())
+            self.say(f"{self.what}: {self.done:,.0f}{of} {self.unit} ({self.rate()}{left}){shown}")

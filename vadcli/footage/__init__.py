@@ -1,0 +1,1 @@
+"""Readers, the frame cache, benchmark layouts, windows, episodes and synthetic scenes."""

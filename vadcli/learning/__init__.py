@@ -1,0 +1,1 @@
+"""Objectives, training loops, the inner loop and its second-order outer step."""

@@ -1,0 +1,1 @@
+"""The autoencoder, the prototype unit, their losses, the literal oracle and checkpoint files."""

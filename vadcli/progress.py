@@ -1,0 +1,29 @@
+"""What a stage tells about its progress, and to whom: the command line draws it, tests and callers ignore it."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives the progress of one stage."""
+
+    def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
+        """Begin a new piece of work of `total` units (None: unknown)."""
+
+    def advance(self, amount: float = 1, **figures: float | str) -> None:
+        """Say that `amount` more units are done; `figures` are shown beside the bar."""
+
+    def note(self, text: str) -> None:
+        """Say one line worth keeping, such as a warning."""
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
+        """Ignore it."""
+
+    def advance(self, amount: float = 1, **figures: float | str) -> None:
+        """Ignore it."""
+
+    def note(self, text: str) -> None:
+        """Ignore it."""

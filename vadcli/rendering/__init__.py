@@ -1,0 +1,1 @@
+"""Heat maps, annotated video, plots and reports."""

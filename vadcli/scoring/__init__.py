@@ -1,0 +1,1 @@
+"""From windows to errors, calibrated scores, events and records."""

@@ -1,0 +1,148 @@
+"""Every setting once: its type, default, bound and help; flags, presets and tables are made from here."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Variant = Literal["sharp", "official", "paper"]
+
+
+def _pair(value: Any) -> Any:
+    """Height and width from `256`, `"256"`, `"192x256"` or `[192, 256]`."""
+    if isinstance(value, str) and "x" in value:
+        value = value.split("x")
+    elif isinstance(value, int | str):
+        value = [value, value]
+    return tuple(value) if isinstance(value, list) else value
+
+
+Side = Annotated[int, Field(ge=16, le=2048, multiple_of=8)]
+Size = Annotated[tuple[Side, Side], BeforeValidator(_pair)]
+Positive = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """One stage's settings: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PrepareSettings(Section):
+    """How `vad prepare` decodes footage into a cache."""
+
+    size: Size = Field((256, 256), description="height and width of cached frames: 256 or 192x256")
+    channels: Literal[1, 3] = Field(3, description="1 for grey frames, 3 for RGB")
+    fps: float | None = Field(None, gt=0, le=1000, description="thin footage to this many frames a second")
+    codec: Literal["raw", "jpeg"] = Field("raw", description="raw pixels, or JPEG at --set prepare.quality")
+    quality: int = Field(95, ge=1, le=100, description="JPEG quality")
+    workers: int = Field(0, ge=0, description="decoding processes; 0 takes one for every core")
+    mask_top: float = Field(0, ge=0, lt=1, description="share of the height blacked out at the top (burnt-in text)")
+
+
+class ModelSettings(Section):
+    """The network: what its weights are the weights of."""
+
+    size: Size = Field((256, 256), description="height and width of frames, multiples of 8")
+    channels: Literal[1, 3] = Field(3, description="channels of a frame")
+    input_frames: int = Field(4, ge=1, le=32, description="frames read to predict the next one (T)")
+    width: int = Field(64, ge=2, le=512, description="channels of the first block (w0)")
+    unit: Literal["prototypes", "none"] = Field("prototypes", description="what sits at the encoding")
+    unit_level: Literal[1, 2, 4, 8] = Field(1, description="the unit reads encodings at 1/level of the input")
+    num_prototypes: int = Field(10, ge=1, le=256, description="prototypes (M)")
+    variant: Variant = Field("sharp", description="arithmetic of the unit and its losses")
+
+
+class Training(Section):
+    """What both kinds of training share."""
+
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="outer step size of Adam")
+    feature_weight: Weight = Field(1.0, description="weight of the feature loss (λ1)")
+    diversity_weight: Weight = Field(1e-2, description="weight of diversity in the feature loss (λ2)")
+    diversity_margin: Weight = Field(1.0, description="distance that diversity asks for (γ)")
+    gradient_clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient")
+    validation_share: float = Field(0.05, ge=0, lt=1, description="share of normal clips held out for validation")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of weights, order and episodes")
+    device: Device = Field("auto", description="cpu, cuda, or auto")
+    precision: Precision = Field("auto", description="bfloat16 convolutions where the hardware has them, or float32")
+    checkpoint_seconds: float = Field(60, gt=0, description="seconds between resume points")
+    log_every: Positive = Field(20, description="steps between lines of the metrics log")
+
+
+class PretrainSettings(Training):
+    """How `vad pretrain` learns the whole network, or the autoencoder alone."""
+
+    objective: Literal["full", "frame"] = Field("full", description="all of it, or the autoencoder alone")
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="largest step size of Adam")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="step size over the run")
+    epochs: float = Field(60, gt=0, description="passes over all windows")
+    max_steps: Positive | None = Field(None, description="stop after this many steps, whatever the epochs")
+    batch_size: Positive = Field(4, description="windows a step")
+    stride: Positive = Field(1, description="frames between the starts of windows")
+    flip: bool = Field(False, description="mirror half of the windows left to right")
+
+
+class MetatrainSettings(Training):
+    """How `vad metatrain` learns weights that adapt in one step, and a step size for each of them."""
+
+    learning_rate: float = Field(1e-5, gt=0, le=1, description="outer step size of the adapted weights (θ)")
+    step_size_rate: float = Field(1e-5, ge=0, le=1, description="outer step size of the inner step sizes (α)")
+    initial_step_size: float = Field(1e-3, gt=0, le=10, description="inner step size to start from (α)")
+    episodes: Positive = Field(1000, description="episodes in all")
+    meta_batch: Positive = Field(4, description="episodes an outer step")
+    shots: Positive = Field(5, description="support windows an episode (K)")
+    queries: Positive = Field(5, description="query windows an episode")
+    inner_steps: Positive = Field(1, description="inner updates (T)")
+    second_order: bool = Field(True, description="differentiate through the inner update")
+    scope: Literal["head", "decoder"] = Field("head", description="adapt the unit and what follows it, or all of the decoder")
+
+
+class AdaptSettings(Section):
+    """How `vad adapt` fits a scene."""
+
+    shots: Positive = Field(10, description="windows of the scene to adapt on (K)")
+    steps: int = Field(1, ge=0, le=1000, description="inner updates (T)")
+    normal_seconds: float = Field(600, gt=0, description="normal footage to calibrate on, at most")
+    device: Device = Field("auto", description="cpu, cuda, or auto")
+    precision: Precision = Field("auto", description="bfloat16 convolutions where the hardware has them, or float32")
+
+
+class ScoreSettings(Section):
+    """How errors become scores, alarms and events."""
+
+    batch_size: Positive = Field(8, description="windows computed together on recordings; streams take one")
+    device: Device = Field("auto", description="cpu, cuda, or auto")
+    precision: Precision = Field("auto", description="bfloat16 convolutions where the hardware has them, or float32")
+    pool: Positive = Field(16, description="side in pixels, at 128, of the patch whose mean error counts most")
+    smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
+    feature_share: float = Field(0.5, ge=0, le=1, description="share of the feature error in the score")
+    false_alarms_per_hour: float = Field(1.0, gt=0, le=100000, description="alarm rate on normal footage")
+    threshold: float | None = Field(None, description="alarm above this score, whatever the rate")
+    warmup: float = Field(30, gt=0, description="seconds to calibrate on where nothing else calibrates")
+    release: float = Field(0.7, ge=0, le=1, description="an event ends below this share of the threshold")
+    min_event_seconds: float = Field(0.2, ge=0, description="shorter events are dropped")
+    merge_gap_seconds: float = Field(1.0, ge=0, description="events closer than this are one")
+
+
+class EvalSettings(Section):
+    """How `vad eval` compares scores with labels."""
+
+    smooth_sigma: float = Field(2.0, gt=0, description="width in frames of the official filter")
+    bootstrap: Positive = Field(1000, description="resamples of clips for an interval")
+    draws: Positive = Field(5, description="draws of support from the scene's normal footage")
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of draws and resamples")
+    recalls: tuple[float, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
+
+
+class Settings(Section):
+    """All settings of a run, a section a stage."""
+
+    prepare: PrepareSettings = PrepareSettings()
+    model: ModelSettings = ModelSettings()
+    pretrain: PretrainSettings = PretrainSettings()
+    metatrain: MetatrainSettings = MetatrainSettings()
+    adapt: AdaptSettings = AdaptSettings()
+    score: ScoreSettings = ScoreSettings()
+    eval: EvalSettings = EvalSettings()

@@ -1,0 +1,1 @@
+"""The stages behind the commands: each opens files, calls the rooms below and saves."""
