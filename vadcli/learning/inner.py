@@ -1,0 +1,80 @@
+"""The inner loop: a few updates of the adapted weights on a scene's support windows, one step size for every weight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from vadcli.model.losses import Losses, losses
+from vadcli.model.network import AdaptedPart, Frozen, Prediction
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weights of the terms of L = L_fra + λ1 (L_c + λ2 L_d).
+
+    Attributes:
+        feature_weight: λ1.
+        diversity_weight: λ2.
+        margin: γ of L_d.
+    """
+
+    feature_weight: float
+    diversity_weight: float
+    margin: float
+
+    def terms(self, prediction: Prediction, target: Tensor, part: AdaptedPart) -> tuple[Tensor, Losses]:
+        """L and its terms for predictions of `part`."""
+        terms = losses(prediction, target, part.network.arithmetic, self.margin)
+        return terms.total(self.feature_weight, self.diversity_weight), terms
+
+
+def predict(part: AdaptedPart, weights: Weights, frozen: Frozen) -> Prediction:
+    """The prediction with other weights in place of those named in `weights`."""
+    prediction: Prediction = functional_call(part, {f"network.{name}": value for name, value in weights.items()}, (frozen,))
+    return prediction
+
+
+def adapt(
+    part: AdaptedPart,
+    weights: Weights,
+    step_sizes: Weights,
+    support: tuple[Frozen, Tensor],
+    objective: Objective,
+    *,
+    steps: int = 1,
+    second_order: bool = False,
+) -> tuple[dict[str, Tensor], list[float]]:
+    """Weights after `steps` updates θ ← θ − α ⊙ ∇L(θ) on the support windows (eq. 10 and 11).
+
+    Args:
+        part: the network from where adaptation begins.
+        weights: θ by parameter name.
+        step_sizes: α, one for every element of θ.
+        support: the frozen part's output for the K support windows, and their true next frames (K, C, H, W).
+        objective: weights of the inner loss.
+        steps: T; 0 gives θ back.
+        second_order: keep the graph, so that the result can be differentiated for θ and α.
+
+    Returns:
+        the adapted weights, and the inner loss before each update.
+    """
+    frozen, target = support
+    history = []
+    adapted = {name: value if second_order else value.detach().requires_grad_() for name, value in weights.items()}
+    for _ in range(steps):
+        with torch.enable_grad():
+            loss, _ = objective.terms(predict(part, adapted, frozen), target, part)
+            gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=second_order)
+        history.append(float(loss.detach()))
+        adapted = {
+            name: value - step_sizes[name] * gradient
+            for (name, value), gradient in zip(adapted.items(), gradients, strict=True)
+        }
+        if not second_order:
+            adapted = {name: value.detach().requires_grad_() for name, value in adapted.items()}
+    return adapted if second_order else {name: value.detach() for name, value in adapted.items()}, history

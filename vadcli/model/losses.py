@@ -1,0 +1,76 @@
+"""The losses of the paper and the effective number of prototypes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vadcli.model.arithmetic import Arithmetic
+from vadcli.model.network import Prediction
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The terms of L = L_fra + λ1 (L_c + λ2 L_d), each a scalar tensor.
+
+    Attributes:
+        frame: L_fra (eq. 4), mean over all elements of frames in [-1, 1].
+        compactness: L_c (eq. 6), mean over windows and positions; zero without a unit.
+        diversity: L_d (eq. 8), mean over windows; zero without a unit.
+    """
+
+    frame: Tensor
+    compactness: Tensor
+    diversity: Tensor
+
+    def total(self, feature_weight: float, diversity_weight: float) -> Tensor:
+        """L, with λ1 = `feature_weight` and λ2 = `diversity_weight`."""
+        return self.frame + feature_weight * (self.compactness + diversity_weight * self.diversity)
+
+
+def losses(prediction: Prediction, target: Tensor, arithmetic: Arithmetic, margin: float) -> Losses:
+    """All terms of the objective for a batch of predictions.
+
+    Args:
+        prediction: of the network.
+        target: (B, C, H, W), the true next frames in [-1, 1].
+        arithmetic: of the unit that made the prediction.
+        margin: γ, the squared distance that diversity asks for between prototypes.
+    """
+    frame = (prediction.frame - target).square().mean()
+    if prediction.unit is None:
+        return Losses(frame, frame.new_zeros(()), frame.new_zeros(()))
+    return Losses(
+        frame=frame,
+        compactness=prediction.unit.distance.mean(),
+        diversity=diversity(prediction.unit.prototypes, arithmetic, margin).mean(),
+    )
+
+
+def diversity(prototypes: Tensor, arithmetic: Arithmetic, margin: float) -> Tensor:
+    """How far prototypes fall short of the margin between them (L_d, eq. 8).
+
+    Args:
+        prototypes: (B, M, C).
+        arithmetic: says which pairs count.
+        margin: γ.
+
+    Returns:
+        (B,), 0 where all pairs are farther apart than the margin.
+    """
+    gaps = (prototypes.unsqueeze(2) - prototypes.unsqueeze(1)).square().sum(-1)  # (B, M, M)
+    return arithmetic.diversity((margin - gaps).relu())
+
+
+def effective_prototypes(prototypes: Tensor) -> Tensor:
+    """How many different prototypes there are: exp of the entropy of their Gram matrix's spectrum.
+
+    Args:
+        prototypes: (B, M, C).
+
+    Returns:
+        (B,), from 1 (all point the same way) to M (all at right angles).
+    """
+    vectors = torch.nn.functional.normalize(prototypes.detach().double(), dim=-1)
+    shares = torch.linalg.eigvalsh(vectors @ vectors.mT).clamp_min(0) / vectors.shape[1]  # (B, M), sums to 1
+    return torch.special.entr(shares).sum(-1).exp()

@@ -1,0 +1,156 @@
+"""The network: a U-Net that reads T frames and predicts the next, with the prototype unit at its encoding.
+
+Frozen while a scene is adapted to: everything before the unit (scope "head") or the encoder (scope "decoder").
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from vadcli.model.arithmetic import VARIANTS, Arithmetic
+from vadcli.model.prototypes import PrototypeUnit, UnitOutput
+from vadcli.settings import ModelSettings
+
+Scope = Literal["head", "decoder"]
+Frozen = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network makes of a batch of windows.
+
+    Attributes:
+        frame: (B, C, H, W), the predicted next frame in [-1, 1].
+        unit: what the prototype unit gave; None for a network without one.
+    """
+
+    frame: Tensor
+    unit: UnitOutput | None
+
+    @property
+    def feature_error(self) -> Tensor | None:
+        """(B, h, w), distance of each position to its prototype; None without a unit."""
+        return None if self.unit is None else self.unit.distance
+
+
+class Network(nn.Module):
+    """Future-frame prediction with a Dynamic Prototype Unit (Lv et al., CVPR 2021).
+
+    With the paper's settings it has 13,285,251 parameters and costs 44 GMAC a frame at 256².
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.arithmetic: Arithmetic = VARIANTS[settings.variant]
+        widths = [settings.width * 2**level for level in range(4)]
+        inputs = [settings.channels * settings.input_frames, *widths[:-1]]
+        self.encoder = nn.ModuleList(_convolutions(a, b, last_relu=b != widths[-1]) for a, b in zip(inputs, widths, strict=True))
+        self.decoder = nn.ModuleList()
+        for level, (wide, narrow) in enumerate(((8, 4), (4, 2), (2, 1))):
+            wide, narrow = wide * settings.width, narrow * settings.width
+            self.decoder.append(nn.Sequential(
+                *_convolutions(wide if level == 0 else 2 * wide, wide, last_relu=True),
+                nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1),
+                nn.ReLU(),
+            ))
+        self.blocks_before_unit = {8: 0, 4: 1, 2: 2, 1: 3}[settings.unit_level]
+        encoding = 2 * settings.width * settings.unit_level if settings.unit_level < 8 else widths[-1]
+        self.unit = PrototypeUnit(encoding, settings.num_prototypes, self.arithmetic) if settings.unit == "prototypes" else None
+        w = settings.width
+        self.head = nn.Sequential(*_convolutions(2 * w, w, last_relu=True), nn.Conv2d(w, settings.channels, 3, padding=1), nn.Tanh())
+
+    def forward(self, inputs: Tensor) -> Prediction:
+        """Predict the frame after each window.
+
+        Args:
+            inputs: (B, T·C, H, W) in [-1, 1], frame by frame from the oldest.
+        """
+        return self.finish(self.begin(inputs, "head"), "head")
+
+    def begin(self, inputs: Tensor, scope: Scope) -> Frozen:
+        """The part that stays frozen while `scope` adapts: (B, T·C, H, W) to what `finish` needs."""
+        x = inputs.to(self.head[0].weight.dtype)
+        features: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            x = block(x if level == 0 else nn.functional.max_pool2d(x, 2))
+            features.append(x)  # (B, w0·2^level, H/2^level, W/2^level)
+        return tuple(features) if scope == "decoder" else self._to_encoding(tuple(features))
+
+    def finish(self, frozen: Frozen, scope: Scope) -> Prediction:
+        """The part that `scope` adapts: from what `begin` gave to the predicted frame."""
+        *skips, x = self._to_encoding(frozen) if scope == "decoder" else frozen
+        unit = None
+        if self.unit is not None:
+            unit = self.unit(x)
+            x = unit.encoding.to(self.head[0].weight.dtype)
+        for block in self.decoder[self.blocks_before_unit :]:
+            x = torch.cat([skips.pop(), block(x)], dim=1)
+        frame: Tensor = self.head(x)
+        return Prediction(frame if frame.dtype == torch.float64 else frame.float(), unit)
+
+    def _to_encoding(self, features: Frozen) -> Frozen:
+        """From the encoder's four outputs to the skips still to come, shallowest first, and the unit's encoding."""
+        *skips, x = features
+        for block in self.decoder[: self.blocks_before_unit]:
+            x = torch.cat([skips.pop(), block(x)], dim=1)
+        return (*skips, x)
+
+    def adapted_names(self, scope: Scope) -> list[str]:
+        """Names of the parameters that `scope` adapts (θ = τ ∪ δ): the unit and what follows it, or the decoder too."""
+        first = 0 if scope == "decoder" else self.blocks_before_unit
+        prefixes = ("unit.", "head.", *(f"decoder.{i}." for i in range(first, len(self.decoder))))
+        return [name for name, _ in self.named_parameters() if name.startswith(prefixes)]
+
+
+class AdaptedPart(nn.Module):
+    """`Network.finish` as a module, so that `torch.func.functional_call` can run it with other weights."""
+
+    def __init__(self, network: Network, scope: Scope) -> None:
+        super().__init__()
+        self.network, self.scope = network, scope
+
+    def forward(self, frozen: Frozen) -> Prediction:
+        """The prediction for windows whose frozen part is known."""
+        return self.network.finish(frozen, self.scope)
+
+
+def _convolutions(inputs: int, outputs: int, *, last_relu: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1)]
+    return nn.Sequential(*layers, *([nn.ReLU()] if last_relu else []))
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of trained values."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def layer_costs(settings: ModelSettings) -> Iterator[tuple[str, float]]:
+    """Multiply-accumulates a frame, part by part, from shapes alone."""
+    height, width = settings.size
+    with torch.device("meta"):
+        network = Network(settings)
+    costs = {"encoder": 0.0, "decoder": 0.0, "head": 0.0}
+    positions: dict[str, float] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            part, level = _place(name)
+            positions[name] = height * width / 4**level
+        elif isinstance(module, nn.ConvTranspose2d):
+            part, level = _place(name)
+            positions[name] = height * width / 4**level  # every input position meets the whole kernel
+        else:
+            continue
+        costs[part] += module.weight.numel() * positions[name]
+    yield from costs.items()
+    if network.unit is not None:
+        places = height * width / settings.unit_level**2
+        yield "unit", 4 * network.unit.attention.weight.numel() * places
+
+
+def _place(name: str) -> tuple[str, int]:
+    part, *rest = name.split(".")
+    return part, {"encoder": int(rest[0]), "decoder": 3 - int(rest[0]), "head": 0}[part]
