@@ -1,0 +1,136 @@
+"""How far each predicted frame is from the true one, and its features from their prototypes: numbers and maps."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FRAME_ERROR, FRAME_PEAK = "frame_error", "frame_peak"
+FEATURE_ERROR, FEATURE_PEAK = "feature_error", "feature_peak"
+ERROR_NAMES = (FRAME_ERROR, FRAME_PEAK, FEATURE_ERROR, FEATURE_PEAK)
+
+# A pooled patch is four blocks wide, so that patches overlap by three quarters.
+_BLOCKS = 4
+# The height in pixels at which `ScoreSettings.pool` is stated.
+_POOL_HEIGHT = 128
+
+
+@dataclass(frozen=True)
+class ClipErrors:
+    """Raw errors of one clip, a number a predicted frame.
+
+    Attributes:
+        name: the clip, `scene/clip` or `clip`.
+        scene: the scene it shows.
+        fps: frames a second.
+        frames: int64 (n,), indices of the predicted frames; the first is T, or T + K after K-shot adaptation.
+        errors: float64 (n,) by name; a model without a unit has no `feature_*`.
+    """
+
+    name: str
+    scene: str
+    fps: float
+    frames: NDArray[np.int64]
+    errors: dict[str, NDArray[np.float64]]
+
+    def __post_init__(self) -> None:
+        for key, values in self.errors.items():
+            if key not in ERROR_NAMES:
+                raise ValueError(f"{self.name}: unknown error {key!r}; known: {', '.join(ERROR_NAMES)}")
+            if values.shape != self.frames.shape:
+                raise ValueError(f"{self.name}: {key} has shape {values.shape}, frames {self.frames.shape}")
+
+
+class ErrorMaps(NamedTuple):
+    """Where a frame differs from what was expected.
+
+    Attributes:
+        frame: float32 (B, H, W), squared error a pixel, mean over channels, on frames in [-1, 1]: in [0, 4].
+        feature: float32 (B, h, w), squared distance to the nearest prototype; None without a unit.
+    """
+
+    frame: "Tensor"
+    feature: "Tensor | None"
+
+
+def error_maps(prediction: "Tensor", target: "Tensor", feature_error: "Tensor | None") -> ErrorMaps:
+    """Per-pixel maps, in float32 whatever the network computed in.
+
+    Args:
+        prediction: (B, C, H, W), in [-1, 1].
+        target: (B, C, H, W), in [-1, 1].
+        feature_error: (B, h, w), L_c before its mean (eq. 6), or None.
+    """
+    squared = (prediction.float() - target.float()).square().mean(dim=1)  # (B, H, W)
+    return ErrorMaps(squared, None if feature_error is None else feature_error.float())
+
+
+def window_errors(
+    prediction: "Tensor", target: "Tensor", feature_error: "Tensor | None", pool: int
+) -> dict[str, "Tensor"]:
+    """Errors of a batch of windows.
+
+    Args:
+        prediction: (B, C, H, W), the predicted frame in [-1, 1].
+        target: (B, C, H, W), the true one.
+        feature_error: (B, h, w), L_c before its mean (eq. 6), or None without a unit.
+        pool: side in pixels, at 128 high, of the patch whose mean error counts most.
+
+    Returns:
+        float32 (B,) by name: `frame_error` is the mean squared error (S_fra), `feature_error` the mean over
+        positions (S_fea), and `*_peak` the largest mean over a patch.
+    """
+    return reduce_maps(error_maps(prediction, target, feature_error), pool)
+
+
+def reduce_maps(maps: ErrorMaps, pool: int) -> dict[str, "Tensor"]:
+    """The numbers of `window_errors` from maps."""
+    errors = {FRAME_ERROR: maps.frame.mean(dim=(1, 2)), FRAME_PEAK: _largest_patch(maps.frame, pool)}
+    if maps.feature is not None:
+        errors[FEATURE_ERROR] = maps.feature.mean(dim=(1, 2))
+        errors[FEATURE_PEAK] = _largest_patch(maps.feature, pool)
+    return errors
+
+
+def block_means(error_map: "Tensor", pool: int) -> "Tensor":
+    """A coarse map: the mean over blocks of a quarter of a patch's side.
+
+    Args:
+        error_map: (B, H, W).
+        pool: side of a patch in pixels at 128 high.
+
+    Returns:
+        (B, ceil(H / block), ceil(W / block)); a block cut by the edge is the mean of what is left of it.
+    """
+    from torch.nn.functional import avg_pool2d
+
+    block = max(1, round(pool * error_map.shape[-2] / _POOL_HEIGHT / _BLOCKS))
+    return avg_pool2d(error_map.unsqueeze(1), min(block, *error_map.shape[-2:]), ceil_mode=True).squeeze(1)
+
+
+def patch_means(blocks: "Tensor") -> "Tensor":
+    """The mean over every patch of 4×4 blocks (fewer where the map is smaller), at steps of one block.
+
+    Args:
+        blocks: (B, h, w), from `block_means`.
+
+    Returns:
+        (B, h - 3, w - 3), at least one by one; patch [i, j] begins at block [i, j].
+    """
+    from torch.nn.functional import avg_pool2d
+
+    side = (min(_BLOCKS, blocks.shape[-2]), min(_BLOCKS, blocks.shape[-1]))
+    return avg_pool2d(blocks.unsqueeze(1), side, stride=1).squeeze(1)
+
+
+def _largest_patch(error_map: "Tensor", pool: int) -> "Tensor":
+    return patch_means(block_means(error_map, pool)).amax(dim=(1, 2))
+
+
+def psnr_db(frame_error: float) -> float:
+    """Peak signal-to-noise ratio in decibels of a mean squared error on frames in [-1, 1] (peak to peak 2)."""
+    return float(10 * np.log10(4 / max(frame_error, 1e-10)))
