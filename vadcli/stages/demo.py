@@ -1,0 +1,203 @@
+"""`vad demo`: labelled synthetic camera scenes, written as videos that `vad prepare` reads.
+
+The layout, for `vad demo DIR --scenes 2`:
+
+    DIR/demo.json                        what made it: {"format": "vad-demo", "version": 1, "seed": 0,
+                                         "arguments": {"scenes", "seconds", "seed", "size": [H, W], "fps"},
+                                         "scenes": [{"name": "scene01", "kind": "plaza",
+                                                     "training": ["01", "02"], "testing": ["01", "02"]}, ...]}
+    DIR/scene01/training/01.mp4          normal footage only
+    DIR/scene01/testing/01.mp4           footage with anomalies
+    DIR/scene01/testing/01.csv           header `frame,label`, a row a frame, frames from 0, label 1 = abnormal
+    DIR/scene01/testing/01.masks.npz     pixels of the abnormal actors, read with allow_pickle=False:
+                                         `masks` uint8 (n, H, ceil(W / 8)), np.packbits along the width, and
+                                         `shape` int64 (3,) = (n, H, W), so that
+                                         np.unpackbits(masks, axis=2, count=W).astype(bool) is (n, H, W)
+
+A clip whose files are all there is not made again; demo.json is written first and everything appears whole.
+"""
+
+import json
+import math
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from vadcli.errors import InputError
+from vadcli.files import whole
+from vadcli.footage.synthetic import kind_of, make_scene, render
+from vadcli.progress import Progress
+
+FORMAT, VERSION = "vad-demo", 1
+CLIPS = {"training": ("01", "02"), "testing": ("01", "02")}
+
+
+@dataclass(frozen=True)
+class DemoArguments:
+    """What decides every byte of a demo folder.
+
+    Attributes:
+        scenes: number of scenes, at least 1.
+        seconds: length of each clip.
+        seed: another seed, other scenes.
+        size: height and width of the videos in pixels.
+        fps: frames a second.
+    """
+
+    scenes: int = 2
+    seconds: float = 20.0
+    seed: int = 0
+    size: tuple[int, int] = (256, 256)
+    fps: float = 10.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The arguments as they stand in demo.json."""
+        return {"scenes": self.scenes, "seconds": self.seconds, "seed": self.seed, "size": list(self.size),
+                "fps": self.fps}
+
+    @property
+    def frames(self) -> int:
+        """Frames of one clip."""
+        return max(1, math.floor(self.seconds * self.fps + 0.5))
+
+
+@dataclass(frozen=True)
+class _Job:
+    scene_seed: int
+    clip_seed: int
+    anomalies: bool
+    video: Path
+    arguments: DemoArguments
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything the job leaves behind, the video last."""
+        beside = (self.video.with_suffix(".csv"), self.video.with_suffix(".masks.npz"))
+        return (*beside, self.video) if self.anomalies else (self.video,)
+
+
+def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Progress) -> list[dict[str, Any]]:
+    """Write a demo folder, or finish one that was interrupted.
+
+    Args:
+        folder: made if missing; otherwise empty or a demo of the same arguments.
+        arguments: what to make.
+        workers: processes to render with, at least 1.
+        progress: told of every finished clip.
+
+    Returns:
+        one entry a scene: name, kind, training and testing clip names, as in demo.json.
+
+    Raises:
+        InputError: for a folder that holds something else.
+    """
+    scenes = [{"name": _scene_name(i, arguments.scenes), "kind": kind_of(_scene_seed(arguments.seed, i)),
+               "training": list(CLIPS["training"]), "testing": list(CLIPS["testing"])}
+              for i in range(arguments.scenes)]
+    header = {"format": FORMAT, "version": VERSION, "seed": arguments.seed, "arguments": arguments.to_json(),
+              "scenes": scenes}
+    _claim(folder, header)
+    jobs = [job for job in _jobs(folder, arguments) if not all(path.is_file() for path in job.files)]
+    if not jobs:
+        progress.note(f"{folder}: already complete")
+        return scenes
+    for parent in {job.video.parent for job in jobs}:
+        parent.mkdir(parents=True, exist_ok=True)
+    progress.start("demo", total=len(jobs) * arguments.frames)
+    if workers == 1 or len(jobs) == 1:
+        for job in jobs:
+            progress.advance(_make(job))
+        return scenes
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_quiet_threads)
+    try:
+        for future in as_completed([pool.submit(_make, job) for job in jobs]):
+            progress.advance(future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return scenes
+
+
+def _claim(folder: Path, header: dict[str, Any]) -> None:
+    """Make the folder this demo's, or refuse it."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: a file, where a folder is to be made. Choose another name.")
+    marker = folder / "demo.json"
+    if marker.is_file():
+        try:
+            found = json.loads(marker.read_text(encoding="utf-8"))
+            arguments = found["arguments"] if found["format"] == FORMAT else None
+        except (ValueError, TypeError, KeyError):
+            arguments = None
+        if arguments is None:
+            raise InputError(f"{marker}: not the demo.json of a demo. Choose an empty folder.")
+        if found != header:
+            made = ", ".join(f"{key} {value}" for key, value in arguments.items())
+            raise InputError(f"{folder}: holds another demo ({made}). Choose an empty folder, or the same arguments.")
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder}: not empty, and not a demo. Choose an empty folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole(marker) as temporary:
+        temporary.write_text(json.dumps(header, indent=2) + "\n", encoding="utf-8")
+
+
+def _jobs(folder: Path, arguments: DemoArguments) -> Iterator[_Job]:
+    for index in range(arguments.scenes):
+        scene = folder / _scene_name(index, arguments.scenes)
+        for split, first_seed in (("training", 0), ("testing", 1000)):
+            for offset, name in enumerate(CLIPS[split]):
+                yield _Job(_scene_seed(arguments.seed, index), first_seed + offset, split == "testing",
+                           scene / split / f"{name}.mp4", arguments)
+
+
+def _scene_seed(seed: int, index: int) -> int:
+    return int(np.random.SeedSequence([seed, index]).generate_state(1)[0])
+
+
+def _scene_name(index: int, count: int) -> str:
+    return f"scene{index + 1:0{max(2, len(str(count)))}d}"
+
+
+def _quiet_threads() -> None:
+    cv2.setNumThreads(1)
+
+
+def _make(job: _Job) -> int:
+    """Render and write one clip with what belongs to it, the video last.
+
+    Returns:
+        the number of frames.
+    """
+    height, width = job.arguments.size
+    labels: list[int] = []
+    masks: list[Any] = []
+    with whole(job.video) as temporary:
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), job.arguments.fps, (width, height))
+        if not writer.isOpened():
+            raise InputError(f"{job.video}: this OpenCV cannot write mp4v video of {width}x{height} here.")
+        try:
+            scene = make_scene(job.scene_seed)
+            for one in render(scene, job.clip_seed, seconds=job.arguments.seconds, fps=job.arguments.fps,
+                              size=job.arguments.size, anomalies=job.anomalies):
+                writer.write(cv2.cvtColor(one.image, cv2.COLOR_RGB2BGR))
+                labels.append(one.label)
+                masks.append(np.packbits(one.mask, axis=1))
+        finally:
+            writer.release()
+        if not os.path.getsize(temporary):
+            raise InputError(f"{job.video}: nothing was written. Is the disk full?")
+        if job.anomalies:
+            with whole(job.video.with_suffix(".csv")) as table:
+                rows = "".join(f"{frame},{label}\n" for frame, label in enumerate(labels))
+                table.write_text("frame,label\n" + rows, encoding="utf-8")
+            with whole(job.video.with_suffix(".masks.npz")) as archive:
+                np.savez_compressed(archive, masks=np.stack(masks), shape=np.array([len(masks), height, width]))
+    return len(labels)
