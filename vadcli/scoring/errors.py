@@ -1,4 +1,4 @@
-"""How far each predicted frame is from the true one, and its features from their prototypes: numbers and maps."""
+"""How far a predicted frame is from the true one, and features from prototypes: numbers and maps."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -132,5 +132,5 @@ def _largest_patch(error_map: "Tensor", pool: int) -> "Tensor":
 
 
 def psnr_db(frame_error: float) -> float:
-    """Peak signal-to-noise ratio in decibels of a mean squared error on frames in [-1, 1] (peak to peak 2)."""
+    """Peak signal-to-noise ratio in decibels of a mean squared error on frames in [-1, 1]."""
     return float(10 * np.log10(4 / max(frame_error, 1e-10)))

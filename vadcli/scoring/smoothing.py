@@ -15,7 +15,8 @@ def smooth(
         values: (n,), a value a frame.
         seconds: time constant; 0 leaves values as they are.
         fps: frames a second.
-        state: what the call for the frames before returned; None at the start, where the first value is taken as it is.
+        state: what the call for the frames before returned; None at the start, where the first value is
+            taken as it is.
 
     Returns:
         the smoothed (n,), and the state for the frames that follow.

@@ -1,0 +1,136 @@
+"""How often normal footage exceeds a level: peaks over threshold, counted as alarms and not as frames."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import genpareto
+
+# Quantiles of the signal that are tried as the level where the tail begins, highest first.
+_QUANTILES = (0.995, 0.99, 0.98, 0.97, 0.95, 0.93, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
+# Occurrences that a tail should rest on; the highest quantile that has as many is taken.
+_ENOUGH = 40
+# Below this many, shape and scale cannot be told apart.
+_ENOUGH_FOR_SHAPE = 20
+_SHAPES = (-0.3, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Rate of alarms of normal footage as a function of the level.
+
+    Attributes:
+        start: level where the fitted tail begins.
+        rate_per_hour: alarms an hour at `start`.
+        scale: of the generalised Pareto distribution of what exceeds `start`.
+        shape: of it; 0 is exponential, negative has an end, positive is heavy.
+        body: (level, alarms an hour) below `start`, rates rising as levels fall.
+    """
+
+    start: float
+    rate_per_hour: float
+    scale: float
+    shape: float
+    body: tuple[tuple[float, float], ...] = ()
+
+    def level(self, alarms_per_hour: float) -> float:
+        """The level that normal footage exceeds so often.
+
+        Args:
+            alarms_per_hour: above 0; a rate above all that was seen gives the lowest level of the body.
+        """
+        if not alarms_per_hour > 0:
+            raise ValueError(f"alarms_per_hour must be above 0, got {alarms_per_hour}")
+        if alarms_per_hour < self.rate_per_hour:
+            exceeded = genpareto.isf(alarms_per_hour / self.rate_per_hour, self.shape, scale=self.scale)
+            return self.start + float(exceeded)
+        levels = [self.start, *(level for level, _ in self.body)]
+        rates = [self.rate_per_hour, *(rate for _, rate in self.body)]
+        return float(np.interp(np.log(alarms_per_hour), np.log(rates), levels))
+
+
+def alarms(
+    signal: NDArray[np.float64], level: float, release: float, gap: int, shortest: int
+) -> NDArray[np.float64]:
+    """Peaks of the alarms that a level would raise, by the rules of `scoring.events`.
+
+    Args:
+        signal: (n,), -inf between clips.
+        level: an alarm begins above it.
+        release: it ends below this one.
+        gap: alarms closer than this many frames are one.
+        shortest: alarms of fewer frames are dropped.
+
+    Returns:
+        (number of alarms,), the largest value of each.
+    """
+    on = np.concatenate(([False], signal >= min(release, level), [False]))
+    edges = np.flatnonzero(on[1:] != on[:-1]).reshape(-1, 2)  # (runs, 2): first frame, frame after the last
+    above = signal > level
+    runs = [(begin, end) for begin, end in edges.tolist() if above[begin:end].any()]
+    first = np.array([begin + int(np.argmax(above[begin:end])) for begin, end in runs], int)
+    last = np.array([end for _, end in runs], int)
+    if not len(first):
+        return np.empty(0)
+    opens = np.concatenate(([True], first[1:] - last[:-1] >= max(gap, 1)))
+    starts = first[opens]
+    stops = last[np.concatenate((opens[1:], [True]))]
+    peaks = np.array([signal[begin:end].max() for begin, end in zip(starts, stops, strict=True)])
+    kept: NDArray[np.float64] = peaks[stops - starts >= shortest]
+    return kept
+
+
+def fit_tail(
+    signal: NDArray[np.float64],
+    hours: float,
+    centre: float,
+    release: float,
+    gap: int,
+    shortest: int,
+    least: float,
+) -> Tail:
+    """A tail fitted to the alarms of normal footage.
+
+    With few alarms the exponential's predictive distribution is taken, a generalised Pareto of shape 1/n:
+    what is not known of the scale then raises the threshold instead of being passed over.
+
+    Args:
+        signal: (n,), -inf between clips.
+        hours: footage that it stands for.
+        centre: the level of a typical frame.
+        release: alarms end below `centre + release * (level - centre)`.
+        gap: alarms closer than this many frames are one.
+        shortest: alarms of fewer frames are dropped.
+        least: smallest scale, for footage that never changes.
+    """
+    seen = signal[np.isfinite(signal)]
+    tried: list[tuple[float, NDArray[np.float64]]] = []
+    for level in np.unique(np.quantile(seen, _QUANTILES))[::-1].tolist():
+        if level > centre:
+            tried.append((level, alarms(signal, level, centre + release * (level - centre), gap, shortest)))
+    counts = [len(peaks) for _, peaks in tried]
+    if not counts or max(counts) < 2:  # nothing, or one long excursion, to learn from
+        level = float(seen.max())
+        return Tail(level, 1 / hours, max(5 * least, level - centre), 0.0)
+    chosen = next((i for i, n in enumerate(counts) if n >= _ENOUGH), int(np.argmax(counts)))
+    start, peaks = tried[chosen]
+    scale, shape = _fit_excess(peaks - start, least)
+    rate = len(peaks) / hours
+    body: list[tuple[float, float]] = []
+    for (level, _), n in zip(tried[chosen + 1 :], counts[chosen + 1 :], strict=True):
+        if n / hours > max(rate, body[-1][1] if body else 0):  # past the top alarms melt into one another
+            body.append((level, n / hours))
+    return Tail(start, rate, scale, shape, tuple(body))
+
+
+def _fit_excess(excess: NDArray[np.float64], least: float) -> tuple[float, float]:
+    mean = max(float(excess.mean()), least)
+    if len(excess) < _ENOUGH_FOR_SHAPE:
+        return mean, min(1 / len(excess), _SHAPES[1])
+    fit: Any = genpareto.fit(excess, floc=0)
+    shape = float(fit[0])
+    if _SHAPES[0] <= shape <= _SHAPES[1]:
+        return max(float(fit[2]), least), shape
+    shape = min(max(shape, _SHAPES[0]), _SHAPES[1])
+    return max(float(genpareto.fit(excess, fc=shape, floc=0)[2]), least), shape
