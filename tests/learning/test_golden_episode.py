@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tests.model import golden as g
 
+from tests.model import golden as g
 from vadcli.learning.inner import Objective, adapt, predict
 from vadcli.model.losses import diversity, losses
 
@@ -51,7 +51,7 @@ def test_inner_and_outer_losses_and_second_order_gradients_agree(golden):
     weights = {k: v.requires_grad_() for k, v in g.theta(golden, "weight").items()}
     steps = {k: v.requires_grad_() for k, v in g.theta(golden, "step_size").items()}
     support = ((golden["support_encoding"],), golden["support_target"])
-    adapted, history = adapt(part, weights, steps, support, OBJECTIVE, second_order=True)
+    adapted, history = adapt(part, weights, steps, support, OBJECTIVE, graph="second")
     assert history[0] == pytest.approx(float(golden["inner_loss"]), rel=TOLERANCE)
     outer, _ = OBJECTIVE.terms(predict(part, adapted, (golden["query_encoding"],)), golden["query_target"], part)
     assert g.error(outer, golden["outer_loss"]) < TOLERANCE

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from vadcli.model.losses import Losses, losses
 from vadcli.model.network import AdaptedPart, Frozen, Prediction
 
 Weights = Mapping[str, Tensor]
+Graph = Literal["none", "first", "second"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ def adapt(
     objective: Objective,
     *,
     steps: int = 1,
-    second_order: bool = False,
-) -> tuple[dict[str, Tensor], list[float]]:
-    """Weights after `steps` updates θ ← θ − α ⊙ ∇L(θ) on the support windows (eq. 10 and 11).
+    graph: Graph = "none",
+) -> tuple[dict[str, Tensor], list[Tensor]]:
+    """Weights after `steps` updates θ ← θ − α ⊙ ∇L(θ) on the support windows.
 
     Args:
         part: the network from where adaptation begins.
@@ -58,23 +60,25 @@ def adapt(
         support: the frozen part's output for the K support windows, and their true next frames (K, C, H, W).
         objective: weights of the inner loss.
         steps: T; 0 gives θ back.
-        second_order: keep the graph, so that the result can be differentiated for θ and α.
+        graph: what the result can be differentiated for: nothing ("none"), θ and α through everything ("second"),
+            or through the subtraction alone, taking inner gradients as constants ("first").
 
     Returns:
         the adapted weights, and the inner loss before each update.
     """
     frozen, target = support
     history = []
-    adapted = {name: value if second_order else value.detach().requires_grad_() for name, value in weights.items()}
+    adapted = dict(weights) if graph != "none" else {name: value.detach() for name, value in weights.items()}
     for _ in range(steps):
+        adapted = {name: value if value.requires_grad else value.requires_grad_() for name, value in adapted.items()}
         with torch.enable_grad():
             loss, _ = objective.terms(predict(part, adapted, frozen), target, part)
-            gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=second_order)
-        history.append(float(loss.detach()))
-        adapted = {
-            name: value - step_sizes[name] * gradient
-            for (name, value), gradient in zip(adapted.items(), gradients, strict=True)
-        }
-        if not second_order:
-            adapted = {name: value.detach().requires_grad_() for name, value in adapted.items()}
-    return adapted if second_order else {name: value.detach() for name, value in adapted.items()}, history
+            gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=graph == "second")
+            history.append(loss.detach())
+            adapted = {
+                name: value - step_sizes[name] * gradient
+                for (name, value), gradient in zip(adapted.items(), gradients, strict=True)
+            }
+        if graph == "none":
+            adapted = {name: value.detach() for name, value in adapted.items()}
+    return adapted if graph != "none" else {name: value.detach() for name, value in adapted.items()}, history

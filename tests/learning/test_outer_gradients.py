@@ -1,0 +1,91 @@
+"""Second-order gradients against finite differences and against the literal update, for scopes and variants the golden file leaves out."""
+
+import pytest
+import torch
+
+from vadcli.learning.inner import Objective, adapt, predict
+from vadcli.model.literal import literal_loss, literal_update
+from vadcli.model.network import AdaptedPart, Network
+from vadcli.settings import ModelSettings
+
+OBJECTIVE = Objective(feature_weight=0.8, diversity_weight=0.3, margin=1.5)
+
+
+def episode(variant, scope, level=1):
+    torch.manual_seed(3)
+    settings = ModelSettings(size=(16, 16), width=3, num_prototypes=4, variant=variant, unit_level=level)
+    network = Network(settings).double().requires_grad_(False)
+    inputs = torch.rand(4, 12, 16, 16, dtype=torch.float64) * 2 - 1
+    target = torch.rand(4, 3, 16, 16, dtype=torch.float64) * 2 - 1
+    named = dict(network.named_parameters())
+    theta = {name: named[name].clone().requires_grad_() for name in network.adapted_names(scope)}
+    alpha = {name: (torch.rand_like(value) * 0.05).requires_grad_() for name, value in theta.items()}
+    return AdaptedPart(network, scope), theta, alpha, inputs, target
+
+
+def outer_loss(part, theta, alpha, inputs, target, steps=1, graph="second"):
+    frozen = part.network.begin(inputs, part.scope)
+    support = tuple(f[:2] for f in frozen), target[:2]
+    adapted, _ = adapt(part, theta, alpha, support, OBJECTIVE, steps=steps, graph=graph)
+    return OBJECTIVE.terms(predict(part, adapted, tuple(f[2:] for f in frozen)), target[2:], part)[0]
+
+
+CASES = [("sharp", "head", 1), ("official", "decoder", 1), ("paper", "head", 1), ("paper", "decoder", 2), ("sharp", "decoder", 8), ("official", "head", 4)]
+
+
+@pytest.mark.parametrize(("variant", "scope", "level"), CASES)
+def test_outer_gradients_agree_with_the_literal_update(variant, scope, level):
+    part, theta, alpha, inputs, target = episode(variant, scope, level)
+    ours = torch.autograd.grad(outer_loss(part, theta, alpha, inputs, target), [*theta.values(), *alpha.values()])
+    settings, names = part.network.settings, list(theta)
+    weights = {**dict(part.network.named_parameters()), **theta}
+    constants = (OBJECTIVE.feature_weight, OBJECTIVE.diversity_weight, OBJECTIVE.margin)
+    updated = literal_update(weights, names, alpha, settings, inputs[:2], target[:2], *constants)
+    literal = literal_loss(updated, settings, inputs[2:], target[2:], *constants)
+    theirs = torch.autograd.grad(literal, [*theta.values(), *alpha.values()])
+    for name, got, expected in zip([*names, *names], ours, theirs, strict=True):
+        assert float((got - expected).norm()) <= 1e-6 * float(expected.norm()) + 1e-12, name
+
+
+@pytest.mark.parametrize(("variant", "scope", "level"), CASES)
+@pytest.mark.parametrize("steps", [1, 2])
+def test_outer_gradients_agree_with_finite_differences(variant, scope, level, steps):
+    part, theta, alpha, inputs, target = episode(variant, scope, level)
+    gradients = torch.autograd.grad(outer_loss(part, theta, alpha, inputs, target, steps), [*theta.values(), *alpha.values()])
+    torch.manual_seed(11)
+    directions = [torch.randn_like(value) for value in gradients]
+    slope = sum(float((g * d).sum()) for g, d in zip(gradients, directions, strict=True))
+    ends = []
+    size = 1e-6
+    for sign in (size, -size):
+        moved = [(v + sign * d).detach().requires_grad_() for v, d in zip([*theta.values(), *alpha.values()], directions, strict=True)]
+        t, a = dict(zip(theta, moved, strict=False)), dict(zip(alpha, moved[len(theta) :], strict=True))
+        ends.append(float(outer_loss(part, t, a, inputs, target, steps).detach()))
+    assert slope == pytest.approx((ends[0] - ends[1]) / (2 * size), rel=2e-4)
+
+
+def test_zero_steps_and_zero_step_sizes_change_nothing():
+    part, theta, alpha, inputs, target = episode("sharp", "head")
+    frozen = part.network.begin(inputs, "head")
+    for steps, scale in ((0, 1.0), (3, 0.0)):
+        adapted, history = adapt(part, theta, {k: v.detach() * scale for k, v in alpha.items()}, (frozen, target), OBJECTIVE, steps=steps)
+        assert len(history) == steps
+        assert all(torch.equal(adapted[name], theta[name]) for name in theta)
+
+
+def test_an_update_lowers_the_support_loss():
+    part, theta, _, inputs, target = episode("sharp", "head")
+    frozen = part.network.begin(inputs, "head")
+    _, history = adapt(part, theta, {k: torch.full_like(v, 1e-2) for k, v in theta.items()}, (frozen, target), OBJECTIVE, steps=5)
+    assert history[-1] < history[0]
+
+
+def test_first_order_gradient_of_theta_ignores_curvature_and_that_of_alpha_does_not_need_it():
+    part, theta, alpha, inputs, target = episode("sharp", "head")
+    everything = [*theta.values(), *alpha.values()]
+    first = torch.autograd.grad(outer_loss(part, theta, alpha, inputs, target, graph="first"), everything)
+    second = torch.autograd.grad(outer_loss(part, theta, alpha, inputs, target), everything)
+    half = len(theta)
+    assert any(float((a - b).norm()) > 1e-4 * float(b.norm()) for a, b in zip(first[:half], second[:half], strict=True))
+    for a, b in zip(first[half:], second[half:], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)

@@ -1,0 +1,105 @@
+"""The network against the literal equations, in float64, and its size against the paper's."""
+
+import pytest
+import torch
+
+from vadcli.model.arithmetic import VARIANTS
+from vadcli.model.literal import literal_diversity, literal_forward, literal_loss, literal_unit
+from vadcli.model.losses import diversity, effective_prototypes, losses
+from vadcli.model.network import Network, count_parameters, layer_costs
+from vadcli.model.prototypes import PrototypeUnit
+from vadcli.settings import ModelSettings
+
+VARIANT_NAMES = sorted(VARIANTS)
+
+
+def make(variant="sharp", **changes):
+    torch.manual_seed(5)
+    settings = ModelSettings(size=(16, 24), width=4, num_prototypes=3, variant=variant, **changes)
+    return Network(settings).double(), settings, torch.rand(2, settings.channels * settings.input_frames, 16, 24, dtype=torch.float64) * 2 - 1
+
+
+def test_the_papers_network_has_its_number_of_parameters():
+    with torch.device("meta"):
+        network = Network(ModelSettings())
+    parts = {name: count_parameters(module) for name, module in network.named_children()}
+    assert parts == {"encoder": 4_690_560, "decoder": 8_480_960, "unit": 1_280, "head": 112_451}
+    assert count_parameters(network) == 13_285_251
+    with torch.device("meta"):
+        names = dict(network.named_parameters())
+    assert sum(names[name].numel() for name in network.adapted_names("head")) == 113_731
+
+
+def test_the_papers_network_costs_44_gmac_a_frame():
+    costs = dict(layer_costs(ModelSettings()))
+    assert costs["encoder"] == pytest.approx(13.7e9, rel=0.01)
+    assert costs["decoder"] == pytest.approx(22.9e9, rel=0.01)
+    assert costs["head"] == pytest.approx(7.4e9, rel=0.01)
+
+
+@pytest.mark.parametrize("variant", VARIANT_NAMES)
+@pytest.mark.parametrize("level", [1, 2, 4, 8])
+def test_every_level_and_variant_agrees_with_the_literal_equations(variant, level):
+    network, settings, inputs = make(variant, unit_level=level)
+    got, expected = network(inputs), literal_forward(network.state_dict(), settings, inputs)
+    torch.testing.assert_close(got.frame, expected.frame, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(got.unit.prototypes, expected.prototypes, rtol=1e-8, atol=1e-9)
+    torch.testing.assert_close(got.feature_error, expected.feature_error, rtol=1e-8, atol=1e-9)
+
+
+def test_without_a_unit_the_encoding_goes_to_the_head_as_it_is():
+    network, settings, inputs = make(unit="none")
+    got, expected = network(inputs), literal_forward(network.state_dict(), settings, inputs)
+    torch.testing.assert_close(got.frame, expected.frame, rtol=1e-9, atol=1e-11)
+    assert got.unit is None and got.feature_error is None
+
+
+@pytest.mark.parametrize("variant", VARIANT_NAMES)
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("margin", [0.0, 0.3, 4.0])
+def test_diversity_agrees_with_the_literal_sum(variant, count, margin):
+    torch.manual_seed(1)
+    prototypes = torch.nn.functional.normalize(torch.randn(3, count, 6, dtype=torch.float64), dim=-1)
+    got = diversity(prototypes, VARIANTS[variant], margin)
+    expected = literal_diversity(prototypes, variant, margin)
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+    if margin == 0 and count > 1:
+        assert got.abs().max() == 0  # the hinge is off
+
+
+@pytest.mark.parametrize("variant", VARIANT_NAMES)
+def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(variant):
+    network, settings, inputs = make(variant)
+    target = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
+    ours = losses(network(inputs), target, network.arithmetic, 1.0).total(0.7, 0.2)
+    weights = {name: value.detach().clone().requires_grad_() for name, value in network.named_parameters()}
+    theirs = literal_loss(weights, settings, inputs, target, 0.7, 0.2, 1.0)
+    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-9)
+    ours.backward()
+    for (name, value), gradient in zip(network.named_parameters(), torch.autograd.grad(theirs, list(weights.values())), strict=True):
+        torch.testing.assert_close(value.grad, gradient, rtol=1e-6, atol=1e-9, msg=name)
+
+
+def test_the_units_distances_survive_bfloat16_around_them():
+    torch.manual_seed(0)
+    unit = PrototypeUnit(32, 5, VARIANTS["sharp"])
+    encoding = (torch.randn(1, 32, 16, 16) * 0.05 + torch.randn(1, 32, 1, 1)).to(torch.bfloat16)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        got = unit(encoding).distance
+    exact = literal_unit(encoding.double(), unit.attention.weight.detach().double(), "sharp")[2]
+    assert got.dtype == torch.float32
+    assert float(((got - exact).abs() / exact).max()) < 1e-3
+
+
+def test_effective_prototypes_counts_directions():
+    same = torch.ones(1, 5, 8)
+    different = torch.eye(5, 8)[None]
+    assert float(effective_prototypes(same)) == pytest.approx(1, abs=1e-6)
+    assert float(effective_prototypes(different)) == pytest.approx(5, abs=1e-6)
+
+
+def test_frozen_part_and_rest_make_the_whole():
+    for level in (1, 4, 8):
+        network, _, inputs = make(unit_level=level)
+        for scope in ("head", "decoder"):
+            torch.testing.assert_close(network.finish(network.begin(inputs, scope), scope).frame, network(inputs).frame)

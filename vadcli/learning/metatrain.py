@@ -1,0 +1,125 @@
+"""Meta-training: weights that fit an unseen scene in one update, and a step size for every one of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vadcli.footage.episodes import Episode
+from vadcli.footage.windows import to_network
+from vadcli.learning import loop
+from vadcli.learning.inner import Graph, Objective, adapt, predict
+from vadcli.learning.pretrain import warn_of_collapse
+from vadcli.model.losses import effective_prototypes
+from vadcli.model.network import AdaptedPart, Frozen, Network
+from vadcli.model.runtime import autocast
+from vadcli.progress import Progress
+from vadcli.settings import MetatrainSettings
+
+
+def inner_objective(settings: MetatrainSettings) -> Objective:
+    """The loss that adaptation descends, the same in meta-training and at a new scene."""
+    return Objective(settings.feature_weight, settings.diversity_weight, settings.diversity_margin)
+
+
+def initial_step_sizes(network: Network, settings: MetatrainSettings) -> dict[str, Tensor]:
+    """α before meta-training: the same step for every adapted weight."""
+    named = dict(network.named_parameters())
+    return {name: torch.full_like(named[name], settings.initial_step_size).detach() for name in network.adapted_names(settings.scope)}
+
+
+def freeze(network: Network, windows: Tensor, settings: MetatrainSettings, device: torch.device, precision: torch.dtype) -> tuple[Frozen, Tensor]:
+    """The frozen part's output for windows, computed once and without a graph, and their true next frames.
+
+    Args:
+        network: with its frozen weights in place.
+        windows: (B, T+1, H, W, C) uint8.
+        settings: whose scope says what is frozen.
+        device: of the network.
+        precision: of the frozen convolutions.
+    """
+    inputs, target = to_network(windows, device)
+    with torch.no_grad(), autocast(device, precision):
+        frozen = network.begin(inputs, settings.scope)
+    return tuple(part.float() for part in frozen), target
+
+
+def metatrain(
+    network: Network,
+    step_sizes: dict[str, Tensor],
+    episodes: Callable[[int], Episode],
+    settings: MetatrainSettings,
+    *,
+    key: str,
+    device: torch.device,
+    precision: torch.dtype,
+    out: Path,
+    resume: bool,
+    progress: Progress,
+) -> tuple[loop.Learner, dict[str, Tensor]]:
+    """Meta-train `network`'s adapted weights in place, and their step sizes.
+
+    An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and α.
+
+    Args:
+        network: pre-trained; moved to `device`.
+        step_sizes: α to start from.
+        episodes: episode by number, the same at every call.
+        settings: of the run.
+        key: identifies settings and data, for `--resume`.
+        device: where to train.
+        precision: of the frozen convolutions; what is adapted runs in float32.
+        out: the checkpoint that the run is for.
+        resume: go on from the resume point if there is one.
+        progress: told of every step.
+
+    Returns:
+        the learner, and the learned step sizes.
+    """
+    network.to(device).to(memory_format=torch.channels_last).train().requires_grad_(False)
+    part = AdaptedPart(network, settings.scope)
+    named = dict(network.named_parameters())
+    theta = {name: named[name].requires_grad_() for name in step_sizes}
+    alpha = {name: value.to(device).clone().requires_grad_() for name, value in step_sizes.items()}
+    optimizer = torch.optim.Adam(
+        [{"params": list(theta.values()), "lr": settings.learning_rate}, {"params": list(alpha.values()), "lr": settings.step_size_rate}],
+        fused=True,
+    )
+    learner = loop.Learner({**theta, **{f"alpha.{name}": value for name, value in alpha.items()}}, optimizer, key)
+    objective = inner_objective(settings)
+    graph: Graph = "second" if settings.second_order else "first"
+
+    def take_step(step: int) -> dict[str, Tensor]:
+        figures: dict[str, Tensor] = {}
+        for index in range(step * settings.meta_batch, (step + 1) * settings.meta_batch):
+            episode = episodes(index)
+            windows = torch.cat([episode.support, episode.query])
+            frozen, target = freeze(network, windows, settings, device, precision)
+            count = len(episode.support)
+            support = tuple(value[:count] for value in frozen), target[:count]
+            query = tuple(value[count:] for value in frozen), target[count:]
+            adapted, history = adapt(part, theta, alpha, support, objective, steps=settings.inner_steps, graph=graph)
+            prediction = predict(part, adapted, query[0])
+            loss, terms = objective.terms(prediction, query[1], part)
+            (loss / settings.meta_batch).backward()
+            shown = {"inner": history[0], "outer": loss.detach(), "frame": terms.frame.detach()}
+            if prediction.unit is not None:
+                shown["compactness"] = terms.compactness.detach()
+                if (step + 1) % settings.log_every == 0:
+                    shown["prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
+            for name, value in shown.items():
+                figures[name] = figures.get(name, 0) + value / settings.meta_batch
+        return {name: torch.as_tensor(value) for name, value in figures.items()}
+
+    @torch.no_grad()
+    def keep_step_sizes_positive() -> None:
+        for value in alpha.values():
+            value.clamp_min_(0)
+
+    loop.run(
+        learner, -(-settings.episodes // settings.meta_batch), take_step, settings, out=out, resume=resume, progress=progress,
+        what="meta-training", units_a_step=settings.meta_batch, unit="episodes", after_step=keep_step_sizes_positive,
+    )
+    warn_of_collapse(learner.last, network, progress)
+    return learner, {name: value.detach() for name, value in alpha.items()}

@@ -1,0 +1,136 @@
+"""Pre-training: the whole network end to end, or the autoencoder alone, on windows of normal footage."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vadcli.footage.windows import to_network
+from vadcli.learning import loop
+from vadcli.learning.inner import Objective
+from vadcli.model.losses import effective_prototypes, losses
+from vadcli.model.network import Network
+from vadcli.model.runtime import autocast
+from vadcli.progress import Progress
+from vadcli.settings import PretrainSettings
+
+COLLAPSED = 1.5
+VALIDATION_BATCHES = 32
+
+
+def objective_of(settings: PretrainSettings) -> Objective:
+    """The weights of L that a run asks for."""
+    return Objective(settings.feature_weight, settings.diversity_weight, settings.diversity_margin)
+
+
+def pretrain(
+    network: Network,
+    batches: Callable[[int], Iterable[Tensor]],
+    validation: Callable[[], Iterable[Tensor]],
+    settings: PretrainSettings,
+    *,
+    total_steps: int,
+    key: str,
+    device: torch.device,
+    precision: torch.dtype,
+    out: Path,
+    resume: bool,
+    progress: Progress,
+) -> loop.Learner:
+    """Train `network` in place.
+
+    Args:
+        network: on the CPU; moved to `device` and to channels-last memory.
+        batches: from a step number, the uint8 batches (B, T+1, H, W, C) from that step on.
+        validation: uint8 batches of held-out normal footage, the same at every call; may be empty.
+        settings: of the run.
+        total_steps: of the whole run.
+        key: identifies settings and data, for `--resume`.
+        device: where to train.
+        precision: of the convolutions.
+        out: the checkpoint that the run is for; its log and resume point stand beside it.
+        resume: go on from the resume point if there is one.
+        progress: told of every step.
+
+    Returns:
+        the learner, with steps, seconds and last figures.
+    """
+    network.to(device).to(memory_format=torch.channels_last).train()
+    parameters = dict(network.named_parameters())
+    optimizer = torch.optim.Adam(parameters.values(), lr=settings.learning_rate, fused=True)
+    learner = loop.Learner(parameters, optimizer, key)
+    objective = objective_of(settings)
+    mirror = torch.Generator()
+    stream: list[Iterator[Tensor]] = []
+
+    def take_step(step: int) -> dict[str, Tensor]:
+        if not stream:
+            stream.append(iter(batches(step)))
+        windows = next(stream[0])  # (B, T+1, H, W, C) uint8
+        if settings.flip:
+            mirror.manual_seed(settings.seed * 1_000_003 + step)
+            chosen = torch.rand(len(windows), generator=mirror) < 0.5
+            windows = torch.where(chosen[:, None, None, None, None], windows.flip(3), windows)
+        inputs, target = to_network(windows, device)
+        with autocast(device, precision):
+            prediction = network(inputs)
+        terms = losses(prediction, target, network.arithmetic, objective.margin)
+        total = terms.total(objective.feature_weight, objective.diversity_weight)
+        total.backward()
+        figures = {"loss": total.detach(), "frame": terms.frame.detach()}
+        if prediction.unit is not None:
+            figures |= {"compactness": terms.compactness.detach(), "diversity": terms.diversity.detach()}
+            if (step + 1) % settings.log_every == 0:
+                figures["prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
+        return figures
+
+    def look() -> dict[str, float]:
+        return validate(network, validation(), objective, device, precision)
+
+    def rate_at(step: int) -> float:
+        return 0.5 * (1 + math.cos(math.pi * step / total_steps)) if settings.schedule == "cosine" else 1.0
+
+    every = max(1, total_steps // 10 // settings.log_every) * settings.log_every
+    loop.run(
+        learner, total_steps, take_step, settings, out=out, resume=resume, progress=progress, what="pre-training",
+        units_a_step=settings.batch_size, unit="windows", rate_at=rate_at, look=look, look_every=every,
+    )
+    warn_of_collapse(learner.last, network, progress)
+    return learner
+
+
+def warn_of_collapse(figures: dict[str, float], network: Network, progress: Progress) -> None:
+    """Say so if the prototypes ended as one and the same vector."""
+    effective = figures.get("prototypes", figures.get("validation_prototypes", math.inf))
+    if effective < COLLAPSED < network.settings.num_prototypes:
+        progress.note(
+            f"warning: {network.settings.num_prototypes} prototypes ended as {effective:.2f} different ones. "
+            "Try --set model.variant=sharp, or a larger diversity_weight."
+        )
+
+
+@torch.no_grad()
+def validate(
+    network: Network, batches: Iterable[Tensor], objective: Objective, device: torch.device, precision: torch.dtype
+) -> dict[str, float]:
+    """Mean losses on held-out normal windows; empty where there are none."""
+    sums: dict[str, float] = {}
+    count = 0
+    network.eval()
+    for windows in islice(batches, VALIDATION_BATCHES):
+        inputs, target = to_network(windows, device)
+        with autocast(device, precision):
+            prediction = network(inputs)
+        terms = losses(prediction, target, network.arithmetic, objective.margin)
+        figures = {"validation_frame": terms.frame}
+        if prediction.unit is not None:
+            figures["validation_compactness"] = terms.compactness
+            figures["validation_prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
+        for name, value in figures.items():
+            sums[name] = sums.get(name, 0.0) + float(value) * len(windows)
+        count += len(windows)
+    network.train()
+    return {name: value / count for name, value in sums.items()}

@@ -1,0 +1,49 @@
+"""Where and how precisely the network runs."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from vadcli.errors import InputError
+from vadcli.model.network import Network
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a setting: `cpu`, `cuda`, or the GPU if there is one for `auto`.
+
+    Raises:
+        InputError: if a GPU is asked for where PyTorch sees none.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise InputError("--device cuda: PyTorch sees no GPU here. Use --device cpu, or a CUDA build of PyTorch.")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """The convolutions' type for a setting: `auto` takes bfloat16 where the hardware multiplies it natively."""
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_multiplies_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[object]:
+    """Mixed precision for training: convolutions in `precision`, weights and their gradients in float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
+
+
+def for_inference(network: Network, device: torch.device, precision: torch.dtype) -> Network:
+    """The network ready to predict: on its device, channels-last, convolution weights converted once.
+
+    The prototype unit keeps its float32 weights: its distances cancel in bfloat16.
+    """
+    network = network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    for module in (network.encoder, network.decoder, network.head):
+        module.to(precision)
+    return network
