@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+
+from vadcli.scoring.errors import ClipErrors, block_means, error_maps, patch_means, psnr_db, window_errors
+
+
+def _pair(seed: int = 0, side: int = 128) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.rand(2, 3, side, side, generator=generator) * 2 - 1 for _ in range(2))
+
+
+def test_frame_error_is_the_mean_squared_error_over_all_elements():
+    prediction, target = _pair()
+    errors = window_errors(prediction, target, None, pool=16)
+    expected = ((prediction - target) ** 2).mean(dim=(1, 2, 3))
+    assert torch.allclose(errors["frame_error"], expected, rtol=1e-6)
+
+
+def test_a_model_without_unit_has_no_feature_errors():
+    prediction, target = _pair()
+    assert set(window_errors(prediction, target, None, pool=16)) == {"frame_error", "frame_peak"}
+    assert set(window_errors(prediction, target, torch.ones(2, 64, 64), pool=16)) == {
+        "frame_error",
+        "frame_peak",
+        "feature_error",
+        "feature_peak",
+    }
+
+
+def test_peak_finds_one_bad_patch_wherever_it_is():
+    target = torch.zeros(3, 3, 128, 128)
+    prediction = target.clone()
+    for clip, (top, left) in enumerate([(0, 0), (112, 112), (44, 60)]):
+        prediction[clip, :, top : top + 16, left : left + 16] = 0.5
+    errors = window_errors(prediction, target, None, pool=16)
+    assert torch.allclose(errors["frame_peak"], torch.full((3,), 0.25))
+    assert torch.allclose(errors["frame_error"], torch.full((3,), 0.25 * (16 / 128) ** 2))
+
+
+def test_patches_grow_with_the_frame():
+    small = torch.zeros(1, 1, 64, 64)
+    large = torch.zeros(1, 1, 256, 256)
+    small[..., 8:16, 8:16] = 1.0
+    large[..., 32:64, 32:64] = 1.0
+    peaks = [
+        window_errors(x, torch.zeros_like(x), None, pool=16)["frame_peak"].item() for x in (small, large)
+    ]
+    assert peaks[0] == pytest.approx(peaks[1]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (30, 23), (1, 1), (3, 200), (240, 360)])
+def test_every_size_has_a_peak_between_mean_and_maximum(shape: tuple[int, int]):
+    maps = torch.rand(1, *shape, generator=torch.Generator().manual_seed(1))
+    peak = patch_means(block_means(maps, 16)).amax()
+    assert maps.mean() - 1e-5 <= peak <= maps.max() + 1e-6
+
+
+def test_half_precision_outputs_are_measured_in_float32():
+    prediction, target = _pair()
+    half = prediction.bfloat16()
+    errors = window_errors(half, target, torch.rand(2, 32, 32).bfloat16(), pool=16)
+    assert all(values.dtype == torch.float32 for values in errors.values())
+    assert torch.equal(errors["frame_error"], window_errors(half.float(), target, None, 16)["frame_error"])
+
+
+def test_maps_average_to_the_errors():
+    prediction, target = _pair()
+    maps = error_maps(prediction, target, torch.rand(2, 32, 32))
+    assert maps.frame.shape == (2, 128, 128)
+    assert torch.allclose(
+        maps.frame.mean(dim=(1, 2)), window_errors(prediction, target, None, 16)["frame_error"], rtol=1e-6
+    )
+
+
+def test_psnr_of_one_grey_level_is_48_db():
+    assert psnr_db((2 / 255) ** 2) == pytest.approx(48.13, abs=0.01)
+    assert np.isfinite(psnr_db(0.0))
+
+
+def test_clip_errors_refuse_unknown_names_and_other_lengths():
+    frames = np.arange(4, 7)
+    with pytest.raises(ValueError, match="unknown error 'mse'"):
+        ClipErrors("a", "a", 25.0, frames, {"mse": np.zeros(3)})
+    with pytest.raises(ValueError, match="shape"):
+        ClipErrors("a", "a", 25.0, frames, {"frame_error": np.zeros(4)})
