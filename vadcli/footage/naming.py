@@ -1,0 +1,41 @@
+"""Which files are footage, and the order people expect them in."""
+
+import re
+from pathlib import Path
+
+VIDEO_SUFFIXES = frozenset(
+    [".mp4", ".avi", ".mkv", ".mov", ".m4v", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".wmv", ".flv", ".3gp"]
+    + [".ogv", ".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265", ".hevc", ".vob", ".asf", ".y4m"]
+)
+IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp"])
+
+
+def natural(path: Path | str) -> list[tuple[int, int, str]]:
+    """A sort key by which frame_2 comes before frame_10.
+
+    >>> sorted(["10.png", "9.png", "a.png"], key=natural)
+    ['9.png', '10.png', 'a.png']
+    """
+    parts = re.split(r"(\d+)", str(path))
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts if part]
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """Video files directly in a folder, in natural order; hidden files are not footage."""
+    return _with_suffix(folder, VIDEO_SUFFIXES)
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Image files directly in a folder, in natural order; hidden files are not footage."""
+    return _with_suffix(folder, IMAGE_SUFFIXES)
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Folders directly in a folder, in natural order, without hidden ones."""
+    found = [p for p in folder.iterdir() if not p.name.startswith(".") and p.is_dir()]
+    return sorted(found, key=lambda p: natural(p.name))
+
+
+def _with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    found = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
+    return sorted(found, key=lambda p: natural(p.name))

@@ -1,0 +1,82 @@
+"""A folder of numbered pictures as one clip."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vadcli.errors import FootageError
+from vadcli.footage.frames import SourceInfo
+from vadcli.footage.naming import images_in
+from vadcli.footage.opencv import cv2
+from vadcli.footage.resize import Picture
+from vadcli.footage.video import DEFAULT_FPS
+
+_JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
+
+class PictureReader:
+    """Pictures of a folder in natural order, all of one size.
+
+    Attributes:
+        info: of the first picture.
+        notes: always empty; readers have it in common.
+    """
+
+    def __init__(self, folder: Path, name: str, fps: float | None = None, grey: bool = False) -> None:
+        """Look at a folder.
+
+        Args:
+            folder: holds JPEG, PNG, TIFF, BMP, PNM or WebP files.
+            name: what messages call it.
+            fps: frames a second, since pictures do not say.
+            grey: decode to grey at once, which is faster.
+        """
+        self.notes: list[str] = []
+        self._flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_ANYCOLOR)
+        self._files = images_in(folder)
+        if not self._files:
+            raise FootageError(f"{name}: no pictures in this folder. Give a folder of JPEG, PNG, TIFF or BMP frames.")
+        height, width = read_picture(self._files[0], self._flags).shape[:2]
+        self.info = SourceInfo(name, fps or DEFAULT_FPS, len(self._files), height, width)
+
+    def __iter__(self) -> Iterator[tuple[Picture, float]]:
+        """Pictures in OpenCV's order of channels, and their times in seconds.
+
+        Raises:
+            FootageError: naming the first file that is damaged or of another size.
+        """
+        for index, file in enumerate(self._files):
+            picture = read_picture(file, self._flags)
+            height, width = picture.shape[:2]
+            if (height, width) != (self.info.height, self.info.width):
+                raise FootageError(
+                    f"{file}: {width}x{height}, but the frames before it are {self.info.width}x{self.info.height}. "
+                    "Give each size a folder of its own."
+                )
+            yield picture, index / self.info.fps
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def read_picture(file: Path, flags: int | None = None) -> Picture:
+    """One decoded picture, (h, w) or BGR (h, w, 3), uint8 or uint16, turned upright where it says how.
+
+    Raises:
+        FootageError: when it is empty, cut off, or no picture.
+    """
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if flags is None else flags
+    try:
+        data = np.fromfile(file, dtype=np.uint8)
+    except OSError as error:
+        raise FootageError(f"{file}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
+    content = data[-4096:].tobytes()
+    if data[:2].tobytes() == _JPEG and _JPEG_END not in content:
+        raise FootageError(f"{file}: this picture is cut off ({data.size} bytes). Copy it again.")
+    picture = cv2.imdecode(data, flags) if data.size else None
+    if picture is None:
+        raise FootageError(f"{file}: no picture that can be decoded ({data.size} bytes). Copy it again or remove it.")
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise FootageError(f"{file}: pixels are {picture.dtype}; 8 or 16 bits are read. Convert it first.")
+    return np.asarray(picture)

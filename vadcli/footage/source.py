@@ -1,0 +1,238 @@
+"""Any footage a user can name, as an iterator of frames decoded ahead in a thread of its own."""
+
+import math
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from vadcli.errors import FootageError
+from vadcli.footage.frames import Frame, Gap, SourceInfo
+from vadcli.footage.naming import folders_in, images_in, natural, videos_in
+from vadcli.footage.pictures import PictureReader
+from vadcli.footage.resize import Picture, fit, native
+from vadcli.footage.video import open_video
+
+AHEAD = 8  # frames decoded before they are asked for
+STOP_SECONDS = 2.0  # how long closing waits for a decoder that is stuck in a read
+
+
+class Reader(Protocol):
+    """Pictures as decoded, in order, once."""
+
+    info: SourceInfo
+    notes: list[str]
+
+    def __iter__(self) -> Iterator[tuple[Picture, float]]:
+        """Pictures in OpenCV's order of channels, and their times in seconds."""
+
+    def close(self) -> None:
+        """Let go of what is open; only after iteration has ended."""
+
+
+def open_source(
+    source: str,
+    *,
+    size: tuple[int, int],
+    channels: int,
+    fps: float | None = None,
+    original: bool = False,
+    mask_top: float = 0.0,
+) -> "FrameSource":
+    """Open a file, a folder of pictures, `-` (a container on stdin), a URL or `camera:N`.
+
+    Args:
+        source: as the user gave it.
+        size: (H, W) of the frames handed over.
+        channels: 1 (grey) or 3 (RGB).
+        fps: thin to at most this many frames a second, by their times.
+        original: also hand over each frame at its own size.
+        mask_top: share of the height blacked out at the top.
+
+    Raises:
+        FootageError: when there is nothing to read, in one line.
+    """
+    reader = open_reader(source, grey=channels == 1 and not original)
+    return FrameSource(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
+
+
+def open_reader(source: str, *, grey: bool = False, fps: float | None = None, threads: int | None = None) -> Reader:
+    """The reader of a source: its pictures as decoded, in the caller's thread.
+
+    Args:
+        source: as for `open_source`.
+        grey: pictures may come decoded to grey where that is faster.
+        fps: rate of a folder of pictures, which does not say.
+        threads: decoding threads of a video file; None chooses.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return PictureReader(path, source, fps, grey)
+    if not path.exists():
+        raise FootageError(f"{source}: not found. Check the path.")
+    return open_video(path, source, threads)
+
+
+def frames_of(
+    reader: Reader,
+    *,
+    size: tuple[int, int],
+    channels: int,
+    fps: float | None = None,
+    original: bool = False,
+    mask_top: float = 0.0,
+) -> Iterator[tuple[Frame, int]]:
+    """Frames of a reader in the caller's thread, each with its index among the source's own frames."""
+    index, last_slot = 0, -1
+    for number, (picture, time_s) in enumerate(reader):
+        if fps is not None:
+            slot = int(time_s * fps + 1e-6)
+            if slot <= last_slot:
+                continue
+            last_slot = slot
+        image = fit(picture, size, channels, mask_top)
+        yield Frame(image, index, time_s, native(picture) if original else None), number
+        index += 1
+
+
+class FrameSource:
+    """An iterator of `Frame`, decoded ahead by a thread into a short queue; close it, or use it as a context.
+
+    Attributes:
+        info: known before the first frame.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        size: tuple[int, int],
+        channels: int,
+        fps: float | None,
+        original: bool,
+        mask_top: float,
+    ) -> None:
+        self._reader = reader
+        self.info = _thinned(reader.info, fps)
+        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(AHEAD)
+        self._stop = threading.Event()
+        self._ended = False
+        frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
+        self._thread = threading.Thread(target=self._decode, args=(frames,), name="decode", daemon=True)
+        self._thread.start()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, one line each; complete when iteration has ended."""
+        return tuple(self._reader.notes)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Where a stream was lost and reopened so far, the latest thousand; frame times jump over them."""
+        return tuple(getattr(self._reader, "gaps", ()))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Frame:
+        """The next frame, waiting for it.
+
+        Raises:
+            FootageError: what went wrong while decoding, after the frames before it were handed over.
+        """
+        if self._ended:
+            raise StopIteration
+        item = self._queue.get()
+        if isinstance(item, Frame):
+            return item
+        self._ended = True
+        self.close()
+        if item is not None:
+            raise item
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop decoding; a decoder stuck in a read on a pipe or network is left to end by itself."""
+        self._ended = True
+        self._stop.set()
+        self._thread.join(STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _decode(self, frames: Iterator[tuple[Frame, int]]) -> None:
+        ending: BaseException | None = None
+        try:
+            for frame, _ in frames:
+                if not self._hand_over(frame):
+                    break
+        except BaseException as error:
+            ending = error
+        self._reader.close()
+        self._hand_over(ending)
+
+    def _hand_over(self, item: Frame | BaseException | None) -> bool:
+        while not self._stop.is_set():
+            with suppress(queue.Full):
+                self._queue.put(item, timeout=0.1)
+                return True
+        return False
+
+
+def find_sources(arguments: Sequence[str]) -> list[str]:
+    """Every source that the arguments name, in their order and, within a folder, in natural order.
+
+    A folder of pictures is one source; a folder of videos, or of folders of pictures, is many. Patterns that the
+    shell left alone are expanded. `-`, URLs and cameras stay as they are.
+
+    Raises:
+        FootageError: for an argument that names nothing.
+    """
+    found: list[str] = []
+    for argument in arguments:
+        if is_live(argument) or not (matches := _expand(argument)):
+            found.append(argument)
+            continue
+        for path in matches:
+            found += _inside(path) if path.is_dir() else [str(path)]
+    return found
+
+
+def is_live(source: str) -> bool:
+    """Whether a source is stdin, a URL or a camera rather than a path."""
+    return source == "-" or "://" in source or source.startswith("camera:")
+
+
+def _expand(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.exists():
+        return [path]
+    matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))), key=natural)
+    if not matches:
+        raise FootageError(f"{argument}: not found. Check the path.")
+    return matches
+
+
+def _inside(folder: Path) -> list[str]:
+    if images_in(folder):
+        return [str(folder)]
+    found = [str(video) for video in videos_in(folder)]
+    found += [str(inner) for inner in folders_in(folder) if images_in(inner)]
+    if not found:
+        raise FootageError(f"{folder}: no videos or pictures in this folder. Give a video, or a folder of them.")
+    return found
+
+
+def _thinned(info: SourceInfo, fps: float | None) -> SourceInfo:
+    if fps is None or fps >= info.fps:
+        return info
+    return replace(info, fps=fps, frames=None if info.frames is None else math.ceil(info.frames * fps / info.fps))
