@@ -130,11 +130,13 @@ class ScoreSettings(Section):
 class EvalSettings(Section):
     """How `vad eval` compares scores with labels."""
 
-    smooth_sigma: float = Field(2.0, gt=0, description="width in frames of the official filter")
     bootstrap: Positive = Field(1000, description="resamples of clips for an interval")
     draws: Positive = Field(5, description="draws of support from the scene's normal footage")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of draws and resamples")
     recalls: tuple[float, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
+    tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")
+    merge_gap_seconds: float = Field(1.0, ge=0, description="alarms closer than this are one")
+    calibration_windows: Positive = Field(512, description="normal windows of a scene that every row is calibrated on, at most")
 
 
 class Settings(Section):

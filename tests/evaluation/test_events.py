@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vadcli.evaluation.events import merged, runs, score_events
+from vadcli.evaluation.pool import pool
+
+
+def frames(text):
+    return np.array([character == "1" for character in text])
+
+
+def judged(truth, alarms, **how):
+    """One character a frame at 1 frame a second, clips parted by a space."""
+    truths, alarm_clips = truth.split(), alarms.split()
+    data = pool(
+        [str(i) for i in range(len(truths))],
+        [frames(one).astype(float) for one in alarm_clips],
+        [frames(one) for one in truths],
+        fps=1.0,
+    )
+    return score_events(data, 0.5, **{"merge_gap_s": 0.0, **how})
+
+
+def test_hand_worked_events():
+    scores = judged("0011100000110000", "0000110110000001")
+    assert (scores.true_events, scores.detected) == (2, 1)
+    assert (scores.alarms, scores.false_alarms) == (3, 2)
+    assert scores.recall == 0.5
+    assert scores.precision == pytest.approx(1 / 3)
+    assert scores.delay_s == 2.0
+    assert scores.false_alarms_per_hour == pytest.approx(2 / (11 / 3600))
+
+
+def test_tolerance_finds_an_event_that_the_alarm_just_misses():
+    assert judged("000110000000", "000000100000").detected == 0
+    near = judged("000110000000", "000000100000", tolerance_s=2.0)
+    assert (near.detected, near.false_alarms, near.delay_s) == (1, 0, 3.0)
+    early = judged("000110000000", "001000000000", tolerance_s=2.0)
+    assert (early.detected, early.delay_s) == (1, 0.0)
+
+
+def test_one_alarm_over_two_events_finds_both():
+    scores = judged("0110110000", "0111110000")
+    assert (scores.detected, scores.alarms, scores.false_alarms) == (2, 1, 0)
+
+
+def test_events_and_alarms_end_with_their_clip_and_tolerance_does_not_reach_the_next():
+    scores = judged("0001 1000", "0001 1000")
+    assert (scores.true_events, scores.alarms) == (2, 2)
+    across = judged("0001 0000", "0000 1000", tolerance_s=3.0, merge_gap_s=5.0)
+    assert (across.detected, across.false_alarms) == (0, 1)
+
+
+def test_alarms_close_together_are_one():
+    data = pool(["a"], [frames("1011000100").astype(float)], [frames("0000000011")], fps=2.0)
+    one = merged(runs(data.scores > 0.5, data), data, 0.5)
+    assert (one.start.tolist(), one.stop.tolist()) == ([0, 7], [4, 8])
+
+
+def test_without_alarms_there_is_no_precision_and_no_delay():
+    scores = judged("0110", "0000")
+    assert (scores.precision, scores.recall, scores.delay_s) == (None, 0.0, None)
+
+
+@given(
+    st.lists(st.text("01", min_size=1, max_size=12), min_size=1, max_size=4),
+    st.integers(0, 10**6),
+    st.sampled_from([0.0, 1.0, 2.5]),
+)
+def test_events_agree_with_counting_by_hand(texts, seed, tolerance):
+    texts = [*texts, "01"]
+    random = np.random.default_rng(seed)
+    alarms = ["".join(random.choice(["0", "1"], len(one))) for one in texts]
+    result = judged(" ".join(texts), " ".join(alarms), tolerance_s=tolerance)
+    events = found = raised = false = 0
+    for truth, alarm in zip(texts, alarms, strict=True):
+        spans, alarm_spans = slow_runs(truth), slow_runs(alarm)
+        events, raised = events + len(spans), raised + len(alarm_spans)
+
+        def touch(event, one):
+            return max(event[0] - tolerance, 0) < one[1] and one[0] < event[1] + tolerance
+
+        found += sum(any(touch(event, one) for one in alarm_spans) for event in spans)
+        false += sum(not any(touch(event, one) for event in spans) for one in alarm_spans)
+    assert (result.true_events, result.detected, result.alarms, result.false_alarms) == (
+        events,
+        found,
+        raised,
+        false,
+    )
+
+
+def slow_runs(text):
+    result, start = [], None
+    for i, character in enumerate(text + "0"):
+        if character == "1" and start is None:
+            start = i
+        if character == "0" and start is not None:
+            result.append((start, i))
+            start = None
+    return result

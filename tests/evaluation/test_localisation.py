@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from vadcli.evaluation.localisation import (
+    PixelCounts,
+    count_regions,
+    link_tracks,
+    localise,
+    total,
+    ucsd_frame_scores,
+)
+
+
+def box(rows, columns, size=(20, 20)):
+    mask = np.zeros(size, dtype=bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return mask
+
+
+def test_pixel_auc_agrees_with_scikit_learn_within_its_own_bound():
+    random = np.random.default_rng(0)
+    masks = random.random((5, 30, 40)) < 0.2
+    maps = (random.lognormal(size=masks.shape) * np.where(masks, 1.5, 1)).astype(np.float32)
+    counts = PixelCounts()
+    counts.add(maps[:2], masks[:2])
+    counts.add(maps[2:], masks[2:])
+    area, error = counts.auc()
+    assert error < 1e-3
+    assert area == pytest.approx(roc_auc_score(masks.ravel(), maps.ravel()), abs=error)
+
+
+def test_negative_maps_are_refused():
+    with pytest.raises(ValueError, match="not negative"):
+        PixelCounts().add(np.full((1, 2, 2), -1, np.float32), np.zeros((1, 2, 2), bool))
+
+
+def test_ucsd_criterion_asks_for_forty_percent_of_the_abnormal_pixels():
+    mask = box((0, 1), (0, 10))
+    found, missed = (np.zeros((20, 20), np.float32) for _ in range(2))
+    found[0, :4], missed[0, :3] = 1.0, 1.0
+    normal = np.zeros((20, 20), np.float32)
+    normal[19, 19] = 0.5
+    labels, scores = ucsd_frame_scores(
+        np.stack([found, missed, normal]), np.stack([mask, mask, mask & False])
+    )
+    assert labels.tolist() == [True, True, False]
+    assert scores.tolist() == [1.0, 0.0, 0.5]
+
+
+def test_a_threshold_finds_a_frame_exactly_when_the_literal_criterion_holds():
+    random = np.random.default_rng(4)
+    mask = random.random((1, 8, 8)) < 0.4
+    maps = random.random((1, 8, 8)).astype(np.float32)
+    _, scores = ucsd_frame_scores(maps, mask)
+    for threshold in np.linspace(0, 1, 101):
+        assert (scores[0] >= threshold) == ((maps[mask] >= threshold).mean() >= 0.4)
+
+
+def test_a_moving_region_is_one_track_and_a_jump_begins_another():
+    masks = np.stack(
+        [box((2, 8), (2, 8)), box((2, 8), (5, 11)), box((2, 8), (8, 14)), box((15, 19), (0, 4))]
+    )
+    tracks = link_tracks(masks)
+    assert [sorted(np.unique(frame[frame > 0]).tolist()) for frame in tracks] == [[1], [1], [1], [2]]
+
+
+def test_two_regions_that_claim_one_track_share_it_out_by_overlap():
+    joined = box((0, 10), (0, 10))
+    parted = box((0, 10), (0, 7)) | box((0, 10), (8, 10))
+    tracks = link_tracks(np.stack([joined, parted]))
+    assert tracks[1][0, 0] == 1
+    assert tracks[1][0, 9] == 2
+
+
+def test_hand_worked_regions_and_tracks():
+    # three frames, one moving region; the map finds it in the second frame only, and a false region in the third
+    masks = np.stack([box((2, 8), (2, 8)), box((2, 8), (3, 9)), box((2, 8), (4, 10))])
+    maps = np.zeros((3, 20, 20), np.float32)
+    maps[1][masks[1]] = 1.0
+    maps[2, 15:18, 15:18] = 0.5
+    counts = count_regions(maps, link_tracks(masks), np.array([0.25, 0.75]))
+    assert (counts.regions, counts.tracks, counts.frames) == (3, 1, 3)
+    assert counts.found_regions.tolist() == [1, 1]
+    assert counts.false_regions.tolist() == [1, 0]
+    assert counts.found_tracks.tolist() == [1, 1]  # one of three regions is a tenth and more
+    assert counts.rbdc() == pytest.approx(1 / 3)
+    assert counts.tbdc() == 1.0
+
+
+def test_a_detection_of_the_whole_frame_overlaps_too_little_to_count():
+    masks = box((0, 2), (0, 2))[None]
+    counts = count_regions(np.ones((1, 20, 20), np.float32), link_tracks(masks), np.array([0.5]))
+    assert (counts.found_regions.tolist(), counts.false_regions.tolist()) == ([0], [1])
+    assert counts.rbdc() == 0.0
+
+
+def test_rbdc_is_a_straight_line_between_operating_points():
+    masks = np.stack([box((2, 8), (2, 8)), box((2, 8), (2, 8))])
+    maps = np.zeros((2, 20, 20), np.float32)
+    maps[0][masks[0]], maps[1][masks[1]] = 1.0, 0.5
+    maps[0, 15:18, 15:18] = 0.5
+    # found 1/2 at no false region, 2/2 at half a false region a frame
+    counts = count_regions(maps, link_tracks(masks), np.array([0.25, 0.75]))
+    assert counts.rbdc() == pytest.approx(0.5 * 0.75 + 0.5 * 1.0)
+
+
+def test_counts_of_clips_add_up():
+    masks = box((2, 8), (2, 8))[None]
+    maps = masks.astype(np.float32)
+    one = count_regions(maps, link_tracks(masks), np.array([0.5]))
+    both = total([one, one])
+    assert (both.regions, both.tracks, both.frames, both.found_regions.tolist()) == (2, 2, 2, [2])
+
+
+def test_perfect_maps_have_perfect_figures_and_say_where_tracks_come_from():
+    masks = np.stack([box((2, 8), (2, 8)), box((0, 0), (0, 0)), box((3, 9), (2, 8))])
+    maps = masks.astype(np.float32)
+    scores = localise([(maps, masks)], np.array([0.5]))
+    assert (scores.ucsd_pixel_auc, scores.rbdc, scores.tbdc, scores.ucsd_pixel_detection) == (
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+    )
+    assert scores.pixel_auc == 1.0
+    assert scores.tracks_from == "masks linked by overlap"
+    annotated = localise([(maps, masks)], np.array([0.5]), [link_tracks(masks)])
+    assert annotated.tracks_from == "annotation"

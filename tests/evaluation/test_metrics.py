@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from vadcli.errors import InputError
+from vadcli.evaluation.metrics import best_f1, clip_aucs, curve, mean_or_none, micro_auc, padded, placements
+from vadcli.evaluation.pool import pool
+
+
+def random_frames(seed, n=400, levels=None):
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=n) if levels is None else random.integers(0, levels, n).astype(float)
+    labels = random.random(n) < 0.3
+    labels[:2] = [True, False]
+    return labels, scores
+
+
+def pairwise_auc(labels, scores):
+    """The definition: the share of (abnormal, normal) pairs ranked rightly, ties half."""
+    positive, negative = scores[labels], scores[~labels]
+    return np.mean([(p > q) + 0.5 * (p == q) for p in positive for q in negative])
+
+
+@pytest.mark.parametrize("levels", [None, 5, 1])
+def test_auc_and_ap_agree_with_scikit_learn_and_with_the_definition(levels):
+    labels, scores = random_frames(3, levels=levels)
+    points = curve(labels, scores)
+    assert points.auc == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    assert points.auc == pytest.approx(pairwise_auc(labels, scores), abs=1e-12)
+    assert points.average_precision == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
+    assert micro_auc(pool(["a"], [scores], [labels])) == pytest.approx(points.auc, abs=1e-12)
+
+
+def test_hand_worked_curve():
+    labels = np.array([True, True, False, True, False, False])
+    scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    points = curve(labels, scores)
+    assert points.auc == pytest.approx(8 / 9)
+    assert points.average_precision == pytest.approx((1 + 1 + 3 / 4) / 3)
+    assert points.equal_error_rate == pytest.approx(1 / 3)
+    assert points.recall_at(0.0) == pytest.approx(2 / 3)
+    assert points.recall_at(0.34) == 1.0
+    assert points.threshold_at(0.5) == 0.8
+    assert points.threshold_at(1.0) == 0.6
+    assert best_f1(points) == (pytest.approx(6 / 7), 0.6)
+
+
+def test_equal_error_rate_is_interpolated_between_points():
+    # one point at (fpr 0, recall 0.5), the next at (1, 1): the lines cross where fpr = 1 - recall = 1/3
+    points = curve(np.array([True, True, False]), np.array([2.0, 1.0, 1.0]))
+    assert points.equal_error_rate == pytest.approx(1 / 3)
+
+
+def test_threshold_at_recall_reaches_it_and_no_higher_one_does():
+    labels, scores = random_frames(5)
+    points = curve(labels, scores)
+    threshold = points.threshold_at(0.8)
+    assert np.mean(scores[labels] >= threshold) >= 0.8
+    assert np.mean(scores[labels] > threshold) < 0.8
+
+
+@given(hnp.arrays(np.int8, st.integers(4, 40)), st.integers(0, 2**20))
+def test_auc_is_unchanged_by_monotone_maps_and_flips_with_polarity(raw, bits):
+    labels = np.array([bits >> (i % 20) & 1 == 1 for i in range(len(raw))])
+    labels[:2] = [True, False]
+    scores = raw.astype(float)
+    area = curve(labels, scores).auc
+    assert curve(labels, scores**3 + 7).auc == area
+    assert curve(labels, np.exp(scores / 50)).auc == area
+    assert curve(labels, -scores).auc == pytest.approx(1 - area, abs=1e-12)
+    assert curve(~labels, scores).auc == pytest.approx(1 - area, abs=1e-12)
+
+
+@given(st.integers(0, 10**6))
+def test_placements_count_every_pair_once_from_both_sides(seed):
+    labels, scores = random_frames(seed, n=60, levels=6)
+    wins = placements(labels, scores)
+    assert wins[labels].sum() == wins[~labels].sum()
+
+
+def three_clips():
+    return pool(
+        ["mixed", "other", "all-abnormal"],
+        [np.array([0.1, 0.9]), np.array([0.5, 0.2, 0.3]), np.array([0.8, 0.7])],
+        [np.array([0, 1]), np.array([1, 0, 1]), np.array([1, 1])],
+        fps=[25, 25, 5],
+    )
+
+
+def test_macro_leaves_out_clips_of_one_kind_and_padding_gives_them_a_value():
+    data = three_clips()
+    aucs = clip_aucs(data)
+    assert aucs[:2].tolist() == [1.0, 1.0]
+    assert np.isnan(aucs[2])
+    assert mean_or_none(aucs) == 1.0
+    assert padded(aucs, data).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_padding_is_what_padding_by_hand_gives():
+    labels, scores = random_frames(9, n=30)
+    data = pool(["a"], [scores], [labels])
+    by_hand = roc_auc_score(np.r_[0, labels, 1], np.r_[scores.min() - 1, scores, scores.max() + 1])
+    assert padded(clip_aucs(data), data)[0] == pytest.approx(by_hand, abs=1e-12)
+
+
+def test_micro_differs_from_macro_when_clips_have_different_levels():
+    low, high = np.array([0.1, 0.2, 0.3]), np.array([10.1, 10.2, 10.3])
+    data = pool(["a", "b"], [low, high], [np.array([0, 0, 1])] * 2)
+    assert mean_or_none(clip_aucs(data)) == 1.0
+    assert micro_auc(data) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "message"),
+    [
+        ([1.0, 2.0, 3.0], [0, 1], "clip a: 3 scores for 2 labels, 1 more"),
+        ([1.0], [0, 1, 1], "clip a: 1 scores for 3 labels, 2 fewer"),
+        ([1.0, np.nan, np.inf], [0, 1, 1], "clip a: 2 of 3 scores are not finite, the first at index 1"),
+        ([1.0, 2.0], [0, 0], "all 2 frames of 1 clips are normal"),
+        ([1.0, 2.0], [1, 1], "all 2 frames of 1 clips are abnormal"),
+    ],
+)
+def test_what_cannot_be_ranked_is_refused_in_one_line(scores, labels, message):
+    with pytest.raises(InputError, match=message) as caught:
+        pool(["a"], [np.array(scores)], [np.array(labels)])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clip_given_twice_is_refused():
+    with pytest.raises(InputError, match="clip a: scored twice"):
+        pool(["a", "a"], [np.zeros(2)] * 2, [np.array([0, 1])] * 2)

@@ -1,0 +1,178 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vadcli.errors import InputError
+from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, Evidence
+from vadcli.evaluation.metrics import micro_auc
+from vadcli.evaluation.protocols import (
+    OFFICIAL,
+    OFFICIAL_ALL,
+    ONLINE,
+    PAPER,
+    Request,
+    find_protocol,
+    official_filter,
+    official_kernel,
+)
+from vadcli.evaluation.results import score
+from vadcli.scoring.calibration import fit_calibration
+from vadcli.settings import ScoreSettings
+
+
+def clip(name, seed, n=60, lift=2.0):
+    random = np.random.default_rng(seed)
+    labels = np.zeros(n, dtype=bool)
+    labels[n // 3 : n // 2] = True
+    frame = random.lognormal(-6, 0.3, n) * np.where(labels, lift, 1)
+    feature = random.lognormal(-4, 0.2, n) * np.where(labels, lift, 1)
+    errors = {
+        "frame_error": frame,
+        "frame_peak": 4 * frame,
+        "feature_error": feature,
+        "feature_peak": 3 * feature,
+    }
+    return Evidence(name, "s", 25.0, np.arange(4, 4 + n), labels, {FRAME: frame, FEATURE: feature}, errors)
+
+
+def literal_official(frame_errors, feature_errors, a, over_all):
+    """Word for word, an element at a time: normality of each frame of each clip."""
+    results = []
+    all_a, all_b = [], []
+    for frame_error, feature_error in zip(frame_errors, feature_errors, strict=True):
+        all_a.append([10 * math.log10(1 / (mse / 4)) for mse in frame_error])  # frames in [0, 1]: a quarter
+        all_b.append([10 * math.log10(1 / value) for value in feature_error])
+    for index in range(len(all_a)):
+        parts = []
+        for every in (all_a, all_b):
+            values = [x for one in every for x in one] if over_all else every[index]
+            low, high = min(values), max(values)
+            scaled = [(x - low) / (high - low) for x in every[index]]
+            filtered = [0.0] * len(scaled)
+            for t in range(7, len(scaled) - 7):
+                total = 0.0
+                for i in range(15):
+                    total += (
+                        math.exp(-((i - 7) ** 2) / 8) / (2 * math.sqrt(2 * math.pi)) * scaled[t + i - 7]
+                    )
+                filtered[t] = total
+            for t in range(7):
+                filtered[t] = filtered[7]
+                filtered[len(scaled) - 1 - t] = filtered[len(scaled) - 8]
+            parts.append(filtered)
+        results.append([a * x + (1 - a) * y for x, y in zip(*parts, strict=True)])
+    return results
+
+
+@pytest.mark.parametrize("shots", [0, 5])
+@pytest.mark.parametrize("protocol", [OFFICIAL, OFFICIAL_ALL])
+@pytest.mark.parametrize("seed", range(5))
+def test_official_agrees_with_its_literal_transcription(protocol, shots, seed):
+    lengths = np.random.default_rng(seed).integers(15, 200, 7)
+    clips = [clip(str(i), 100 * seed + i, int(n)) for i, n in enumerate(lengths)]
+    expected = literal_official(
+        [c.signals[FRAME] for c in clips],
+        [c.signals[FEATURE] for c in clips],
+        0.7 if shots else 0.5,
+        protocol is OFFICIAL_ALL,
+    )
+    ours = protocol.scores(clips, Request("fused", shots))
+    largest = max(
+        np.abs(-mine - np.array(theirs)).max() for mine, theirs in zip(ours, expected, strict=True)
+    )
+    assert largest < 1e-12
+
+
+def test_single_scores_are_the_parts_of_the_fused_one():
+    clips = [clip("a", 1), clip("b", 2)]
+    parts = {kind: OFFICIAL.scores(clips, Request(kind)) for kind in ("fp", "fr", "fused")}
+    for fp, fr, fused in zip(parts["fp"], parts["fr"], parts["fused"], strict=True):
+        assert np.allclose(0.5 * fp + 0.5 * fr, fused, atol=1e-15)
+    assert np.array_equal(PAPER.scores(clips, Request("fp"))[0], clips[0].signals[FRAME])
+    assert np.array_equal(
+        PAPER.scores(clips, Request("fused"))[1], clips[1].signals[FRAME] + clips[1].signals[FEATURE]
+    )
+
+
+def test_official_kernel_is_not_renormalised():
+    assert official_kernel().sum() == pytest.approx(0.99985, abs=5e-6)
+
+
+def test_the_filter_leaves_a_clip_too_short_for_it():
+    values = np.arange(14.0)
+    assert official_filter(values) is values
+    assert len(official_filter(np.arange(15.0))) == 15
+    assert np.ptp(official_filter(np.arange(15.0))) == 0
+
+
+def test_a_constant_clip_and_an_error_of_zero_have_finite_scores():
+    flat = Evidence(
+        "a", "s", 25.0, np.arange(20), np.arange(20) > 9, {FRAME: np.zeros(20), FEATURE: np.ones(20)}
+    )
+    assert np.isfinite(OFFICIAL.scores([flat], Request("fused"))[0]).all()
+
+
+@given(st.floats(0.01, 100), st.floats(0.01, 100))
+def test_official_does_not_mind_the_unit_of_an_error(by, feature_by):
+    one = clip("a", 3)
+    other = Evidence(
+        "a",
+        "s",
+        25.0,
+        one.frames,
+        one.labels,
+        {FRAME: by * one.signals[FRAME], FEATURE: feature_by * one.signals[FEATURE]},
+    )
+    ours, theirs = (OFFICIAL.scores([c], Request("fused"))[0] for c in (one, other))
+    assert np.allclose(ours, theirs, atol=1e-9)
+
+
+def test_min_max_over_each_clip_lifts_the_pooled_auc_of_cameras_that_differ():
+    loud, quiet = clip("loud", 1, lift=3.0), clip("quiet", 2, lift=3.0)
+    loud = Evidence(
+        "loud",
+        "s",
+        25.0,
+        loud.frames,
+        loud.labels,
+        {kind: 20 * values for kind, values in loud.signals.items()},
+        loud.errors,
+    )
+    raw, scaled = (
+        micro_auc(score([loud, quiet], protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL)
+    )
+    assert scaled > raw + 0.1
+
+
+def test_given_scores_pass_through_paper_and_keep_their_polarity_in_official_and_online():
+    labels = np.arange(60) >= 30
+    given_ = Evidence("a", "s", 25.0, np.arange(60), labels, {GIVEN: labels + np.linspace(0, 0.1, 60)})
+    assert np.array_equal(PAPER.scores([given_], Request(GIVEN))[0], given_.signals[GIVEN])
+    for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, ONLINE):
+        assert micro_auc(score([given_], protocol, Request(GIVEN))) == 1.0
+
+
+def test_online_scores_do_not_depend_on_the_future():
+    normal, test = clip("n", 8, n=300, lift=1.0), clip("a", 1, n=80)
+    calibration = fit_calibration(normal.errors, 25.0, ScoreSettings())
+    request = Request("fused", calibrations=[calibration])
+    whole = ONLINE.scores([test], request)[0]
+    head = ONLINE.scores([test.keep(test.frames < 44)], request)[0]
+    assert np.array_equal(whole[:40], head)
+    assert not np.allclose(
+        OFFICIAL.scores([test], Request("fused"))[0][:40],
+        OFFICIAL.scores([test.keep(test.frames < 44)], Request("fused"))[0],
+    )
+
+
+def test_online_without_calibrations_is_a_programming_error():
+    with pytest.raises(ValueError, match="calibration for every clip"):
+        ONLINE.scores([clip("a", 1)], Request("fused"))
+
+
+def test_an_unknown_protocol_names_the_known_ones():
+    with pytest.raises(InputError, match="paper, official, official-all, online"):
+        find_protocol("fast")

@@ -1,0 +1,126 @@
+"""Alarms against true events: how many are found, how late, and how many are false."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vadcli.evaluation.pool import Flags, Floats, Indices, Pool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """Stretches of frames, each within one clip, in order.
+
+    Attributes:
+        start: (m,), first frame, counted over all clips.
+        stop: (m,), one past the last.
+        clip: (m,), the clip.
+    """
+
+    start: Indices
+    stop: Indices
+    clip: Indices
+
+
+@dataclass(frozen=True, slots=True)
+class EventScores:
+    """What one threshold does to events.
+
+    Attributes:
+        threshold: an alarm is on while the score is at least this.
+        true_events: stretches of abnormal labels.
+        detected: those that an alarm touches, within tolerance.
+        alarms: alarms raised, after merging.
+        false_alarms: those that touch no true event, within tolerance.
+        precision: share of alarms that are true; None without an alarm.
+        recall: share of true events detected; None without a true event.
+        delay_s: mean seconds from the start of a detected event to its alarm; None without a detected event.
+        median_delay_s: the median of them.
+        false_alarms_per_hour: false alarms for an hour of normal footage.
+    """
+
+    threshold: float
+    true_events: int
+    detected: int
+    alarms: int
+    false_alarms: int
+    precision: float | None
+    recall: float | None
+    delay_s: float | None
+    median_delay_s: float | None
+    false_alarms_per_hour: float
+
+
+def runs(flags: Flags, data: Pool) -> Runs:
+    """Maximal stretches of True, cut where a clip ends.
+
+    Args:
+        flags: (n,), one a frame of `data`.
+        data: the clips.
+    """
+    first = np.zeros(len(flags), dtype=bool)
+    starts = data.offsets[:-1]
+    first[starts[data.lengths > 0]] = True
+    before = np.concatenate([[False], flags[:-1]])
+    begin = np.flatnonzero(flags & (first | ~before))
+    after = np.concatenate([flags[1:], [False]])
+    last = np.concatenate([first[1:], [True]])
+    end = np.flatnonzero(flags & (last | ~after)) + 1
+    return Runs(begin, end, np.searchsorted(data.offsets, begin, side="right") - 1)
+
+
+def merged(alarms: Runs, data: Pool, gap_s: float) -> Runs:
+    """Alarms of one clip that are no further apart than `gap_s` seconds, made one."""
+    if len(alarms.start) < 2:
+        return alarms
+    gap = (alarms.start[1:] - alarms.stop[:-1]) / data.fps[alarms.clip[1:]]
+    opens = np.concatenate([[True], (alarms.clip[1:] != alarms.clip[:-1]) | (gap > gap_s)])
+    closes = np.concatenate([opens[1:], [True]])
+    return Runs(alarms.start[opens], alarms.stop[closes], alarms.clip[opens])
+
+
+def score_events(
+    data: Pool, threshold: float, tolerance_s: float = 0.0, merge_gap_s: float = 1.0
+) -> EventScores:
+    """Events found and false alarms at one threshold.
+
+    Args:
+        data: scored clips.
+        threshold: an alarm is on while the score is at least this.
+        tolerance_s: an alarm that misses an event by up to this many seconds still counts as having found it.
+        merge_gap_s: alarms closer than this are one.
+    """
+    truth = runs(data.labels, data)
+    alarms = merged(runs(data.scores >= threshold, data), data, merge_gap_s)
+    early, late = _widened(truth, data, tolerance_s)
+    # both lists are sorted by start and by end: the first alarm to end after an event began is its candidate
+    candidate = np.searchsorted(alarms.stop, early, side="right")
+    found = candidate < len(alarms.start)
+    found[found] = alarms.start[candidate[found]] < late[found]
+    event = np.searchsorted(late, alarms.start, side="right")
+    real = event < len(early)
+    real[real] = early[event[real]] < alarms.stop[real]
+    delays = (
+        np.maximum(alarms.start[candidate[found]] - truth.start[found], 0) / data.fps[truth.clip[found]]
+    )
+    false = int(np.count_nonzero(~real))
+    return EventScores(
+        threshold=float(threshold),
+        true_events=len(truth.start),
+        detected=int(np.count_nonzero(found)),
+        alarms=len(alarms.start),
+        false_alarms=false,
+        precision=float(real.mean()) if len(real) else None,
+        recall=float(found.mean()) if len(found) else None,
+        delay_s=float(delays.mean()) if len(delays) else None,
+        median_delay_s=float(np.median(delays)) if len(delays) else None,
+        false_alarms_per_hour=false / data.normal_hours,
+    )
+
+
+def _widened(truth: Runs, data: Pool, tolerance_s: float) -> tuple[Floats, Floats]:
+    """Starts and stops of events widened by the tolerance, within their clips."""
+    margin = tolerance_s * data.fps[truth.clip]
+    early = np.maximum(truth.start - margin, data.offsets[truth.clip])
+    late = np.minimum(truth.stop + margin, data.offsets[truth.clip + 1])
+    return early.astype(np.float64), late.astype(np.float64)

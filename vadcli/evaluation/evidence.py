@@ -1,0 +1,65 @@
+"""What one clip is judged by: raw errors or somebody's scores, with the labels of the same frames."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadcli.evaluation.pool import Flags, Floats, Indices
+
+FRAME, FEATURE, GIVEN = "frame", "feature", "given"
+SCORES = ("fp", "fr", "fused")
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One clip, frame by frame.
+
+    Attributes:
+        name: the clip.
+        scene: the scene it shows.
+        fps: frames a second.
+        frames: (n,), indices of the frames, counted from 0 in the clip.
+        labels: (n,), True where abnormal.
+        signals: (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted
+            frame in [-1, 1], "feature" the mean distance to prototypes, "given" a finished score.
+        errors: (n,) by the names of `scoring.errors`, what a calibration needs; empty for foreign scores.
+    """
+
+    name: str
+    scene: str
+    fps: float
+    frames: Indices
+    labels: Flags
+    signals: Mapping[str, Floats]
+    errors: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {
+            len(self.labels),
+            *(len(values) for values in (*self.signals.values(), *self.errors.values())),
+        }
+        if lengths != {len(self.frames)}:
+            raise ValueError(f"{self.name}: {len(self.frames)} frames, but arrays of {sorted(lengths)}")
+
+    def keep(self, chosen: NDArray[np.bool_]) -> "Evidence":
+        """The same clip with the chosen frames only, (n,) True to keep."""
+        return replace(
+            self,
+            frames=self.frames[chosen],
+            labels=self.labels[chosen],
+            signals={kind: values[chosen] for kind, values in self.signals.items()},
+            errors={name: values[chosen] for name, values in self.errors.items()},
+        )
+
+    def from_frame(self, first: int) -> "Evidence":
+        """The same clip without the frames before `first`."""
+        return self.keep(self.frames >= first)
+
+
+def available_scores(evidence: Evidence) -> tuple[str, ...]:
+    """Names of the scores that a clip's signals allow: "given", or those of "fp", "fr", "fused"."""
+    if GIVEN in evidence.signals and FRAME not in evidence.signals:
+        return (GIVEN,)
+    return SCORES if FEATURE in evidence.signals else ("fp",)

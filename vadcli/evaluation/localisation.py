@@ -1,0 +1,272 @@
+"""Whether the right place was found: pixel AUC, the UCSD pixel criterion, and regions and tracks (RBDC, TBDC)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vadcli.evaluation.metrics import curve
+from vadcli.evaluation.pool import Flags, Floats
+
+Maps = NDArray[np.float32]
+Masks = NDArray[np.bool_]
+
+COVERED = 0.4  # share of the abnormal pixels that the UCSD criterion asks for
+REGION_OVERLAP = 0.1  # intersection over union from which a region is found (Ramachandra and Jones 2020, β)
+TRACK_SHARE = 0.1  # share of its regions from which a track is found (α)
+_BITS = 12  # low bits of a float32 dropped when pixels are counted
+
+
+@dataclass(frozen=True, slots=True)
+class LocalisationScores:
+    """Figures of where, not only when.
+
+    Attributes:
+        frames: frames that had a mask.
+        pixel_auc: AUC over all pixels of all frames.
+        pixel_auc_error: most that counting in bins can have moved it.
+        ucsd_pixel_auc: AUC of frames, an abnormal one found only if 40 % of its abnormal pixels are.
+        ucsd_pixel_detection: 1 − equal error rate of the same curve.
+        rbdc: area under found regions over false regions a frame, from 0 to 1 false region.
+        tbdc: the same for tracks.
+        regions: abnormal regions in the masks.
+        tracks: tracks.
+        tracks_from: "annotation", or "masks linked by overlap".
+    """
+
+    frames: int
+    pixel_auc: float
+    pixel_auc_error: float
+    ucsd_pixel_auc: float
+    ucsd_pixel_detection: float
+    rbdc: float
+    tbdc: float
+    regions: int
+    tracks: int
+    tracks_from: str
+
+
+class PixelCounts:
+    """Pixels of any number of frames by score and label, in memory that does not grow (16 MiB).
+
+    Nonnegative float32 values are ordered as their bits are, so the upper bits are bins that need no range: two
+    values share a bin only if they agree to one part in 2^11.
+    """
+
+    def __init__(self) -> None:
+        self.positive = np.zeros(1 << (32 - _BITS), dtype=np.int64)
+        self.negative = np.zeros_like(self.positive)
+
+    def add(self, maps: Maps, masks: Masks) -> None:
+        """Count frames: maps (n, H, W), not negative, larger for less normal; masks (n, H, W)."""
+        if maps.size and maps.min() < 0:
+            raise ValueError(f"error maps are not negative, got {maps.min()}")
+        bins = np.ascontiguousarray(maps, dtype=np.float32).view(np.uint32) >> _BITS
+        self.positive += np.bincount(bins[masks], minlength=len(self.positive))
+        self.negative += np.bincount(bins[~masks], minlength=len(self.negative))
+
+    def auc(self) -> tuple[float, float]:
+        """AUC with pixels of one bin counted as ties, and the most it can be off for that."""
+        pairs = float(self.positive.sum()) * float(self.negative.sum())
+        if not pairs:
+            raise ValueError("pixels of both kinds are needed")
+        below = np.cumsum(self.negative) - self.negative
+        tied = float(np.dot(self.positive.astype(np.float64), self.negative.astype(np.float64)))
+        won = float(np.dot(self.positive.astype(np.float64), below.astype(np.float64)))
+        return (won + tied / 2) / pairs, tied / 2 / pairs
+
+
+def ucsd_frame_scores(maps: Maps, masks: Masks) -> tuple[Flags, Floats]:
+    """One number a frame such that a frame AUC over them is the UCSD pixel-level criterion.
+
+    An abnormal frame counts as found at the highest threshold where 40 % of its abnormal pixels are at or above it;
+    a normal frame as a false alarm where any pixel is.
+
+    Args:
+        maps: (n, H, W), larger for less normal.
+        masks: (n, H, W), True where abnormal.
+
+    Returns:
+        labels (n,) and scores (n,).
+    """
+    labels: Flags = np.array([mask.any() for mask in masks], dtype=np.bool_)
+    scores = np.empty(len(maps))
+    for number, (one, mask, abnormal) in enumerate(zip(maps, masks, labels, strict=True)):
+        if abnormal:
+            inside = one[mask]
+            needed = int(np.ceil(COVERED * len(inside) - 1e-9))
+            scores[number] = np.partition(inside, len(inside) - needed)[len(inside) - needed]
+        else:
+            scores[number] = one.max()
+    return labels, scores
+
+
+def link_tracks(masks: Masks) -> list[NDArray[np.int32]]:
+    """Regions of every frame numbered by track: a region continues the track it shares most pixels with.
+
+    A region that overlaps none of the frame before begins a track; where several claim one track, the one with the
+    most shared pixels has it and the others begin their own.
+
+    Args:
+        masks: (n, H, W), one clip in order.
+
+    Returns:
+        n arrays (H, W), 0 where normal, otherwise the number of the track from 1.
+    """
+    result: list[NDArray[np.int32]] = []
+    tracks = 0
+    before = np.zeros(masks.shape[1:], dtype=np.int32)
+    for mask in masks:
+        count, regions = _components(mask)
+        size = int(before.max()) + 1
+        shared = np.bincount((regions * size + before).ravel(), minlength=count * size).reshape(count, size)
+        shared[0], shared[:, 0] = 0, 0
+        track_of = np.zeros(count, dtype=np.int32)
+        while shared.any():
+            region, track = np.unravel_index(int(shared.argmax()), shared.shape)
+            track_of[region] = track
+            shared[region], shared[:, track] = 0, 0
+        fresh = [region for region in range(1, count) if not track_of[region]]
+        track_of[fresh] = np.arange(tracks + 1, tracks + 1 + len(fresh))
+        tracks += len(fresh)
+        before = track_of[regions]
+        result.append(before)
+    return result
+
+
+def _components(mask: NDArray[np.bool_]) -> tuple[int, NDArray[np.int32]]:
+    """Number of labels (background included) and the label of every pixel, 8-connected."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return int(count), labels.astype(np.int32, copy=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionCounts:
+    """What each threshold finds.
+
+    Attributes:
+        thresholds: (k,).
+        found_regions: (k,), abnormal regions that a detected region overlaps enough.
+        found_tracks: (k,), tracks of which enough regions are found.
+        false_regions: (k,), detected regions that overlap no abnormal region enough.
+        regions: abnormal regions in all.
+        tracks: tracks in all.
+        frames: frames in all.
+    """
+
+    thresholds: Floats
+    found_regions: NDArray[np.int64]
+    found_tracks: NDArray[np.int64]
+    false_regions: NDArray[np.int64]
+    regions: int
+    tracks: int
+    frames: int
+
+    def rbdc(self) -> float:
+        """Region-based detection criterion."""
+        return _area(self.false_regions / self.frames, self.found_regions / max(self.regions, 1))
+
+    def tbdc(self) -> float:
+        """Track-based detection criterion."""
+        return _area(self.false_regions / self.frames, self.found_tracks / max(self.tracks, 1))
+
+
+def count_regions(maps: Maps, tracks: Sequence[NDArray[np.int32]], thresholds: Floats) -> RegionCounts:
+    """Regions and tracks of one clip that thresholded maps find.
+
+    Args:
+        maps: (n, H, W), larger for less normal.
+        tracks: n arrays (H, W), 0 where normal, otherwise the number of the track.
+        thresholds: (k,); a pixel is detected from here up.
+    """
+    found_regions, false_regions = (np.zeros(len(thresholds), dtype=np.int64) for _ in range(2))
+    numbers = sorted({int(track) for frame in tracks for track in np.unique(frame) if track})
+    place = {track: index for index, track in enumerate(numbers)}
+    hits, sizes = np.zeros((len(thresholds), len(numbers)), dtype=np.int64), np.zeros(len(numbers), dtype=np.int64)
+    for one, truth in zip(maps, tracks, strict=True):
+        present = [int(track) for track in np.unique(truth) if track]
+        sizes[[place[track] for track in present]] += 1
+        local = np.searchsorted([0, *present], truth).astype(np.int64)  # 0 normal, then 1.. within this frame
+        for index in np.flatnonzero(thresholds <= one.max()):
+            found, false = _match(one >= thresholds[index], local, len(present) + 1)
+            found_regions[index] += np.count_nonzero(found)
+            false_regions[index] += false
+            hits[index, [place[track] for track, hit in zip(present, found, strict=True) if hit]] += 1
+    found_tracks = np.count_nonzero(hits >= np.maximum(TRACK_SHARE * sizes, 1e-9), axis=1)
+    return RegionCounts(
+        thresholds, found_regions, found_tracks, false_regions, int(sizes.sum()), len(numbers), len(maps)
+    )
+
+
+def _match(detected: NDArray[np.bool_], truth: NDArray[np.int64], count: int) -> tuple[NDArray[np.bool_], int]:
+    """(count − 1,) whether each true region is found, and how many detected regions are false."""
+    labels, regions = _components(detected)
+    shared = np.bincount((regions * count + truth).ravel(), minlength=labels * count).reshape(labels, count)
+    union = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0, keepdims=True) - shared
+    enough = (shared[1:, 1:] >= REGION_OVERLAP * union[1:, 1:]) & (shared[1:, 1:] > 0)
+    return enough.any(axis=0), int(np.count_nonzero(~enough.any(axis=1)))
+
+
+def total(counts: Iterable[RegionCounts]) -> RegionCounts:
+    """Counts of several clips at the same thresholds, added."""
+    every = list(counts)
+    return RegionCounts(
+        every[0].thresholds,
+        sum((one.found_regions for one in every), start=np.zeros_like(every[0].found_regions)),
+        sum((one.found_tracks for one in every), start=np.zeros_like(every[0].found_tracks)),
+        sum((one.false_regions for one in every), start=np.zeros_like(every[0].false_regions)),
+        sum(one.regions for one in every),
+        sum(one.tracks for one in every),
+        sum(one.frames for one in every),
+    )
+
+
+def _area(false_rate: Floats, found_rate: Floats) -> float:
+    """Area under the best found rate that is reachable with at most x false regions a frame, x from 0 to 1.
+
+    Neither rate is monotone in the threshold (regions merge as it falls), so the curve is the upper envelope of
+    the operating points, joined by straight lines, and flat beyond the last one.
+    """
+    order = np.lexsort((-found_rate, false_rate))
+    x, y = false_rate[order], np.maximum.accumulate(found_rate[order])
+    first = np.concatenate([[True], np.diff(x) > 0])  # of equal false rates, the best
+    last = np.concatenate([first[1:], [True]])
+    x, y = np.concatenate([[0.0], x[last]]), np.concatenate([[y[x == 0].max(initial=0.0)], y[last]])
+    grid = np.concatenate([x[x < 1], [1.0]])
+    return float(np.trapezoid(np.interp(grid, x, y), grid))
+
+
+def localise(
+    clips: Iterable[tuple[Maps, Masks]], thresholds: Floats, tracks: Iterable[Sequence[NDArray[np.int32]]] | None = None
+) -> LocalisationScores:
+    """All figures of where, over clips that are read one after the other.
+
+    Args:
+        clips: maps (n, H, W), not negative, larger for less normal, and masks (n, H, W), a pair a clip.
+        thresholds: (k,), for regions and tracks.
+        tracks: of every clip, if annotated; otherwise linked from masks by overlap.
+    """
+    pixels, regions, labels, scores = PixelCounts(), [], [], []
+    annotated = iter(tracks) if tracks is not None else None
+    for maps, masks in clips:
+        pixels.add(maps, masks)
+        one_labels, one_scores = ucsd_frame_scores(maps, masks)
+        labels.append(one_labels)
+        scores.append(one_scores)
+        regions.append(count_regions(maps, link_tracks(masks) if annotated is None else next(annotated), thresholds))
+    area, error = pixels.auc()
+    every, points = total(regions), curve(np.concatenate(labels), np.concatenate(scores))
+    return LocalisationScores(
+        frames=every.frames,
+        pixel_auc=area,
+        pixel_auc_error=error,
+        ucsd_pixel_auc=points.auc,
+        ucsd_pixel_detection=1 - points.equal_error_rate,
+        rbdc=every.rbdc(),
+        tbdc=every.tbdc(),
+        regions=every.regions,
+        tracks=every.tracks,
+        tracks_from="annotation" if annotated is not None else "masks linked by overlap",
+    )

@@ -1,0 +1,152 @@
+"""How well scores rank abnormal frames above normal ones, always saying over what the mean was taken."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
+
+from vadcli.evaluation.pool import Flags, Floats, Pool
+
+FALSE_POSITIVE_RATES = (0.01, 0.05, 0.1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Operating points from the highest threshold to the lowest.
+
+    Attributes:
+        thresholds: (m,), a frame is called abnormal from here up; the first is infinite.
+        recall: (m,), share of abnormal frames that are called abnormal (true positive rate).
+        false_positive_rate: (m,), share of normal frames that are.
+        precision: (m,), share of frames called abnormal that are; 1 where none is.
+        positives: abnormal frames in all.
+        negatives: normal frames in all.
+    """
+
+    thresholds: Floats
+    recall: Floats
+    false_positive_rate: Floats
+    precision: Floats
+    positives: int
+    negatives: int
+
+    @property
+    def auc(self) -> float:
+        """Area under recall over false positive rate, every distinct score a point."""
+        return float(np.trapezoid(self.recall, self.false_positive_rate))
+
+    @property
+    def average_precision(self) -> float:
+        """Σ (recall_i − recall_{i−1}) precision_i, without interpolation (AP)."""
+        return float(np.sum(np.diff(self.recall) * self.precision[1:]))
+
+    @property
+    def equal_error_rate(self) -> float:
+        """Where false positive rate and miss rate cross, straight between points (EER)."""
+        return self._crossing()[0]
+
+    @property
+    def equal_error_threshold(self) -> float:
+        """The threshold of the first point past the crossing."""
+        return float(self.thresholds[self._crossing()[1]])
+
+    def _crossing(self) -> tuple[float, int]:
+        excess = self.false_positive_rate - (1 - self.recall)  # rises from -1 to 1
+        after = int(np.argmax(excess >= 0))
+        low, high = excess[after - 1], excess[after]
+        share = -low / (high - low)
+        rate = self.false_positive_rate
+        return float(rate[after - 1] + share * (rate[after] - rate[after - 1])), after
+
+    def recall_at(self, false_positive_rate: float) -> float:
+        """Largest recall with no more than that share of normal frames called abnormal."""
+        reached = np.searchsorted(self.false_positive_rate, false_positive_rate, side="right") - 1
+        return float(self.recall[reached])
+
+    def threshold_at(self, recall: float) -> float:
+        """Highest threshold that calls at least that share of abnormal frames abnormal."""
+        return float(self.thresholds[np.searchsorted(self.recall, recall - 1e-12)])
+
+
+def curve(labels: Flags, scores: Floats) -> Curve:
+    """All operating points of pooled frames.
+
+    Args:
+        labels: (n,), True where abnormal, both kinds present.
+        scores: (n,), larger means less normal.
+    """
+    rate, recall, thresholds = roc_curve(labels, scores, drop_intermediate=False)
+    positives = int(np.count_nonzero(labels))
+    negatives = len(labels) - positives
+    hits, alarms = recall * positives, recall * positives + rate * negatives
+    precision = np.divide(hits, alarms, out=np.ones_like(hits), where=alarms > 0)
+    return Curve(thresholds, recall, rate, precision, positives, negatives)
+
+
+def placements(labels: Flags, scores: Floats) -> Floats:
+    """Frames of the other kind that each frame is rightly ranked against, ties counting half.
+
+    Args:
+        labels: (n,), True where abnormal.
+        scores: (n,), larger means less normal.
+
+    Returns:
+        (n,): for an abnormal frame the normal ones below it, for a normal frame the abnormal ones above it.
+    """
+    positive, negative = np.sort(scores[labels]), np.sort(scores[~labels])
+    result = np.empty(len(scores))
+    own = scores[labels]
+    result[labels] = (np.searchsorted(negative, own, "left") + np.searchsorted(negative, own, "right")) / 2
+    own = scores[~labels]
+    below = (np.searchsorted(positive, own, "left") + np.searchsorted(positive, own, "right")) / 2
+    result[~labels] = len(positive) - below
+    return result
+
+
+def micro_auc(data: Pool) -> float:
+    """AUC over all frames of all clips pooled (micro)."""
+    wins = placements(data.labels, data.scores)[data.labels].sum()
+    return float(wins / (data.labels.sum() * (~data.labels).sum()))
+
+
+def clip_aucs(data: Pool) -> Floats:
+    """(C,), AUC within every clip; NaN for a clip of one kind only, which has none."""
+    result = np.full(len(data.names), np.nan)
+    for number, (start, stop) in enumerate(zip(data.offsets[:-1], data.offsets[1:], strict=True)):
+        labels = data.labels[start:stop]
+        positives = int(np.count_nonzero(labels))
+        if 0 < positives < len(labels):
+            wins = placements(labels, data.scores[start:stop])[labels].sum()
+            result[number] = wins / (positives * (len(labels) - positives))
+    return result
+
+
+def padded(aucs: Floats, data: Pool) -> Floats:
+    """(C,), AUC of every clip given one normal frame below and one abnormal frame above all others.
+
+    Some papers do so to have a value for clips of one kind only. It lifts every clip, short ones most; never
+    compare it with a mean that leaves such clips out.
+
+    Args:
+        aucs: (C,), as of `clip_aucs`.
+        data: the same clips.
+    """
+    positives = data.abnormal
+    negatives = data.lengths - positives
+    wins = np.nan_to_num(aucs) * positives * negatives
+    return (wins + positives + negatives + 1) / ((positives + 1) * (negatives + 1))
+
+
+def best_f1(points: Curve) -> tuple[float, float]:
+    """Largest F1 and its threshold; chosen by test labels, so an upper bound and not a result."""
+    total = points.precision + points.recall
+    f1 = np.divide(2 * points.precision * points.recall, total, out=np.zeros_like(total), where=total > 0)
+    best = int(np.argmax(f1))
+    return float(f1[best]), float(points.thresholds[best])
+
+
+def mean_or_none(values: NDArray[np.floating]) -> float | None:
+    """Mean of what is not NaN, or None when nothing is left."""
+    kept = values[~np.isnan(values)]
+    return float(kept.mean()) if len(kept) else None

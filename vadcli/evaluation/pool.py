@@ -1,0 +1,121 @@
+"""Scores and labels of many clips as flat arrays, cut where a clip ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadcli.errors import InputError
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """One score and one label a frame, clip after clip.
+
+    Attributes:
+        names: (C,), the clips in order, no name twice.
+        scores: (n,), larger means less normal, finite.
+        labels: (n,), True where the frame is abnormal.
+        lengths: (C,), frames of every clip; their sum is n.
+        fps: (C,), frames a second of every clip.
+    """
+
+    names: tuple[str, ...]
+    scores: Floats
+    labels: Flags
+    lengths: Indices
+    fps: Floats
+
+    def __post_init__(self) -> None:
+        if not len(self.names) == len(self.lengths) == len(self.fps):
+            raise ValueError(f"{len(self.names)} names, {len(self.lengths)} lengths, {len(self.fps)} fps")
+        if not len(self.scores) == len(self.labels) == self.lengths.sum():
+            raise ValueError(
+                f"{len(self.scores)} scores, {len(self.labels)} labels, clips of {self.lengths.sum()}"
+            )
+
+    @property
+    def clip_of(self) -> Indices:
+        """(n,), the clip that every frame belongs to."""
+        return np.repeat(np.arange(len(self.names)), self.lengths)
+
+    @property
+    def offsets(self) -> Indices:
+        """(C + 1,), where every clip starts, and n."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    @property
+    def abnormal(self) -> Indices:
+        """(C,), abnormal frames of every clip."""
+        return np.bincount(self.clip_of, weights=self.labels, minlength=len(self.names)).astype(np.int64)
+
+    @property
+    def normal_hours(self) -> float:
+        """Hours of footage that is labelled normal."""
+        return float(((self.lengths - self.abnormal) / self.fps).sum() / 3600)
+
+
+def pool(
+    names: Sequence[str],
+    scores: Sequence[NDArray[np.floating]],
+    labels: Sequence[NDArray[np.generic]],
+    fps: Sequence[float] | float = 25.0,
+) -> Pool:
+    """Clips joined, once what could make the figures wrong is ruled out.
+
+    Args:
+        names: C clip names.
+        scores: C arrays (n_i,), larger means less normal.
+        labels: C arrays (n_i,), nonzero where the frame is abnormal.
+        fps: frames a second, of each clip or of all.
+
+    Raises:
+        InputError: for no clip at all, a name twice, unequal lengths, a score that is not finite, or footage
+            with a single class.
+    """
+    if not names:
+        raise InputError("nothing to evaluate: no clip has both scores and labels")
+    twice = (
+        sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    )
+    if twice:
+        raise InputError(f"clip {twice[0]}: scored twice. Give every clip one array of scores.")
+    for name, values, marks in zip(names, scores, labels, strict=True):
+        check_clip(name, values, marks)
+    lengths = np.array([len(values) for values in scores], dtype=np.int64)
+    every_fps = np.broadcast_to(np.asarray(fps, dtype=np.float64), lengths.shape).copy()
+    flat = np.concatenate([np.asarray(values, dtype=np.float64) for values in scores])
+    truth: Flags = np.concatenate([np.asarray(values) != 0 for values in labels]).astype(np.bool_)
+    if truth.all() or not truth.any():
+        kind = "abnormal" if truth.any() else "normal"
+        raise InputError(
+            f"labels: all {len(truth)} frames of {len(names)} clips are {kind}; a ranking needs both kinds. "
+            "Check --labels, or add clips."
+        )
+    return Pool(tuple(names), flat, truth, lengths, every_fps)
+
+
+def check_clip(name: str, scores: NDArray[np.floating], labels: NDArray[np.generic]) -> None:
+    """Refuse a clip whose scores cannot be compared with its labels.
+
+    Raises:
+        InputError: when lengths differ (by how many) or a score is not finite (which).
+    """
+    if len(scores) != len(labels):
+        difference = len(scores) - len(labels)
+        what = "more" if difference > 0 else "fewer"
+        raise InputError(
+            f"clip {name}: {len(scores)} scores for {len(labels)} labels, {abs(difference)} {what}. "
+            "Say what was left out with --drop-head and --drop-tail."
+        )
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        raise InputError(
+            f"clip {name}: {len(bad)} of {len(scores)} scores are not finite, the first at index {bad[0]} "
+            f"({scores[bad[0]]}). Mend the scores."
+        )

@@ -1,0 +1,205 @@
+"""How papers, released code and a live camera turn errors into scores, as records of functions."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from vadcli.errors import InputError
+from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, Evidence
+from vadcli.evaluation.pool import Floats
+from vadcli.scoring.calibration import Calibration
+from vadcli.scoring.smoothing import smooth
+
+TAPS = 15
+SIGMA = 2.0
+_LEAST = 1e-20  # an error of exactly zero has no decibels
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be scored.
+
+    Attributes:
+        score: "fp" (frame error), "fr" (feature error), "fused", or "given".
+        shots: windows that the model was adapted on (K).
+        calibrations: of each clip, for protocols that need them; fitted to normal footage and to `score`.
+        smooth_seconds: time constant of causal smoothing for given scores.
+    """
+
+    score: str
+    shots: int = 0
+    calibrations: Sequence[Calibration] | None = None
+    smooth_seconds: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """From raw signals to scores: transform, scale, smooth, weigh, and make larger mean less normal.
+
+    Attributes:
+        transform: of a signal that is an error.
+        scale: of one signal of all clips together.
+        smooth: of one signal of one clip.
+        weights: of frame and feature signal in the fused score, from the number of shots.
+        sign: 1 if what comes out grows with abnormality, -1 if with normality.
+    """
+
+    transform: Callable[[Floats], Floats]
+    scale: Callable[[Sequence[Floats]], list[Floats]]
+    smooth: Callable[[Floats], Floats]
+    weights: Callable[[int], tuple[float, float]]
+    sign: float
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A named way to score.
+
+    Attributes:
+        name: as on the command line.
+        summary: one line for people.
+        scores: from the clips and what is asked of them to (n_i,) a clip, larger for less normal.
+        uses_future: a frame's score depends on later frames, or on other test clips: it cannot be used live.
+        needs_calibration: it is calibrated on normal footage, and says nothing without.
+    """
+
+    name: str
+    summary: str
+    scores: Callable[[Sequence[Evidence], Request], list[Floats]]
+    uses_future: bool
+    needs_calibration: bool
+
+
+def unchanged(values: Floats) -> Floats:
+    """The values themselves."""
+    return values
+
+
+def unscaled(clips: Sequence[Floats]) -> list[Floats]:
+    """The values themselves."""
+    return list(clips)
+
+
+def decibels(error: Floats) -> Floats:
+    """10·log10(1 / error), a normality like a PSNR; a constant factor of the error moves all values alike."""
+    decibel: Floats = -10 * np.log10(np.maximum(error, _LEAST))
+    return decibel
+
+
+def scaled_by_clip(clips: Sequence[Floats]) -> list[Floats]:
+    """Every clip from its own minimum (0) to its own maximum (1): looks into the clip's future."""
+    return [_scaled(values, values.min(initial=np.inf), values.max(initial=-np.inf)) for values in clips]
+
+
+def scaled_over_all(clips: Sequence[Floats]) -> list[Floats]:
+    """All clips from their common minimum (0) to their common maximum (1), as released for Avenue."""
+    low = min(values.min(initial=np.inf) for values in clips)
+    high = max(values.max(initial=-np.inf) for values in clips)
+    return [_scaled(values, low, high) for values in clips]
+
+
+def _scaled(values: Floats, low: float, high: float) -> Floats:
+    """(values − low) / (high − low); zeros where nothing varies."""
+    return (values - low) / (high - low) if high > low else np.zeros_like(values)
+
+
+def official_kernel() -> Floats:
+    """(15,), exp(−(i−7)²/8) / (2√(2π)), not renormalised: its sum is 0.99985."""
+    taps: Floats = np.exp(-((np.arange(TAPS) - TAPS // 2) ** 2) / (2 * SIGMA**2))
+    return taps / (SIGMA * math.sqrt(2 * math.pi))
+
+
+def official_filter(values: Floats) -> Floats:
+    """The released code's filter: 15 taps where they fit, and the seven values at each end copy the nearest.
+
+    Args:
+        values: (n,); fewer than 15 are returned as they are, since no filtered value exists to copy.
+    """
+    if len(values) < TAPS:
+        return values
+    half = TAPS // 2
+    inner = np.convolve(values, official_kernel(), mode="valid")
+    return np.concatenate([np.full(half, inner[0]), inner, np.full(half, inner[-1])])
+
+
+def even_sum(shots: int) -> tuple[float, float]:
+    """S = S_fra + λs S_fea with λs = 1, whatever the shots."""
+    return 1.0, 1.0
+
+
+def official_weights(shots: int) -> tuple[float, float]:
+    """Weights a and 1 − a: 0.5 without adaptation, 0.7 in the few-shot test."""
+    return (0.7, 1 - 0.7) if shots else (0.5, 0.5)
+
+
+def combined(steps: Steps, clips: Sequence[Evidence], request: Request) -> list[Floats]:
+    """Scores by `steps`: of one signal, or of frame and feature signal weighed."""
+    if request.score == GIVEN:
+        return _signal(steps, [steps.sign * clip.signals[GIVEN] for clip in clips])
+    transformed = {
+        kind: _signal(steps, [steps.transform(clip.signals[kind]) for clip in clips])
+        for kind in {"fp": (FRAME,), "fr": (FEATURE,), "fused": (FRAME, FEATURE)}[request.score]
+    }
+    if len(transformed) == 1:
+        return next(iter(transformed.values()))
+    frame, feature = steps.weights(request.shots)
+    return [frame * a + feature * b for a, b in zip(transformed[FRAME], transformed[FEATURE], strict=True)]
+
+
+def _signal(steps: Steps, clips: Sequence[Floats]) -> list[Floats]:
+    return [steps.sign * steps.smooth(values) for values in steps.scale(clips)]
+
+
+def calibrated(clips: Sequence[Evidence], request: Request) -> list[Floats]:
+    """Causally smoothed scores in units of the scene's normal footage; given scores are smoothed alone."""
+    if request.score == GIVEN:
+        return [smooth(clip.signals[GIVEN], request.smooth_seconds, clip.fps)[0] for clip in clips]
+    if request.calibrations is None or len(request.calibrations) != len(clips):
+        raise ValueError("the online protocol needs a calibration for every clip")
+    return [one.score(clip.errors, clip.fps) for one, clip in zip(request.calibrations, clips, strict=True)]
+
+
+PAPER = Protocol(
+    name="paper",
+    summary="S_fra + S_fea, raw, nothing scaled or smoothed",
+    scores=partial(combined, Steps(unchanged, unscaled, unchanged, even_sum, 1.0)),
+    uses_future=False,
+    needs_calibration=False,
+)
+OFFICIAL = Protocol(
+    name="official",
+    summary="decibels scaled over each test clip, 15-tap filter, a-weighted: looks into the future",
+    scores=partial(combined, Steps(decibels, scaled_by_clip, official_filter, official_weights, -1.0)),
+    uses_future=True,
+    needs_calibration=False,
+)
+OFFICIAL_ALL = Protocol(
+    name="official-all",
+    summary="as official, scaled over all test clips together (the released code on Avenue)",
+    scores=partial(combined, Steps(decibels, scaled_over_all, official_filter, official_weights, -1.0)),
+    uses_future=True,
+    needs_calibration=False,
+)
+ONLINE = Protocol(
+    name="online",
+    summary="calibrated on normal footage only, causal smoothing: what a live camera can have",
+    scores=calibrated,
+    uses_future=False,
+    needs_calibration=True,
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, ONLINE)}
+DEFAULT_PROTOCOLS = ("paper", "official", "online")
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in PROTOCOLS:
+        raise InputError(f"--protocol {name}: unknown. Use one or more of: {', '.join(PROTOCOLS)}.")
+    return PROTOCOLS[name]
