@@ -129,9 +129,7 @@ def test_several_clips_calibrate_together_without_running_into_one_another():
     together = fit_calibration(clips, 10.0, SETTINGS)
     assert together.frames == 6_000
     assert together.threshold(60) == pytest.approx(
-        fit_calibration(
-            {n: np.concatenate([c[n] for c in clips]) for n in clips[0]}, 10.0, SETTINGS
-        ).threshold(60),
+        fit_calibration({n: np.concatenate([c[n] for c in clips]) for n in clips[0]}, 10.0, SETTINGS).threshold(60),
         rel=0.2,
     )
 

@@ -43,9 +43,7 @@ def test_patches_grow_with_the_frame():
     large = torch.zeros(1, 1, 256, 256)
     small[..., 8:16, 8:16] = 1.0
     large[..., 32:64, 32:64] = 1.0
-    peaks = [
-        window_errors(x, torch.zeros_like(x), None, pool=16)["frame_peak"].item() for x in (small, large)
-    ]
+    peaks = [window_errors(x, torch.zeros_like(x), None, pool=16)["frame_peak"].item() for x in (small, large)]
     assert peaks[0] == pytest.approx(peaks[1]) == pytest.approx(1.0)
 
 

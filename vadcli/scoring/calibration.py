@@ -123,13 +123,10 @@ class Calibration:
             CheckpointError: if it is another version's, damaged, or a stranger's.
         """
         if not isinstance(value, Mapping):
-            raise CheckpointError(
-                f"calibration: expected an object, got {type(value).__name__}. Adapt again."
-            )
+            raise CheckpointError(f"calibration: expected an object, got {type(value).__name__}. Adapt again.")
         if value.get("version") != _VERSION:
             raise CheckpointError(
-                f"calibration: version {value.get('version')!r}, this vad reads {_VERSION}. "
-                "Adapt again, or update vad."
+                f"calibration: version {value.get('version')!r}, this vad reads {_VERSION}. Adapt again, or update vad."
             )
         fields = {key: item for key, item in value.items() if key != "version"}
         try:
@@ -198,9 +195,7 @@ def fit_calibration(errors: Errors | Sequence[Errors], fps: float, settings: Sco
     pooled = {name: np.concatenate([clip[name] for clip in clips]) for name in names} if clips else {}
     frames = len(pooled[FRAME_ERROR]) if pooled else 0
     if frames < LEAST_FRAMES:
-        raise InputError(
-            f"calibration: {frames} scored frames; it needs {LEAST_FRAMES}. Use longer normal footage."
-        )
+        raise InputError(f"calibration: {frames} scored frames; it needs {LEAST_FRAMES}. Use longer normal footage.")
     if not all(np.isfinite(values).all() for values in pooled.values()):
         raise InputError(
             "calibration: the model's errors are not finite. Use another checkpoint or --precision float32."

@@ -50,9 +50,7 @@ class Tail:
         return float(np.interp(np.log(alarms_per_hour), np.log(rates), levels))
 
 
-def alarms(
-    signal: NDArray[np.float64], level: float, release: float, gap: int, shortest: int
-) -> NDArray[np.float64]:
+def alarms(signal: NDArray[np.float64], level: float, release: float, gap: int, shortest: int) -> NDArray[np.float64]:
     """Peaks of the alarms that a level would raise, by the rules of `scoring.events`.
 
     Args:

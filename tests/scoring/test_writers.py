@@ -1,0 +1,121 @@
+import csv
+import io
+import json
+
+import pytest
+
+from vadcli.errors import InputError
+from vadcli.scoring.events import Event
+from vadcli.scoring.records import Format, Records, ScoreRecord, format_names, format_of
+from vadcli.scoring.writers import record_writer
+
+FRAMES = [
+    ScoreRecord("a.mp4", 4, 0.16, 31.23456, 4.1234567e-4, 0.002, 5e-4, 1.87654, True, "adapter"),
+    ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, 30.0, None, 0.002, None, None, False, "warmup"),
+]
+EVENTS = [
+    Event("a.mp4", "a.mp4#4", "open", 0.16, 0.36, 0.2, 1.9, 1.0, (1, 2, 30, 40), "adapter"),
+    Event("a.mp4", "a.mp4#4", "closed", 0.16, 3661.5, 0.24, 2.5, 1.0, (1, 2, 30, 40), "adapter"),
+]
+
+
+def written(form: Format, records: Records, empty: bool = False) -> str:
+    stream = io.StringIO()
+    writer = record_writer(form, records, stream)
+    for record in [] if empty else FRAMES if records == "frames" else EVENTS:
+        writer.write(record.to_json())
+    writer.close()
+    return stream.getvalue()
+
+
+def test_the_schema_of_a_score_is_what_the_documentation_says():
+    first, second = map(json.loads, written("ndjson", "frames").splitlines())
+    assert first == {
+        "schema": "vad.score/1",
+        "source": "a.mp4",
+        "frame": 4,
+        "time_s": 0.16,
+        "psnr_db": 31.2346,
+        "feature_error": 0.000412346,
+        "frame_peak": 0.002,
+        "feature_peak": 0.0005,
+        "score": 1.8765,
+        "anomaly": True,
+        "calibration": "adapter",
+    }
+    assert second["score"] is None and second["feature_error"] is None and second["source"] == FRAMES[1].source
+
+
+def test_the_schema_of_an_event_is_what_the_documentation_says():
+    assert json.loads(written("ndjson", "events").splitlines()[1]) == {
+        "schema": "vad.event/1",
+        "source": "a.mp4",
+        "id": "a.mp4#4",
+        "state": "closed",
+        "start_s": 0.16,
+        "end_s": 3661.5,
+        "peak_s": 0.24,
+        "peak_score": 2.5,
+        "threshold": 1.0,
+        "region": [1, 2, 30, 40],
+        "calibration": "adapter",
+    }
+
+
+@pytest.mark.parametrize("records", ["frames", "events"])
+def test_all_formats_hold_the_same_records(records: Records):
+    lines = [json.loads(line) for line in written("ndjson", records).splitlines()]
+    assert json.loads(written("json", records)) == lines
+    rows = list(csv.DictReader(io.StringIO(written("csv", records))))
+    assert [list(row) for row in rows] == [list(line) for line in lines]
+    assert [row["source"] for row in rows] == [line["source"] for line in lines]
+
+
+def test_csv_leaves_empty_what_is_not_known_and_joins_lists_by_spaces():
+    _, _, second = csv.reader(io.StringIO(written("csv", "frames")))
+    assert second[5] == second[8] == "" and second[9] == "0"
+    assert "1 2 30 40" in written("csv", "events")
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [("json", "[]\n"), ("ndjson", ""), ("table", ""), ("srt", ""), ("vtt", "WEBVTT\n\n")],
+)
+def test_nothing_found_is_a_valid_file(form: Format, expected: str):
+    assert written(form, "events", empty=True) == expected
+    assert written("csv", "events", empty=True).count("\n") == 1
+
+
+def test_subtitles_show_closed_events():
+    assert written("srt", "events") == "1\n00:00:00,160 --> 01:01:01,500\nanomaly, score 2.50\n\n"
+    assert written("vtt", "events") == "WEBVTT\n\n1\n00:00:00.160 --> 01:01:01.500\nanomaly, score 2.50\n\n"
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_subtitles_of_frames_are_refused(form: Format):
+    with pytest.raises(InputError, match="--records events"):
+        record_writer(form, "frames", io.StringIO())
+
+
+@pytest.mark.parametrize("records", ["frames", "events"])
+def test_tables_fit_80_columns_and_hold_no_control_characters(records: Records):
+    table = written("table", records)
+    assert max(map(len, table.splitlines())) <= 80
+    assert "\x1b" not in table
+
+
+def test_a_records_line_is_handed_on_at_once():
+    class Watched(io.StringIO):
+        flushed = ""
+
+        def flush(self) -> None:
+            self.flushed = self.getvalue()
+
+    for form in format_names():
+        stream = Watched()
+        record_writer(form, "events", stream).write(EVENTS[1].to_json())
+        assert stream.flushed == stream.getvalue() != ""
+
+
+def test_a_files_name_says_its_format():
+    assert format_of("a/b.JSONL") == "ndjson" and format_of("b.vtt") == "vtt" and format_of("b") is None
