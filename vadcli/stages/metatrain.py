@@ -1,0 +1,69 @@
+"""`vad metatrain`: from a pre-trained checkpoint to one that adapts to an unseen scene in one update."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+
+from vadcli.footage.episodes import Episodes
+from vadcli.learning.metatrain import initial_step_sizes, metatrain
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from vadcli.model.network import Network
+from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.progress import Progress
+from vadcli.settings import Settings
+from vadcli.stages.training import data_digest, open_training_caches, require_same_frames, run_key, training_record
+
+
+def metatrain_stage(
+    paths: Sequence[Path], base: Path, out: Path, settings: Settings, *, resume: bool, progress: Progress
+) -> Checkpoint:
+    """Meta-train θ and α of the checkpoint `base` on scenes of the train split, and write them to `out`.
+
+    The network is the base's. A base without a prototype unit (objective `frame`) gets a fresh one.
+
+    Raises:
+        VadError: for caches, a checkpoint, settings or a resume point that do not fit.
+    """
+    out.parent.resolve(strict=True)
+    start = load_checkpoint(base, "pretrain", "metatrain")
+    run = settings.metatrain
+    model = start.model.model_copy(update={"unit": "prototypes"})
+    settings = settings.model_copy(update={"model": model, "pretrain": start.settings.pretrain})
+    with ExitStack() as stack:
+        caches = open_training_caches(paths, stack)
+        require_same_frames(model, caches[0], paths[0])
+        device = pick_device(run.device)
+        torch.manual_seed(run.seed)
+        network = Network(model)
+        network.load_state_dict(dict(start.weights), strict=False)
+        step_sizes = initial_step_sizes(network, run)
+        step_sizes |= {name: value for name, value in start.step_sizes.items() if name in step_sizes}
+        data = data_digest(caches)
+        episodes = Episodes(caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed)
+        learner, step_sizes = metatrain(
+            network,
+            step_sizes,
+            episodes.episode,
+            run,
+            key=run_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256),
+            device=device,
+            precision=pick_precision(run.precision, device),
+            out=out,
+            resume=resume,
+            progress=progress,
+        )
+        checkpoint = Checkpoint(
+            stage="metatrain",
+            settings=settings,
+            weights=network.state_dict(),
+            step_sizes=step_sizes,
+            parents={"from": start.sha256, "data": data},
+            training=training_record(
+                caches, paths, learner, device, episodes=learner.step * run.meta_batch, pretraining=dict(start.training)
+            ),
+        )
+    save_checkpoint(out, checkpoint)
+    out.with_name(out.name + ".resume").unlink(missing_ok=True)
+    return checkpoint

@@ -1,0 +1,74 @@
+"""`vad pretrain`: from caches of normal footage to a checkpoint of stage "pretrain"."""
+
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vadcli.footage.windows import WindowLoader, Windows, split_normal
+from vadcli.learning.pretrain import pretrain
+from vadcli.model.checkpoint import Checkpoint, save_checkpoint
+from vadcli.model.network import Network
+from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.progress import Progress
+from vadcli.settings import Settings
+from vadcli.stages.training import data_digest, fit_to_cache, open_training_caches, run_key, training_record
+
+
+def pretrain_stage(paths: Sequence[Path], out: Path, settings: Settings, *, resume: bool, progress: Progress) -> Checkpoint:
+    """Train a network on the train split of caches and write it to `out`.
+
+    Raises:
+        VadError: for caches, settings or a resume point that do not fit.
+    """
+    out.parent.resolve(strict=True)
+    with ExitStack() as stack:
+        caches = open_training_caches(paths, stack)
+        settings = fit_to_cache(settings, caches[0], paths[0])
+        run, model = settings.pretrain, settings.model
+        if run.objective == "frame":
+            model = model.model_copy(update={"unit": "none"})
+            settings = settings.model_copy(update={"model": model})
+        device = pick_device(run.device)
+        precision = pick_precision(run.precision, device)
+        training, held_out = split_normal(caches, run.validation_share, run.seed)
+        windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
+        checks = Windows(caches, model.input_frames, stride=4, clips=held_out)
+        total = math.ceil(run.epochs * len(windows) / run.batch_size)
+        total = min(total, run.max_steps) if run.max_steps else total
+        data = data_digest(caches)
+        torch.manual_seed(run.seed)
+        network = Network(model)
+
+        def batches(step: int) -> Iterable[Tensor]:
+            return WindowLoader(windows, run.batch_size, seed=run.seed, start=step)
+
+        def validation() -> Iterable[Tensor]:
+            return WindowLoader(checks, run.batch_size, seed=0, epochs=1) if len(checks) else ()
+
+        learner = pretrain(
+            network,
+            batches,
+            validation,
+            run,
+            total_steps=total,
+            key=run_key("pretrain", model.model_dump(), run.model_dump(exclude={"device"}), data, total),
+            device=device,
+            precision=precision,
+            out=out,
+            resume=resume,
+            progress=progress,
+        )
+        checkpoint = Checkpoint(
+            stage="pretrain",
+            settings=settings,
+            weights=network.state_dict(),
+            parents={"data": data},
+            training=training_record(caches, paths, learner, device, windows=learner.step * run.batch_size),
+        )
+    save_checkpoint(out, checkpoint)
+    out.with_name(out.name + ".resume").unlink(missing_ok=True)
+    return checkpoint

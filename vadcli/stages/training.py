@@ -1,0 +1,94 @@
+"""What pre-training and meta-training share: caches that fit the network, a run's identity, and its record."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vadcli.errors import InputError
+from vadcli.footage.cache import Cache, open_cache
+from vadcli.learning.loop import Learner
+from vadcli.model.checkpoint import versions
+from vadcli.settings import ModelSettings, Settings
+
+
+def open_training_caches(paths: Sequence[Path], stack: ExitStack) -> list[Cache]:
+    """Caches of one size that hold footage of split `train`.
+
+    Raises:
+        FootageError: if a file is not a cache.
+        InputError: if sizes differ or there is nothing to train on.
+    """
+    caches = [stack.enter_context(open_cache(path)) for path in paths]
+    for path, cache in zip(paths, caches, strict=True):
+        if (cache.size, cache.channels) != (caches[0].size, caches[0].channels):
+            raise InputError(f"{path}: frames of {describe(cache)}, but {paths[0]} has {describe(caches[0])}. Prepare both alike.")
+    if not any(clip.split == "train" for cache in caches for clip in cache.clips):
+        raise InputError(f"{paths[0]}: no clip of split train. Prepare normal footage, or mark it with `vad prepare --split train`.")
+    return caches
+
+
+def describe(cache: Cache) -> str:
+    """Size and channels of a cache's frames, for messages."""
+    return f"{cache.size[0]}x{cache.size[1]}, {cache.channels} channel{'s' * (cache.channels > 1)}"
+
+
+def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
+    """Settings whose network reads the cache's frames: size and channels follow it unless they were set.
+
+    Raises:
+        InputError: if they were set to something else.
+    """
+    follow = {"size": cache.size, "channels": cache.channels}
+    for name, value in follow.items():
+        if name in settings.model.model_fields_set and getattr(settings.model, name) != value:
+            wanted = getattr(settings.model, name)
+            shown = "x".join(map(str, wanted)) if isinstance(wanted, tuple) else wanted
+            raise InputError(f"{path}: frames of {describe(cache)}, but model.{name} is {shown}. Prepare with --{name} {shown}.")
+    return settings.model_copy(update={"model": settings.model.model_copy(update=follow)})
+
+
+def require_same_frames(model: ModelSettings, cache: Cache, path: Path) -> None:
+    """Check that a trained network reads the cache's frames.
+
+    Raises:
+        InputError: if it does not.
+    """
+    if (model.size, model.channels) != (cache.size, cache.channels):
+        size = "x".join(map(str, model.size))
+        raise InputError(
+            f"{path}: frames of {describe(cache)}, but the model reads {size} with {model.channels}. "
+            f"Prepare with --size {size} --channels {model.channels}."
+        )
+
+
+def data_digest(caches: Sequence[Cache]) -> str:
+    """SHA-256 over the names and hashes of all clips: the footage, wherever it is cached."""
+    lines = sorted(f"{clip.name} {clip.sha256} {clip.num_frames}" for cache in caches for clip in cache.clips)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def run_key(*parts: Any) -> str:
+    """Identity of a run: a hash of everything that decides its result."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def training_record(caches: Sequence[Cache], paths: Sequence[Path], learner: Learner, device: torch.device, **more: Any) -> dict[str, Any]:
+    """What a checkpoint tells of how it was made."""
+    clips = [clip for cache in caches for clip in cache.clips if clip.split == "train"]
+    return {
+        "data": [path.name for path in paths],
+        "clips": len(clips),
+        "scenes": len({clip.scene for clip in clips}),
+        "frames": sum(clip.num_frames for clip in clips),
+        "steps": learner.step,
+        "seconds": round(learner.seconds, 1),
+        "device": device.type,
+        "figures": {name: round(value, 8) for name, value in learner.last.items()},
+        "versions": versions(),
+        **more,
+    }
