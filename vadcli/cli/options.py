@@ -33,3 +33,4 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
 Model = Annotated[Path | None, typer.Option("--model", "-m", help="Checkpoint to use.", show_default="the model in the package")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]

@@ -1,0 +1,42 @@
+"""`vad export`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vadcli.cli.console import progress
+from vadcli.cli.options import Quiet
+
+
+class Format(StrEnum):
+    """What other runtimes read."""
+
+    onnx = "onnx"
+
+
+def command(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint made by `vad pretrain` or `vad metatrain`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    adapter: Annotated[Path | None, typer.Option("--adapter", help="Adapter whose weights and calibration go with it.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="File format.")] = Format.onnx,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model as ONNX and check it against torch.
+
+    The file takes windows of T frames, any number at once, in [-1, 1], and gives the predicted frames and the
+    feature errors. What it computes is compared with torch before it is kept.
+
+    Examples:
+      vad export meta.safetensors --out meta.onnx
+
+      vad export meta.safetensors --adapter adapter.safetensors --out camera7.onnx
+    """
+    from vadcli.stages.export import export_stage
+
+    agreement = export_stage(checkpoint, out, adapter)
+    with progress(quiet) as shown:
+        features = "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
+        shown.note(f"largest difference to torch: of frames {agreement.frame:.1e}{features}")
+    print(out)

@@ -1,0 +1,53 @@
+"""`vad info`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vadcli.cli.options import AsJson
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="Checkpoint, adapter, cache or exported model.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a checkpoint, adapter or cache is.
+
+    Its settings, what it was made from (SHA-256 of its parents), its training record and its calibration.
+
+    Examples:
+      vad info meta.safetensors
+
+      vad info ped2.h5 --json | jq '.clips[] | select(.labels)'
+    """
+    from vadcli.stages.info import describe_file
+
+    told = describe_file(file)
+    if as_json:
+        import json
+
+        print(json.dumps(told, indent=2))
+        return
+    from rich.console import Console
+    from rich.tree import Tree
+
+    tree = Tree(f"{told.pop('file')}")
+    _grow(tree, told)
+    Console(highlight=False, soft_wrap=True).print(tree)
+
+
+def _grow(branch: Any, values: dict[str, Any]) -> None:
+    """Add values to a tree: sections as branches, leaves as `name: value`."""
+    from rich.markup import escape
+
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            _grow(branch.add(escape(str(name))), value)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            clips = branch.add(f"{escape(name)}: {len(value)}")
+            for item in value:
+                clips.add(escape(", ".join(f"{key} {leaf}" for key, leaf in item.items())))
+        else:
+            clips = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+            branch.add(f"{escape(str(name))}: {escape(clips)}")

@@ -1,0 +1,149 @@
+"""The network as an ONNX file and back: what it computes, its settings and its calibration, without torch's classes."""
+
+import json
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vadcli.errors import CheckpointError, InputError
+from vadcli.files import whole
+from vadcli.model.network import Network
+
+FORMAT = "vad-onnx"
+_NEEDS = "needs the extra `export`: pip install 'vadcli[export]'"
+
+
+class _Outputs(nn.Module):
+    """The network's forward with plain tensors for outputs."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        prediction = self.network(inputs)
+        if prediction.unit is None:
+            return (prediction.frame,)
+        return prediction.frame, prediction.unit.distance
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far an exported model is from torch on the same random windows.
+
+    Attributes:
+        frame: largest absolute difference of predicted frames in [-1, 1].
+        feature_error: largest difference of feature errors, relative to their mean; None without a unit.
+    """
+
+    frame: float
+    feature_error: float | None
+
+
+def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreement:
+    """Write the network as ONNX, whole or not at all, and compare it with torch.
+
+    Args:
+        network: float32, on the CPU.
+        path: to write.
+        header: JSON kept in the file's metadata.
+
+    Returns:
+        the agreement on two random windows and, for the free batch dimension, on three more.
+
+    Raises:
+        InputError: if the extra `export` is not installed.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 (torch's exporter needs it)
+    except ImportError as error:
+        raise InputError(f"vad export --format onnx {_NEEDS}") from error
+    settings = network.settings
+    shape = (settings.channels * settings.input_frames, *settings.size)
+    names = ["frame"] + (["feature_error"] if network.unit is not None else [])
+    module = _Outputs(network.float().cpu().eval().to(memory_format=torch.contiguous_format))
+    example = torch.zeros(2, *shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=["windows"],
+            output_names=names,
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise InputError(f"{path}: torch could not export this network.")
+    proto = program.model_proto
+    proto.metadata_props.append(onnx.StringStringEntryProto(key="vad", value=json.dumps({"format": FORMAT, **header})))
+    with whole(path) as temporary:
+        onnx.save(proto, str(temporary))
+        agreement = _compare(module, OnnxNetwork.open(temporary), shape)
+    return agreement
+
+
+class OnnxNetwork:
+    """An exported network, run by ONNX Runtime on the CPU.
+
+    Attributes:
+        header: the JSON that was kept with it.
+    """
+
+    def __init__(self, session: Any, header: dict[str, Any]) -> None:
+        self.session, self.header = session, header
+
+    @classmethod
+    def open(cls, path: Path) -> "OnnxNetwork":
+        """Read an exported network.
+
+        Raises:
+            InputError: if there is no such file, or the extra `export` is not installed.
+            CheckpointError: if it is damaged or not written by `vad export`.
+        """
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise InputError(f"{path}: running an ONNX model {_NEEDS}") from error
+        if not path.is_file():
+            raise InputError(f"{path}: no such model. Make one with `vad export CHECKPOINT --out {path.name}`.")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            header = json.loads(session.get_modelmeta().custom_metadata_map.get("vad", "{}"))
+        except Exception as error:  # ONNX Runtime raises its own classes, which share no public base
+            raise CheckpointError(f"{path}: not an ONNX model, or damaged. Export it again.") from error
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise CheckpointError(f"{path}: an ONNX model, but not written by `vad export`.")
+        return cls(session, header)
+
+    def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Predicted frames (B, C, H, W) and feature errors (B, h, w), None without a unit, for (B, T·C, H, W)."""
+        outputs = self.session.run(None, {"windows": np.ascontiguousarray(inputs.detach().cpu().float().numpy())})
+        frame, *rest = (torch.from_numpy(value) for value in outputs)
+        return frame, (rest[0] if rest else None)
+
+
+@torch.no_grad()
+def _compare(module: nn.Module, exported: OnnxNetwork, shape: tuple[int, ...]) -> Agreement:
+    generator = torch.Generator().manual_seed(0)
+    frame_gap, feature_gap = 0.0, None
+    for batch in (2, 3):
+        windows = torch.rand(batch, *shape, generator=generator) * 2 - 1
+        frame, *feature = module(windows)
+        got_frame, got_feature = exported(windows)
+        frame_gap = max(frame_gap, float((frame - got_frame).abs().max()))
+        if feature and got_feature is not None:
+            gap = float((feature[0] - got_feature).abs().max() / feature[0].mean().clamp_min(1e-12))
+            feature_gap = max(feature_gap or 0.0, gap)
+    return Agreement(frame_gap, feature_gap)

@@ -1,0 +1,86 @@
+"""`vad info`: what a file of ours is, from its header alone."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+from vadcli.errors import CheckpointError, FootageError, InputError
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """What a checkpoint, adapter, cache or exported model is: plain values for JSON.
+
+    Raises:
+        InputError: if there is no such file, or it is none of these.
+        CheckpointError: if it is a damaged checkpoint.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. `vad info` tells of checkpoints, adapters, caches and exported models.")
+    with path.open("rb") as file:
+        magic = file.read(8)
+    if magic == HDF5_MAGIC:
+        return _describe_cache(path)
+    if path.suffix == ".onnx":
+        from vadcli.model.onnx import OnnxNetwork
+
+        header = OnnxNetwork.open(path).header
+        return {"file": str(path), "kind": "exported model", "bytes": path.stat().st_size, **header}
+    return _describe_checkpoint(path, load_checkpoint(path))
+
+
+def _describe_checkpoint(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+    prototypes = checkpoint.training.get("figures", {})
+    result: dict[str, Any] = {
+        "file": str(path),
+        "kind": "adapter" if checkpoint.stage == "adapt" else "checkpoint",
+        "stage": checkpoint.stage,
+        "bytes": path.stat().st_size,
+        "sha256": checkpoint.sha256,
+        "parameters": sum(value.numel() for value in checkpoint.weights.values()),
+        "adapted_parameters": sum(value.numel() for value in checkpoint.step_sizes.values()),
+        "settings": checkpoint.settings.model_dump(mode="json"),
+        "parents": dict(checkpoint.parents),
+        "training": dict(checkpoint.training),
+        "calibration": checkpoint.calibration,
+    }
+    effective = prototypes.get("validation_prototypes", prototypes.get("prototypes"))
+    if effective is not None:
+        result["effective_prototypes"] = effective
+    if checkpoint.step_sizes:
+        values = [float(v) for value in checkpoint.step_sizes.values() for v in (value.min(), value.mean(), value.max())]
+        result["step_sizes"] = {"least": min(values[::3]), "mean_of_layers": sum(values[1::3]) / len(values[1::3]), "most": max(values[2::3])}
+    return result
+
+
+def _describe_cache(path: Path) -> dict[str, Any]:
+    from vadcli.footage.cache import open_cache
+
+    try:
+        with open_cache(path) as cache:
+            clips = cache.clips
+            scenes = {
+                scene: [clip.name for clip in group]
+                for scene, group in itertools.groupby(sorted(clips, key=lambda clip: clip.scene), key=lambda clip: clip.scene)
+            }
+            return {
+                "file": str(path),
+                "kind": "cache",
+                "bytes": path.stat().st_size,
+                "size": list(cache.size),
+                "channels": cache.channels,
+                "codec": cache.codec,
+                "frames": sum(clip.num_frames for clip in clips),
+                "scenes": {scene: len(names) for scene, names in scenes.items()},
+                "clips": [
+                    {
+                        "name": clip.name, "scene": clip.scene, "split": clip.split, "frames": clip.num_frames, "fps": clip.fps,
+                        "labels": clip.has_labels, "masks": clip.has_masks, "source": clip.source,
+                    }
+                    for clip in clips
+                ],
+            }
+    except FootageError as error:
+        raise CheckpointError(str(error)) from error
