@@ -81,6 +81,11 @@ class EventFinder(Generic[Evidence]):
         self._silent, self._told = False, False
         self._last_s = 0.0
 
+    @property
+    def active(self) -> bool:
+        """Whether an event is going on: above the threshold, or not yet below release since."""
+        return self._now is not None and not self._silent
+
     def add(self, frame: int, time_s: float, score: float, evidence: Evidence) -> Iterator[Finding[Evidence]]:
         """Take the next frame's score.
 

@@ -1,0 +1,184 @@
+"""One source under watch: its errors become calibrated scores, records and events, in constant memory."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadcli.errors import InputError
+from vadcli.footage.frames import Frame, SourceInfo
+from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
+from vadcli.scoring.errors import (
+    FEATURE_ERROR,
+    FEATURE_PEAK,
+    FRAME_ERROR,
+    FRAME_PEAK,
+    psnr_db,
+)
+from vadcli.scoring.events import Event, EventFinder, Finding
+from vadcli.scoring.measuring import Maps, Measured
+from vadcli.scoring.records import CalibrationKind, ScoreRecord
+from vadcli.scoring.regions import fuse, region
+from vadcli.settings import ScoreSettings
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """What is made of one frame.
+
+    Attributes:
+        record: what is written of it.
+        frame: the frame itself.
+        measured: its errors and maps.
+        share: of the feature error in the score.
+        usual: peak errors of frame and feature of a typical frame.
+    """
+
+    record: ScoreRecord
+    frame: Frame
+    measured: Measured
+    share: float
+    usual: tuple[float, float]
+
+    @cached_property
+    def heat(self) -> NDArray[np.float32]:
+        """(h, w): how unusual each place is; 1 is what the worst patch of a typical frame reaches.
+
+        As fine as the network's frame if maps were measured, else coarse.
+        """
+        return self._fuse(self.measured.maps or self.measured.blocks)
+
+    @cached_property
+    def coarse_heat(self) -> NDArray[np.float32]:
+        """The same a block at a time."""
+        return self._fuse(self.measured.blocks)
+
+    def _fuse(self, maps: Maps) -> NDArray[np.float32]:
+        return fuse(maps.frame, maps.feature, self.share, self.usual)
+
+
+class Watch:
+    """Turns the errors of one source into records and events.
+
+    Args:
+        name: of the source, for records.
+        info: of the source.
+        settings: threshold, events and warm-up.
+        calibration: what is normal there; None to learn it from the first `warmup` seconds.
+        kind: whose calibration it is.
+        opening: also tell when an event has begun.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        info: SourceInfo,
+        settings: ScoreSettings,
+        calibration: Calibration | None,
+        kind: CalibrationKind,
+        *,
+        opening: bool = False,
+    ) -> None:
+        self.name, self.info, self.kind = name, info, kind
+        self.calibration = calibration
+        self.frames, self.events = 0, 0
+        self._settings, self._opening = settings, opening
+        self._state: float | None = None
+        self._warming: list[dict[str, float]] = []
+        self._began_s: float | None = None
+        self._finder = self._make_finder() if calibration else None
+
+    @property
+    def threshold(self) -> float | None:
+        """The score above which events begin; None while warming up."""
+        if self.calibration is None:
+            return None
+        asked = self._settings.threshold
+        return self.calibration.threshold(self._settings.false_alarms_per_hour) if asked is None else asked
+
+    def add(self, frame: Frame, measured: Measured | None) -> tuple[Assessed | None, list[Finding[Assessed]]]:
+        """Take the next frame.
+
+        Args:
+            frame: of the source.
+            measured: its errors; None for the first T frames, and for those after a gap.
+
+        Returns:
+            what is made of it (None where it has no errors), and the events that ended or began.
+        """
+        if measured is None:
+            self._state = None
+            return None, []
+        self.frames += 1
+        errors = {name: np.array([value]) for name, value in measured.errors.items()}
+        if not all(np.isfinite(value).all() for value in errors.values()):
+            raise InputError(
+                f"{self.name}: frame {frame.index}: the model's output is not finite. "
+                "Use --precision float32 or another model."
+            )
+        score = None
+        if self.calibration is not None:
+            scores, self._state = self.calibration.step(errors, self._state, self.info.fps)
+            score = float(scores[0])
+        assessed = self._assess(frame, measured, score)
+        if score is None or self._finder is None:
+            self._warm_up(frame, measured)
+            return assessed, []
+        found = [self._located(f) for f in self._finder.add(frame.index, frame.time_s, score, assessed)]
+        anomaly = self._finder.active
+        if anomaly != assessed.record.anomaly:
+            assessed = replace(assessed, record=replace(assessed.record, anomaly=anomaly))
+        return assessed, found
+
+    def finish(self) -> list[Finding[Assessed]]:
+        """The event that was going on when the source ended."""
+        return [self._located(finding) for finding in self._finder.finish()] if self._finder else []
+
+    def _assess(self, frame: Frame, measured: Measured, score: float | None) -> Assessed:
+        errors = measured.errors
+        record = ScoreRecord(
+            source=self.name,
+            frame=frame.index,
+            time_s=frame.time_s,
+            psnr_db=psnr_db(errors[FRAME_ERROR]),
+            feature_error=errors.get(FEATURE_ERROR),
+            frame_peak=errors[FRAME_PEAK],
+            feature_peak=errors.get(FEATURE_PEAK),
+            score=score,
+            anomaly=False,
+            calibration=self.kind,
+        )
+        weights = self.calibration.weights if self.calibration else {}
+        share = sum(weights.get(name, 0.0) for name in (FEATURE_ERROR, FEATURE_PEAK))
+        return Assessed(record, frame, measured, share, (self._usual(FRAME_PEAK), self._usual(FEATURE_PEAK)))
+
+    def _usual(self, name: str) -> float:
+        return float(np.exp(self.calibration.centre.get(name, 0.0))) if self.calibration else 1.0
+
+    def _warm_up(self, frame: Frame, measured: Measured) -> None:
+        """Learn what is normal, and begin to score once enough was seen."""
+        if self._began_s is None:
+            self._began_s = frame.time_s
+        self._warming.append(measured.errors)
+        if frame.time_s - self._began_s < self._settings.warmup or len(self._warming) < LEAST_FRAMES:
+            return
+        names = self._warming[0].keys()
+        errors = {name: np.array([one[name] for one in self._warming]) for name in names}
+        self.calibration = fit_calibration(errors, self.info.fps, self._settings)
+        self._finder = self._make_finder()
+        self._warming = []
+
+    def _make_finder(self) -> EventFinder[Assessed]:
+        threshold = self.threshold
+        if threshold is None:
+            raise ValueError("no threshold without a calibration")
+        return EventFinder(self.name, threshold, self._settings, 1 / self.info.fps, opening=self._opening)
+
+    def _located(self, finding: Finding[Assessed]) -> Finding[Assessed]:
+        """The event with its region, counted if it is over."""
+        evidence = finding.evidence
+        box = region(evidence.coarse_heat, self.info.height, self.info.width)
+        self.events += finding.event.state == "closed"
+        event: Event = replace(finding.event, region=box, calibration=self.kind)
+        return Finding(event, evidence)
