@@ -55,7 +55,7 @@ class VideoReader:
             count += 1
             yield np.asarray(picture), time_s
         if not count:
-            raise FootageError(f"{self.info.name}: opens as video, but no frame can be decoded. Convert it with ffmpeg.")
+            raise FootageError(f"{self.info.name}: opens, but no frame can be decoded. Convert it by ffmpeg.")
         expected = self.info.frames
         if expected and max(count, (time_s + 1 / self.info.fps) * self.info.fps) < SHORT_SHARE * expected:
             self.notes.append(f"{self.info.name}: cut off: {count} frames decoded of about {expected}.")

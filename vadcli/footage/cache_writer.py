@@ -1,0 +1,95 @@
+"""Finished parts, and clips of an earlier cache, put together into one new cache file."""
+
+import mmap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from vadcli.footage.cache import FORMAT, VERSION
+from vadcli.footage.parts import CacheFormat, Part
+
+
+def write_cache(
+    path: Path,
+    form: CacheFormat,
+    clips: Sequence[Part | str],
+    earlier: Path | None = None,
+    advance: Callable[[int], None] = lambda frames: None,
+) -> None:
+    """Write a cache; the same clips give the same bytes.
+
+    Args:
+        path: a temporary name; the caller renames it.
+        form: size, channels and codec of all clips.
+        clips: in the order they will have: parts, or names of clips to take over from `earlier`.
+        earlier: the cache that this one replaces.
+        advance: told the number of frames written.
+
+    Raises:
+        OSError: when the disk is full.
+    """
+    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+        file.attrs.update(format=FORMAT, version=VERSION, size=form.size, channels=form.channels, codec=form.codec)
+        root = file.create_group("clips")
+        old = h5py.File(earlier, "r") if earlier is not None else None
+        try:
+            for order, clip in enumerate(clips):
+                if isinstance(clip, Part):
+                    group = _write_part(root.create_group(clip.info.name), form, clip)
+                else:
+                    if old is None:
+                        raise ValueError(f"clip {clip} is to be taken over, but there is no earlier cache")
+                    old.copy(old[f"clips/{clip}"], root, name=clip)
+                    group = root[clip]
+                group.attrs["order"] = order
+                advance(len(group["frames"]))
+        finally:
+            if old is not None:
+                old.close()
+
+
+def stored_stamps(path: Path) -> dict[str, tuple[str, str, str]]:
+    """Stamp, recipe and SHA-256 of every complete clip in a cache, by name."""
+    found: dict[str, tuple[str, str, str]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Group) and item.attrs.get("complete", False):
+            stamp, recipe, sha256 = (str(item.attrs.get(key, "")) for key in ("stamp", "recipe", "sha256"))
+            found[name] = (stamp, recipe, sha256)
+
+    with h5py.File(path, "r") as file:
+        file["clips"].visititems(visit)
+    return found
+
+
+def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
+    info, arrays = part.info, part.arrays()
+    _write_frames(group, form, part, arrays["offsets"])
+    for key, values in sorted(arrays.items()):
+        if key == "masks":
+            group.create_dataset(key, data=values, chunks=(1, values.shape[1]), compression="gzip", compression_opts=1)
+        elif key == "labels" or key.startswith("variants/"):
+            group.create_dataset(key, data=values)
+    group.attrs.update(
+        source=info.source, sha256=info.sha256, stamp=info.stamp, recipe=info.recipe,
+        fps=info.fps, split=info.split, scene=info.scene, complete=True,
+    )
+    return group
+
+
+def _write_frames(group: h5py.Group, form: CacheFormat, part: Part, offsets: Any) -> None:
+    count = part.info.num_frames
+    with part.frames.open("rb") as stored, mmap.mmap(stored.fileno(), 0, access=mmap.ACCESS_READ) as bytes_of:
+        if form.codec == "raw":
+            shape = (*form.size, form.channels)
+            frames = group.create_dataset("frames", shape=(count, *shape), dtype=np.uint8, chunks=(1, *shape))
+            for index in range(count):
+                chunk = bytes_of[offsets[index] : offsets[index + 1]]
+                frames.id.write_direct_chunk((index, 0, 0, 0), chunk)
+        else:
+            frames = group.create_dataset("frames", shape=(count,), dtype=h5py.vlen_dtype(np.uint8), chunks=(1,))
+            for index in range(count):
+                frames[index] = np.frombuffer(bytes_of[offsets[index] : offsets[index + 1]], dtype=np.uint8)

@@ -1,0 +1,168 @@
+"""Clips on their way into a cache: one flat file each, which a kill cannot damage and a later run takes up again.
+
+A cache `C.h5` in the making has its parts in `.C.h5.parts` beside it: `KEY.frames` (frames end to end as they will
+stand in the cache), `KEY.npz` (offsets, labels, masks) and, written last, `KEY.json`. A part without its JSON is
+redone. HDF5 itself is written in one go at the end, to a temporary name.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vadcli.errors import FootageError
+from vadcli.files import whole
+from vadcli.footage.cache import Codec, Split
+from vadcli.footage.frames import Image
+from vadcli.footage.opencv import cv2
+
+WRITE_BUFFER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFormat:
+    """What all frames of a cache have in common.
+
+    Attributes:
+        size: (H, W).
+        channels: 1 (grey) or 3 (RGB).
+        codec: `raw` pixels or `jpeg`.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    codec: Codec
+
+    def __str__(self) -> str:
+        return f"{self.size[0]}x{self.size[1]}x{self.channels} {self.codec}"
+
+
+@dataclass(frozen=True, slots=True)
+class PartInfo:
+    """What a finished part says about its clip (see `cache.Clip`).
+
+    Attributes:
+        stamp: size and time of change of the source's files, by which a later run knows it again without hashing.
+        recipe: digest of everything else that the stored clip depends on.
+        stored_bytes: length of the frames file.
+    """
+
+    name: str
+    scene: str
+    split: Split
+    fps: float
+    num_frames: int
+    source: str
+    sha256: str
+    stamp: str
+    recipe: str
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A finished part: where it is and what it says."""
+
+    folder: Path
+    info: PartInfo
+
+    @property
+    def frames(self) -> Path:
+        """Its frames, end to end."""
+        return self.folder / f"{part_key(self.info.name)}.frames"
+
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        """`offsets` (n + 1,) int64 of the frames' bytes; where it has them `labels`, packed `masks`, `variants/NAME`."""
+        with np.load(self.folder / f"{part_key(self.info.name)}.npz", allow_pickle=False) as stored:
+            return dict(stored)
+
+
+def part_key(name: str) -> str:
+    """A file name for a clip of any name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:20]
+
+
+def parts_folder(cache: Path) -> Path:
+    """Where the parts of a cache in the making are."""
+    return cache.with_name(f".{cache.name}.parts")
+
+
+def find_part(folder: Path, name: str) -> Part | None:
+    """The finished part of a clip, if an earlier run left one that is whole."""
+    try:
+        info = PartInfo(**json.loads((folder / f"{part_key(name)}.json").read_text(encoding="utf-8")))
+        part = Part(folder, info)
+        return part if part.frames.stat().st_size == info.stored_bytes else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+class PartWriter:
+    """Writes one part; leaves nothing behind unless `finish` was reached."""
+
+    def __init__(self, folder: Path, name: str, form: CacheFormat, quality: int) -> None:
+        self._folder, self._name, self._form = folder, name, form
+        self._quality = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        self._frames = folder / f"{part_key(name)}.frames"
+        self._file = self._frames.open("wb", buffering=WRITE_BUFFER)
+        self._offsets = [0]
+        self._finished = False
+
+    @property
+    def num_frames(self) -> int:
+        """Frames written so far."""
+        return len(self._offsets) - 1
+
+    def write(self, image: Image) -> None:
+        """Add a frame, (H, W, C) uint8."""
+        data: Any = np.ascontiguousarray(image).data
+        if self._form.codec == "jpeg":
+            data = encode_jpeg(image, self._quality).data
+        self._file.write(data)
+        self._offsets.append(self._offsets[-1] + data.nbytes)
+
+    def finish(self, info: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Part:
+        """Close the part and say that it is complete.
+
+        Args:
+            info: the fields of `PartInfo` but for name, num_frames and stored_bytes.
+            arrays: labels, masks and variants, as `Part.arrays` gives them back.
+        """
+        self._file.close()
+        done = PartInfo(name=self._name, num_frames=self.num_frames, stored_bytes=self._offsets[-1], **info)
+        part = Part(self._folder, done)
+        stem = self._folder / part_key(self._name)
+        stored: dict[str, Any] = {"offsets": np.array(self._offsets, dtype=np.int64), **arrays}
+        np.savez(stem.with_suffix(".npz"), **stored)
+        with whole(stem.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps(asdict(done)), encoding="utf-8")
+        self._finished = True
+        return part
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._finished:
+            with suppress(OSError):  # a full disk fails again when the buffer is flushed
+                self._file.close()
+            for suffix in (".frames", ".npz", ".json"):
+                self._frames.with_suffix(suffix).unlink(missing_ok=True)
+
+
+def encode_jpeg(image: Image, quality: list[int]) -> npt.NDArray[np.uint8]:
+    """JPEG bytes, (n,), of a frame (H, W, C), grey or RGB."""
+    picture = image if image.shape[2] == 1 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    written, data = cv2.imencode(".jpg", picture, quality)
+    if not written:
+        raise FootageError("a frame could not be written as JPEG. Use --codec raw.")
+    return np.asarray(data, dtype=np.uint8).reshape(-1)

@@ -1,0 +1,271 @@
+"""Windows of T+1 successive frames, and the one place that makes [-1, 1] floats of them."""
+
+import queue
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import accumulate
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vadcli.errors import FootageError
+from vadcli.footage.cache import Cache, Clip, Split
+
+BATCHES_AHEAD = 4
+
+
+def to_network(windows: Tensor, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Windows as the network reads them: x/127.5 - 1, after upload.
+
+    Args:
+        windows: (B, T+1, H, W, C) uint8.
+        device: where the floats are made.
+
+    Returns:
+        inputs (B, T*C, H, W), channels of frame t at t*C onwards, and target (B, C, H, W); float32 in [-1, 1].
+    """
+    if windows.dtype != torch.uint8 or windows.ndim != 5:
+        raise ValueError(f"windows must be uint8 (B, T+1, H, W, C), got {windows.dtype} {tuple(windows.shape)}")
+    pixels = windows.to(device, non_blocking=True).permute(0, 1, 4, 2, 3)  # (B, T+1, C, H, W)
+    frames = pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(127.5).sub_(1.0)
+    return frames[:, :-1].flatten(1, 2), frames[:, -1]
+
+
+@dataclass(frozen=True, eq=False)
+class ClipRange:
+    """Frames `start` to `stop` (excluded) of one clip of a cache."""
+
+    cache: Cache
+    clip: Clip
+    start: int
+    stop: int
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames."""
+        return self.stop - self.start
+
+    def window(self, first: int, length: int) -> Tensor:
+        """Frames `first` to `first + length` of the range, (length, H, W, C) uint8."""
+        begin = self.start + first
+        return torch.from_numpy(self.cache.frames(self.clip.name, begin, begin + length))
+
+
+def clip_ranges(caches: Sequence[Cache], split: Split | None = "train") -> list[ClipRange]:
+    """All of every clip of a split (None: of both), in the caches' order."""
+    return [
+        ClipRange(cache, clip, 0, clip.num_frames)
+        for cache in caches
+        for clip in cache.clips
+        if split is None or clip.split == split
+    ]
+
+
+def split_normal(caches: Sequence[Cache], share: float, seed: int) -> tuple[list[ClipRange], list[ClipRange]]:
+    """Clips of split `train`, parted into those to learn from and those to validate on.
+
+    Whole clips are held out, drawn by seed, as long as they stay within the share. Where every clip is far larger
+    than the share (only one clip, or few long ones), the tail of the longest is held out instead.
+
+    Args:
+        caches: to draw from.
+        share: of the frames to hold out, in [0, 1); 0 holds out nothing.
+        seed: of the draw.
+
+    Returns:
+        training ranges and validation ranges, each in the caches' order; together every frame once.
+
+    Raises:
+        FootageError: when there is no clip of split `train`.
+    """
+    ranges = clip_ranges(caches)
+    if not ranges:
+        raise _no_windows(caches, "holds no clip of split train. Prepare normal footage with --split train")
+    if share <= 0:
+        return ranges, []
+    target = share * sum(one.num_frames for one in ranges)
+    held: set[int] = set()
+    room = target
+    for index in np.random.default_rng(seed).permutation(len(ranges)):
+        if ranges[index].num_frames <= room and len(held) < len(ranges) - 1:
+            held.add(int(index))
+            room -= ranges[index].num_frames
+    shortest = min(range(len(ranges)), key=lambda index: ranges[index].num_frames)
+    if not held and len(ranges) > 1 and ranges[shortest].num_frames <= 2 * target:
+        held.add(shortest)
+    if held:
+        return [r for i, r in enumerate(ranges) if i not in held], [ranges[i] for i in sorted(held)]
+    return _hold_out_tail(ranges, target)
+
+
+class Windows(Dataset[Tensor]):
+    """Every window of T+1 frames of some clips; none crosses from one clip into another."""
+
+    def __init__(
+        self,
+        caches: Sequence[Cache],
+        input_frames: int,
+        split: Split | None = "train",
+        stride: int = 1,
+        clips: Sequence[ClipRange] | None = None,
+    ) -> None:
+        """Count the windows; frames are read when asked for.
+
+        Args:
+            caches: of one size and number of channels.
+            input_frames: T.
+            split: which clips; None takes both splits.
+            stride: frames between the starts of windows.
+            clips: these ranges instead of all clips of the split.
+
+        Raises:
+            FootageError: when sizes differ, or no clip is long enough for one window.
+        """
+        check_alike(caches)
+        self.length = input_frames + 1
+        self.stride = stride
+        self.ranges = list(clip_ranges(caches, split) if clips is None else clips)
+        counts = [max(0, (one.num_frames - self.length) // stride + 1) for one in self.ranges]
+        self._ends = list(accumulate(counts))
+        if not len(self):
+            longest = max((one.num_frames for one in self.ranges), default=0)
+            which = f"of split {split} " if split else ""
+            raise _no_windows(
+                caches, f"no clip {which}has {self.length} frames, which a window needs; the longest has {longest}"
+            )
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Window `index`, (T+1, H, W, C) uint8."""
+        one, start = self._locate(index)
+        return one.window(start, self.length)
+
+    def clip_of(self, index: int) -> Clip:
+        """The clip that window `index` is of."""
+        return self._locate(index)[0].clip
+
+    def start_of(self, index: int) -> int:
+        """The index, in its clip, of the first frame of window `index`."""
+        one, start = self._locate(index)
+        return one.start + start
+
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """Several windows, (B, T+1, H, W, C) uint8."""
+        return torch.stack([self[index] for index in indices])
+
+    def _locate(self, index: int) -> tuple[ClipRange, int]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        clip = bisect_right(self._ends, index)
+        before = self._ends[clip - 1] if clip else 0
+        return self.ranges[clip], (index - before) * self.stride
+
+
+class WindowLoader:
+    """Endless shuffled batches, read ahead in a thread; batch n is the same however often one stops and goes on."""
+
+    def __init__(
+        self, windows: Windows, batch_size: int, seed: int, first_step: int = 0, pin_memory: bool = False
+    ) -> None:
+        """Begin to read.
+
+        Args:
+            windows: to draw from; every pass over them has an order of its own.
+            batch_size: B.
+            seed: of the orders.
+            first_step: number of the first batch, to go on where an interrupted run stopped.
+            pin_memory: hand over page-locked batches, for upload to a GPU.
+        """
+        self._windows, self._batch_size, self._seed, self._pin = windows, batch_size, seed, pin_memory
+        self._queue: queue.Queue[Tensor | BaseException] = queue.Queue(BATCHES_AHEAD)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read, args=(first_step,), name="windows", daemon=True)
+        self._thread.start()
+
+    def indices(self, step: int) -> list[int]:
+        """The windows of batch `step`; a batch may straddle two passes."""
+        count = len(self._windows)
+        places = range(step * self._batch_size, (step + 1) * self._batch_size)
+        orders = {epoch: self._order(epoch) for epoch in {place // count for place in places}}
+        return [int(orders[place // count][place % count]) for place in places]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Batches (B, T+1, H, W, C) uint8, without end."""
+        while not self._stop.is_set():
+            item = self._queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _order(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        last: tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]] | None = getattr(self, "_last_order", None)
+        if last is None or last[0] != epoch:
+            last = (epoch, np.random.default_rng((self._seed, epoch)).permutation(len(self._windows)))
+            self._last_order = last
+        return last[1]
+
+    def _read(self, step: int) -> None:
+        try:
+            while not self._stop.is_set():
+                batch = self._windows.batch(self.indices(step))
+                self._hand_over(batch.pin_memory() if self._pin else batch)
+                step += 1
+        except BaseException as error:
+            self._hand_over(error)
+
+    def _hand_over(self, item: Tensor | BaseException) -> None:
+        while not self._stop.is_set():
+            with suppress(queue.Full):
+                self._queue.put(item, timeout=0.1)
+                return
+
+
+def check_alike(caches: Sequence[Cache]) -> None:
+    """Refuse caches whose frames differ in size or channels.
+
+    Raises:
+        FootageError: naming the first that differs.
+    """
+    for cache in caches[1:]:
+        if (cache.size, cache.channels) != (caches[0].size, caches[0].channels):
+            raise FootageError(
+                f"{cache.path}: frames of {cache.size[0]}x{cache.size[1]}x{cache.channels}, but {caches[0].path} has "
+                f"{caches[0].size[0]}x{caches[0].size[1]}x{caches[0].channels}. Prepare both alike."
+            )
+
+
+def _hold_out_tail(ranges: list[ClipRange], target: float) -> tuple[list[ClipRange], list[ClipRange]]:
+    longest = max(range(len(ranges)), key=lambda index: ranges[index].num_frames)
+    one = ranges[longest]
+    cut = one.stop - min(max(1, round(target)), one.num_frames - 1)
+    if cut <= one.start:
+        return ranges, []
+    kept = ClipRange(one.cache, one.clip, one.start, cut)
+    tail = ClipRange(one.cache, one.clip, cut, one.stop)
+    return [kept if index == longest else other for index, other in enumerate(ranges)], [tail]
+
+
+def _no_windows(caches: Sequence[Cache], problem: str) -> FootageError:
+    return FootageError(f"{', '.join(str(cache.path) for cache in caches)}: {problem}.")
