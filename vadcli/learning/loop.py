@@ -59,10 +59,13 @@ class Learner:
             for name, value in self.tensors.items():
                 value.copy_(arrays[f"tensor.{name}"])
         state: dict[int, dict[str, Tensor]] = {}
+        leaves = list(self.tensors.values())
         for name, array in arrays.items():
             if name.startswith("optimizer."):
                 _, index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = array
+                like = leaves[int(index)]  # moments must lie in memory as their tensors do: fused Adam walks them together
+                moment = torch.empty_like(like).copy_(array).detach() if array.shape == like.shape else array
+                state.setdefault(int(index), {})[key] = moment
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         self.step, self.seconds, self.last = int(header["step"]), float(header["seconds"]), dict(header["last"])
 

@@ -1,14 +1,15 @@
 """Pre-training: the whole network end to end, or the autoencoder alone, on windows of normal footage."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vadcli.footage.windows import to_network
+from vadcli.footage.windows import WindowLoader, Windows, to_network
 from vadcli.learning import loop
 from vadcli.learning.inner import Objective
 from vadcli.model.losses import effective_prototypes, losses
@@ -18,7 +19,7 @@ from vadcli.progress import Progress
 from vadcli.settings import PretrainSettings
 
 COLLAPSED = 1.5
-VALIDATION_BATCHES = 32
+VALIDATION_WINDOWS = 256
 
 
 def objective_of(settings: PretrainSettings) -> Objective:
@@ -28,8 +29,8 @@ def objective_of(settings: PretrainSettings) -> Objective:
 
 def pretrain(
     network: Network,
-    batches: Callable[[int], Iterable[Tensor]],
-    validation: Callable[[], Iterable[Tensor]],
+    windows: Windows,
+    checks: Windows | None,
     settings: PretrainSettings,
     *,
     total_steps: int,
@@ -44,8 +45,8 @@ def pretrain(
 
     Args:
         network: on the CPU; moved to `device` and to channels-last memory.
-        batches: from a step number, the uint8 batches (B, T+1, H, W, C) from that step on.
-        validation: uint8 batches of held-out normal footage, the same at every call; may be empty.
+        windows: to learn from.
+        checks: windows of held-out normal footage, or None.
         settings: of the run.
         total_steps: of the whole run.
         key: identifies settings and data, for `--resume`.
@@ -64,17 +65,20 @@ def pretrain(
     learner = loop.Learner(parameters, optimizer, key)
     objective = objective_of(settings)
     mirror = torch.Generator()
+    stack = ExitStack()
     stream: list[Iterator[Tensor]] = []
 
     def take_step(step: int) -> dict[str, Tensor]:
-        if not stream:
-            stream.append(iter(batches(step)))
-        windows = next(stream[0])  # (B, T+1, H, W, C) uint8
+        if not stream:  # only now is it known at which step a resumed run goes on
+            pinned = device.type == "cuda"
+            loader = WindowLoader(windows, settings.batch_size, settings.seed, first_step=step, pin_memory=pinned)
+            stream.append(iter(stack.enter_context(loader)))
+        batch = next(stream[0])  # (B, T+1, H, W, C) uint8
         if settings.flip:
             mirror.manual_seed(settings.seed * 1_000_003 + step)
-            chosen = torch.rand(len(windows), generator=mirror) < 0.5
-            windows = torch.where(chosen[:, None, None, None, None], windows.flip(3), windows)
-        inputs, target = to_network(windows, device)
+            chosen = torch.rand(len(batch), generator=mirror) < 0.5
+            batch = torch.where(chosen[:, None, None, None, None], batch.flip(3), batch)
+        inputs, target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(inputs)
         terms = losses(prediction, target, network.arithmetic, objective.margin)
@@ -88,16 +92,28 @@ def pretrain(
         return figures
 
     def look() -> dict[str, float]:
-        return validate(network, validation(), objective, device, precision)
+        return validate(network, checks, settings.batch_size, objective, device, precision) if checks else {}
 
     def rate_at(step: int) -> float:
         return 0.5 * (1 + math.cos(math.pi * step / total_steps)) if settings.schedule == "cosine" else 1.0
 
     every = max(1, total_steps // 10 // settings.log_every) * settings.log_every
-    loop.run(
-        learner, total_steps, take_step, settings, out=out, resume=resume, progress=progress, what="pre-training",
-        units_a_step=settings.batch_size, unit="windows", rate_at=rate_at, look=look, look_every=every,
-    )
+    with stack:
+        loop.run(
+            learner,
+            total_steps,
+            take_step,
+            settings,
+            out=out,
+            resume=resume,
+            progress=progress,
+            what="pre-training",
+            units_a_step=settings.batch_size,
+            unit="windows",
+            rate_at=rate_at,
+            look=look,
+            look_every=every,
+        )
     warn_of_collapse(learner.last, network, progress)
     return learner
 
@@ -114,14 +130,16 @@ def warn_of_collapse(figures: dict[str, float], network: Network, progress: Prog
 
 @torch.no_grad()
 def validate(
-    network: Network, batches: Iterable[Tensor], objective: Objective, device: torch.device, precision: torch.dtype
+    network: Network, checks: Windows, batch_size: int, objective: Objective, device: torch.device, precision: torch.dtype
 ) -> dict[str, float]:
-    """Mean losses on held-out normal windows; empty where there are none."""
+    """Mean losses on held-out normal windows, spread evenly over all of them."""
     sums: dict[str, float] = {}
     count = 0
     network.eval()
-    for windows in islice(batches, VALIDATION_BATCHES):
-        inputs, target = to_network(windows, device)
+    chosen = np.linspace(0, len(checks) - 1, min(len(checks), VALIDATION_WINDOWS)).astype(int).tolist()
+    for first in range(0, len(chosen), batch_size):
+        batch = checks.batch(chosen[first : first + batch_size])
+        inputs, target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(inputs)
         terms = losses(prediction, target, network.arithmetic, objective.margin)
@@ -130,7 +148,7 @@ def validate(
             figures["validation_compactness"] = terms.compactness
             figures["validation_prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
         for name, value in figures.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * len(windows)
-        count += len(windows)
+            sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
+        count += len(batch)
     network.train()
     return {name: value / count for name, value in sums.items()}

@@ -1,14 +1,13 @@
 """`vad pretrain`: from caches of normal footage to a checkpoint of stage "pretrain"."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from vadcli.footage.windows import WindowLoader, Windows, split_normal
+from vadcli.footage.windows import Windows, split_normal
 from vadcli.learning.pretrain import pretrain
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
@@ -36,23 +35,17 @@ def pretrain_stage(paths: Sequence[Path], out: Path, settings: Settings, *, resu
         precision = pick_precision(run.precision, device)
         training, held_out = split_normal(caches, run.validation_share, run.seed)
         windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
-        checks = Windows(caches, model.input_frames, stride=4, clips=held_out)
+        checks = Windows(caches, model.input_frames, clips=held_out) if held_out else None
         total = math.ceil(run.epochs * len(windows) / run.batch_size)
         total = min(total, run.max_steps) if run.max_steps else total
         data = data_digest(caches)
         torch.manual_seed(run.seed)
         network = Network(model)
 
-        def batches(step: int) -> Iterable[Tensor]:
-            return WindowLoader(windows, run.batch_size, seed=run.seed, start=step)
-
-        def validation() -> Iterable[Tensor]:
-            return WindowLoader(checks, run.batch_size, seed=0, epochs=1) if len(checks) else ()
-
         learner = pretrain(
             network,
-            batches,
-            validation,
+            windows,
+            checks,
             run,
             total_steps=total,
             key=run_key("pretrain", model.model_dump(), run.model_dump(exclude={"device"}), data, total),

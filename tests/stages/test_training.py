@@ -1,0 +1,158 @@
+"""Pre-training and meta-training on a tiny cache: what they write, what they refuse, and that a kill loses nothing."""
+
+import json
+
+import pytest
+import torch
+from tests import synthetic_cache
+
+from vadcli.errors import CheckpointError, InputError
+from vadcli.learning import loop
+from vadcli.model.checkpoint import load_checkpoint
+from vadcli.presets import load_settings
+from vadcli.progress import Silent
+from vadcli.stages.metatrain import metatrain_stage
+from vadcli.stages.pretrain import pretrain_stage
+
+PRETRAIN = ["model.width=3", "model.num_prototypes=3", "pretrain.max_steps=6", "pretrain.batch_size=2",
+            "pretrain.log_every=1", "pretrain.device=cpu", "pretrain.precision=float32"]  # fmt: skip
+METATRAIN = ["metatrain.episodes=6", "metatrain.meta_batch=2", "metatrain.shots=2", "metatrain.queries=2",
+             "metatrain.log_every=1", "metatrain.device=cpu", "metatrain.learning_rate=1e-3"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return synthetic_cache.write(tmp_path_factory.mktemp("cache") / "c.h5")
+
+
+@pytest.fixture(scope="module")
+def pretrained(cache, tmp_path_factory):
+    out = tmp_path_factory.mktemp("pretrained") / "a.safetensors"
+    pretrain_stage([cache], out, load_settings(None, PRETRAIN), resume=False, progress=Silent())
+    return out
+
+
+def stop_at(monkeypatch, step):
+    """Interrupt training as Ctrl-C would, once `step` steps are taken."""
+    advance = Silent.advance
+
+    def interrupt(self, amount=1, **figures):
+        advance(self, amount, **figures)
+        interrupt.steps += 1
+        if interrupt.steps == step:
+            raise KeyboardInterrupt
+
+    interrupt.steps = 0
+    monkeypatch.setattr(Silent, "advance", interrupt)
+
+
+def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
+    made = load_checkpoint(pretrained, "pretrain")
+    assert made.model.size == (32, 40) and made.model.channels == 1
+    assert made.training["steps"] == 6 and made.training["windows"] == 12 and made.training["scenes"] == 2
+    assert "validation_frame" in made.training["figures"] and "prototypes" in made.training["figures"]
+    log = [json.loads(line) for line in pretrained.with_name("a.safetensors.metrics.ndjson").read_text().splitlines()]
+    assert [line["step"] for line in log] == [1, 2, 3, 4, 5, 6]
+    assert not pretrained.with_name("a.safetensors.resume").exists()
+
+
+def test_training_lowers_the_loss(cache, tmp_path):
+    settings = load_settings(None, [*PRETRAIN, "pretrain.max_steps=60", "pretrain.learning_rate=3e-3"])
+    pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    log = [json.loads(line) for line in (tmp_path / "a.metrics.ndjson").read_text().splitlines()]
+    assert log[-1]["frame"] < 0.5 * log[0]["frame"]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(cache, pretrained, tmp_path):
+    for seed, same in ((0, True), (1, False)):
+        settings = load_settings(None, [*PRETRAIN, f"pretrain.seed={seed}"])
+        pretrain_stage([cache], tmp_path / "b", settings, resume=False, progress=Silent())
+        assert equal(load_checkpoint(pretrained).weights, load_checkpoint(tmp_path / "b").weights) == same
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tmp_path, monkeypatch, precision):
+    settings = load_settings(None, [*PRETRAIN, f"pretrain.precision={precision}", "pretrain.flip=true", "pretrain.schedule=cosine"])
+    pretrain_stage([cache], tmp_path / "whole", settings, resume=False, progress=Silent())
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_stage([cache], tmp_path / "parts", settings, resume=False, progress=Silent())
+    assert not (tmp_path / "parts").exists() and (tmp_path / "parts.resume").exists()
+    pretrain_stage([cache], tmp_path / "parts", settings, resume=True, progress=Silent())
+    assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
+    logged = [json.loads(line)["step"] for line in (tmp_path / "parts.metrics.ndjson").read_text().splitlines()]
+    assert logged == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_resume_point_of_other_settings_is_refused(cache, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_stage([cache], tmp_path / "a", load_settings(None, PRETRAIN), resume=False, progress=Silent())
+    with pytest.raises(CheckpointError, match="other settings or data"):
+        pretrain_stage([cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "pretrain.seed=9"]), resume=True, progress=Silent())
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run_in_one_line(cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop.torch.nn.utils, "clip_grad_norm_", lambda tensors, most: torch.tensor(float("nan")))
+    with pytest.raises(InputError, match=r"not a number at step 1. Lower the learning rate"):
+        pretrain_stage([cache], tmp_path / "a", load_settings(None, PRETRAIN), resume=False, progress=Silent())
+    assert not (tmp_path / "a").exists()
+
+
+def test_settings_that_do_not_fit_the_cache_are_refused(cache, tmp_path):
+    with pytest.raises(InputError, match=r"32x40, 1 channel, but model.size is 64x64. Prepare with --size 64x64"):
+        pretrain_stage([cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "model.size=64"]), resume=False, progress=Silent())
+
+
+def test_objective_frame_trains_an_autoencoder_that_metatraining_gives_a_unit(cache, tmp_path):
+    settings = load_settings(None, [*PRETRAIN, "pretrain.objective=frame"])
+    made = pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    assert made.model.unit == "none" and not any(name.startswith("unit.") for name in made.weights)
+    meta = metatrain_stage([cache], tmp_path / "a", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent())
+    assert meta.model.unit == "prototypes" and "unit.attention.weight" in meta.step_sizes
+
+
+@pytest.mark.parametrize("scope", ["head", "decoder"])
+def test_metatraining_moves_adapted_weights_and_step_sizes_and_nothing_else(cache, pretrained, tmp_path, scope):
+    settings = load_settings(None, [*METATRAIN, f"metatrain.scope={scope}"])
+    made = metatrain_stage([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Silent())
+    before = load_checkpoint(pretrained)
+    for name, value in before.weights.items():
+        assert torch.equal(value, made.weights[name]) == (name not in made.step_sizes), name
+    assert any(name.startswith("decoder.") for name in made.step_sizes) == (scope == "decoder")
+    assert all(float(value.min()) >= 0 for value in made.step_sizes.values())
+    assert any(float(value.std()) > 0 for value in made.step_sizes.values() if value.numel() > 1)
+    assert made.parents["from"] == before.sha256
+
+
+def test_resumed_metatraining_gives_the_weights_of_an_uninterrupted_run(cache, pretrained, tmp_path, monkeypatch):
+    settings = load_settings(None, METATRAIN)
+    whole = metatrain_stage([cache], pretrained, tmp_path / "whole", settings, resume=False, progress=Silent())
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            metatrain_stage([cache], pretrained, tmp_path / "parts", settings, resume=False, progress=Silent())
+    parts = metatrain_stage([cache], pretrained, tmp_path / "parts", settings, resume=True, progress=Silent())
+    assert equal(whole.weights, parts.weights) and equal(whole.step_sizes, parts.step_sizes)
+
+
+def test_step_sizes_never_turn_negative(cache, pretrained, tmp_path):
+    settings = load_settings(None, [*METATRAIN, "metatrain.initial_step_size=1e-6", "metatrain.step_size_rate=1e-2"])
+    made = metatrain_stage([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Silent())
+    least = min(float(value.min()) for value in made.step_sizes.values())
+    assert least == 0  # some would have gone below
+
+
+def test_metatraining_refuses_an_adapter(cache, pretrained, tmp_path):
+    from vadcli.model.checkpoint import Checkpoint, save_checkpoint
+
+    base = load_checkpoint(pretrained)
+    save_checkpoint(tmp_path / "s", Checkpoint(stage="adapt", settings=base.settings, weights={}, parents={"base": base.sha256}))
+    with pytest.raises(CheckpointError, match=r"made by `vad adapt`; this needs one made by pretrain or metatrain"):
+        metatrain_stage([cache], tmp_path / "s", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent())
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

@@ -1,0 +1,46 @@
+"""A cache as DESIGN describes it, written with h5py alone: moving blobs on a textured ground, a few frames a clip."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+
+def write(
+    path: Path, *, scenes: int = 2, clips: int = 2, frames: int = 40, size=(32, 40), channels: int = 1, tests: bool = True
+) -> Path:
+    """A cache with `clips` normal clips and, with `tests`, one labelled test clip a scene."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update(format="vad-cache", version=1, size=size, channels=channels, codec="raw")
+        order = 0
+        for scene in range(scenes):
+            for split, count in (("train", clips), ("test", 1 if tests else 0)):
+                for clip in range(count):
+                    images, labels = _film(scene, clip, frames, size, channels, abnormal=split == "test")
+                    group = file.create_group(f"clips/s{scene}/{split}{clip}")
+                    group.create_dataset("frames", data=images, chunks=(1, *images.shape[1:]))
+                    if split == "test":
+                        group.create_dataset("labels", data=labels)
+                    group.attrs.update(
+                        source=f"s{scene}-{clip}.mp4", sha256=f"{scene}{clip}{split}", stamp="", recipe="", fps=25.0,
+                        split=split, scene=f"s{scene}", complete=True, order=order,
+                    )
+                    order += 1
+    return path
+
+
+def _film(scene, clip, frames, size, channels, *, abnormal):
+    random = np.random.default_rng((scene, clip, abnormal))
+    height, width = size
+    ground = np.random.default_rng(scene).integers(60, 140, (height, width, channels))
+    labels = np.zeros(frames, dtype=np.uint8)
+    images = np.empty((frames, height, width, channels), dtype=np.uint8)
+    for t in range(frames):
+        image = ground.copy()
+        x = (3 + t) % (width - 6)
+        image[height // 3 : height // 3 + 5, x : x + 4] = 220
+        if abnormal and frames // 2 <= t < frames * 3 // 4:
+            labels[t] = 1
+            image[height // 2 : height // 2 + 8, (5 * t) % (width - 8) : (5 * t) % (width - 8) + 8] = 10
+        images[t] = np.clip(image + random.integers(-3, 4, image.shape), 0, 255)
+    return images, labels

@@ -1,0 +1,192 @@
+"""`vad adapt`: a scene's own weights and calibration, from K of its windows and the normal footage after them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from dataclasses import dataclass, replace
+from itertools import chain, takewhile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vadcli.errors import InputError
+from vadcli.footage.cache import Cache, Clip, open_cache
+from vadcli.footage.frames import Frame, Gap, SourceInfo
+from vadcli.footage.source import open_source
+from vadcli.learning.scene import Adaptation, adapt_to_scene
+from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network, save_checkpoint, versions
+from vadcli.model.network import Network
+from vadcli.model.runtime import for_inference, pick_device, pick_precision
+from vadcli.progress import Progress
+from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
+from vadcli.scoring.engine import Engine, Scored
+from vadcli.scoring.lanes import Ended, Opener
+from vadcli.scoring.measuring import Measurer
+from vadcli.settings import Settings
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `vad adapt` tells of its result.
+
+    Attributes:
+        adapter: as it was written.
+        losses: inner loss before each update.
+        support_frames: frames that the support windows span.
+        calibration: from the normal footage.
+    """
+
+    adapter: Checkpoint
+    losses: list[float]
+    support_frames: int
+    calibration: Calibration
+
+
+class Clipped:
+    """Some frames as footage that the engine reads: a part of a source, or a clip of a cache."""
+
+    def __init__(self, info: SourceInfo, frames: Iterator[Frame]) -> None:
+        self.info, self.frames = info, frames
+        self.notes: tuple[str, ...] = ()
+        self.gaps: tuple[Gap, ...] = ()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames
+
+
+def adapt_stage(
+    source: str, base: Path | None, out: Path, settings: Settings, *, scene: str | None, progress: Progress
+) -> Fitted:
+    """Adapt a model to the scene of `source` and write the adapter to `out`.
+
+    The first K windows are the support; the footage after them, up to `adapt.normal_seconds`, is taken as normal and
+    calibrates the scores. Where that leaves too little, the support calibrates too.
+
+    Args:
+        source: a video, folder, stream, `-` for stdin, or a cache.
+        base: checkpoint to adapt; the model in the package if None.
+        out: adapter to write.
+        settings: of sections `adapt` and `score`.
+        scene: which scene of a cache.
+        progress: told of every frame.
+
+    Raises:
+        VadError: for footage that is too short, or a model that cannot adapt.
+    """
+    out.parent.resolve(strict=True)
+    checkpoint = load_checkpoint(base or PACKAGED_MODEL, "pretrain", "metatrain")
+    model, run = checkpoint.model, settings.adapt
+    device = pick_device(run.device)
+    with ExitStack() as stack:
+        first, others = _open(source, checkpoint, scene, stack)
+        needed = run.shots + model.input_frames
+        frames = takewhile(lambda frame: frame.time_s <= run.normal_seconds, first.frames)
+        head = [frame for _, frame in zip(range(needed), frames, strict=False)]
+        if len(head) < needed:
+            raise InputError(
+                f"{source}: {len(head)} frames; {run.shots} shots need {needed}. Use a longer clip, or fewer --shots."
+            )
+        network = load_network(checkpoint)
+        fitted = adapt_to_scene(checkpoint, network, windows_of(head, model.input_frames), steps=run.steps, device=device)
+        scored = adapted_network(network, fitted, device, pick_precision(run.precision, device))
+        progress.start("calibrating", first.info.frames and max(first.info.frames - needed, 1))
+        lead = head[-model.input_frames :]
+        footage = [Clipped(first.info, chain(lead, frames)), *others]
+        errors, fps = measure(scored, footage, settings, device, progress)
+        if sum(len(next(iter(clip.values()))) for clip in errors) < LEAST_FRAMES:
+            progress.note(f"{source}: too short to calibrate on what follows the support; calibrating on the support too")
+            extra, _ = measure(scored, [Clipped(first.info, iter(head))], settings, device, progress)
+            errors = extra + errors
+    calibration = fit_calibration([clip for clip in errors if len(next(iter(clip.values())))], fps, settings.score)
+    adapter = Checkpoint(
+        stage="adapt",
+        settings=checkpoint.settings.model_copy(update={"adapt": run, "score": settings.score}),
+        weights=fitted.weights,
+        parents={"base": checkpoint.sha256},
+        training={
+            "source": source if source == "-" else Path(source).name,
+            "shots": run.shots,
+            "steps": run.steps,
+            "losses": fitted.losses,
+            "calibration_frames": calibration.frames,
+            "versions": versions(),
+        },
+        calibration=calibration.to_json(),
+    )
+    save_checkpoint(out, adapter)
+    return Fitted(adapter, fitted.losses, needed, calibration)
+
+
+def windows_of(frames: Sequence[Frame], input_frames: int) -> Tensor:
+    """All windows of consecutive frames: (n − T, T+1, H, W, C) uint8."""
+    images = torch.from_numpy(np.stack([frame.image for frame in frames]))  # (n, H, W, C)
+    return images.unfold(0, input_frames + 1, 1).movedim(-1, 1)
+
+
+def adapted_network(network: Network, fitted: Adaptation, device: torch.device, precision: torch.dtype) -> Network:
+    """The network with adapted weights in place, ready to predict."""
+    network.load_state_dict(fitted.weights, strict=False)
+    return for_inference(network, device, precision)
+
+
+def measure(
+    network: Network, footage: Sequence[Clipped], settings: Settings, device: torch.device, progress: Progress
+) -> tuple[list[dict[str, Any]], float]:
+    """Errors of every frame that has a prediction: (n,) by name, a mapping a clip; and the frame rate."""
+    measurer = Measurer(network, device, pool=settings.score.pool)
+    engine = Engine(measurer, network.settings.input_frames, batch_size=settings.score.batch_size)
+    collected: list[dict[str, list[float]]] = [{} for _ in footage]
+
+    def opener(clip: Clipped) -> Opener:
+        def open_clip() -> AbstractContextManager[Clipped]:
+            return nullcontext(clip)
+
+        return Opener(open_clip)
+
+    with closing(engine.run([opener(clip) for clip in footage])) as stream:
+        for item in stream:
+            if isinstance(item, Ended) and item.error is not None:
+                raise item.error
+            if isinstance(item, Scored) and item.measured is not None:
+                progress.advance()
+                for name, value in item.measured.errors.items():
+                    collected[item.source].setdefault(name, []).append(value)
+    arrays = [{name: np.asarray(values) for name, values in clip.items()} for clip in collected]
+    return [clip for clip in arrays if clip], footage[0].info.fps
+
+
+def _open(source: str, checkpoint: Checkpoint, scene: str | None, stack: ExitStack) -> tuple[Clipped, list[Clipped]]:
+    """The footage that gives the support, and further clips of its scene for calibration."""
+    model = checkpoint.model
+    if Path(source).suffix.lower() in {".h5", ".hdf5"}:
+        return _open_cache(Path(source), checkpoint, scene, stack)
+    if scene is not None:
+        raise InputError(f"--scene {scene}: only a cache has scenes; {source} is not one.")
+    opened = stack.enter_context(open_source(source, size=model.size, channels=model.channels))
+    return Clipped(opened.info, iter(opened)), []
+
+
+def _open_cache(path: Path, checkpoint: Checkpoint, scene: str | None, stack: ExitStack) -> tuple[Clipped, list[Clipped]]:
+    cache = stack.enter_context(open_cache(path))
+    model = checkpoint.model
+    if (cache.size, cache.channels) != (model.size, model.channels):
+        size = "x".join(map(str, model.size))
+        raise InputError(f"{path}: its frames are not those that the model reads. Prepare with --size {size} --channels {model.channels}.")
+    scenes = sorted({clip.scene for clip in cache.clips if clip.split == "train"})
+    if scene is None and len(scenes) != 1:
+        raise InputError(f"{path}: {len(scenes)} scenes with normal footage. Choose one with --scene: {', '.join(scenes)}.")
+    clips = [clip for clip in cache.clips if clip.split == "train" and clip.scene == (scene or scenes[0])]
+    if not clips:
+        raise InputError(f"{path}: no normal footage of scene {scene}. It has: {', '.join(scenes)}.")
+    first, *others = (_clip(cache, clip) for clip in clips)
+    return first, others
+
+
+def _clip(cache: Cache, clip: Clip) -> Clipped:
+    info = SourceInfo(clip.name, clip.fps, clip.num_frames, *cache.size)
+    frames = (
+        Frame(cache.frames(clip.name, index, index + 1)[0], index, index / clip.fps) for index in range(clip.num_frames)
+    )
+    return Clipped(replace(info, frames=clip.num_frames), frames)
