@@ -31,9 +31,7 @@ def slow_wins(data):
     clip = data.clip_of
     for p in np.flatnonzero(data.labels):
         for q in np.flatnonzero(~data.labels):
-            matrix[clip[p], clip[q]] += (data.scores[p] > data.scores[q]) + 0.5 * (
-                data.scores[p] == data.scores[q]
-            )
+            matrix[clip[p], clip[q]] += (data.scores[p] > data.scores[q]) + 0.5 * (data.scores[p] == data.scores[q])
     return matrix
 
 
@@ -55,9 +53,7 @@ def test_a_resample_by_weights_is_the_auc_of_the_repeated_clips():
     data = clips(4)
     weights = draw_weights(6, 3, seed=2)[1]
     matrix, positives = wins(data), data.abnormal
-    by_weights = (
-        weights @ matrix @ weights / ((weights @ positives) * (weights @ (data.lengths - positives)))
-    )
+    by_weights = weights @ matrix @ weights / ((weights @ positives) * (weights @ (data.lengths - positives)))
     chosen = np.repeat(np.arange(6), weights.astype(int))
     cut = [slice(a, b) for a, b in zip(data.offsets[:-1], data.offsets[1:], strict=True)]
     repeated = pool(

@@ -41,9 +41,7 @@ def test_ucsd_criterion_asks_for_forty_percent_of_the_abnormal_pixels():
     found[0, :4], missed[0, :3] = 1.0, 1.0
     normal = np.zeros((20, 20), np.float32)
     normal[19, 19] = 0.5
-    labels, scores = ucsd_frame_scores(
-        np.stack([found, missed, normal]), np.stack([mask, mask, mask & False])
-    )
+    labels, scores = ucsd_frame_scores(np.stack([found, missed, normal]), np.stack([mask, mask, mask & False]))
     assert labels.tolist() == [True, True, False]
     assert scores.tolist() == [1.0, 0.0, 0.5]
 
@@ -58,9 +56,7 @@ def test_a_threshold_finds_a_frame_exactly_when_the_literal_criterion_holds():
 
 
 def test_a_moving_region_is_one_track_and_a_jump_begins_another():
-    masks = np.stack(
-        [box((2, 8), (2, 8)), box((2, 8), (5, 11)), box((2, 8), (8, 14)), box((15, 19), (0, 4))]
-    )
+    masks = np.stack([box((2, 8), (2, 8)), box((2, 8), (5, 11)), box((2, 8), (8, 14)), box((15, 19), (0, 4))])
     tracks = link_tracks(masks)
     assert [sorted(np.unique(frame[frame > 0]).tolist()) for frame in tracks] == [[1], [1], [1], [2]]
 

@@ -55,9 +55,7 @@ def literal_official(frame_errors, feature_errors, a, over_all):
             for t in range(7, len(scaled) - 7):
                 total = 0.0
                 for i in range(15):
-                    total += (
-                        math.exp(-((i - 7) ** 2) / 8) / (2 * math.sqrt(2 * math.pi)) * scaled[t + i - 7]
-                    )
+                    total += math.exp(-((i - 7) ** 2) / 8) / (2 * math.sqrt(2 * math.pi)) * scaled[t + i - 7]
                 filtered[t] = total
             for t in range(7):
                 filtered[t] = filtered[7]
@@ -80,9 +78,7 @@ def test_official_agrees_with_its_literal_transcription(protocol, shots, seed):
         protocol is OFFICIAL_ALL,
     )
     ours = protocol.scores(clips, Request("fused", shots))
-    largest = max(
-        np.abs(-mine - np.array(theirs)).max() for mine, theirs in zip(ours, expected, strict=True)
-    )
+    largest = max(np.abs(-mine - np.array(theirs)).max() for mine, theirs in zip(ours, expected, strict=True))
     assert largest < 1e-12
 
 
@@ -109,9 +105,7 @@ def test_the_filter_leaves_a_clip_too_short_for_it():
 
 
 def test_a_constant_clip_and_an_error_of_zero_have_finite_scores():
-    flat = Evidence(
-        "a", "s", 25.0, np.arange(20), np.arange(20) > 9, {FRAME: np.zeros(20), FEATURE: np.ones(20)}
-    )
+    flat = Evidence("a", "s", 25.0, np.arange(20), np.arange(20) > 9, {FRAME: np.zeros(20), FEATURE: np.ones(20)})
     assert np.isfinite(OFFICIAL.scores([flat], Request("fused"))[0]).all()
 
 
@@ -141,9 +135,7 @@ def test_min_max_over_each_clip_lifts_the_pooled_auc_of_cameras_that_differ():
         {kind: 20 * values for kind, values in loud.signals.items()},
         loud.errors,
     )
-    raw, scaled = (
-        micro_auc(score([loud, quiet], protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL)
-    )
+    raw, scaled = (micro_auc(score([loud, quiet], protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL))
     assert scaled > raw + 0.1
 
 

@@ -24,7 +24,7 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class EventScores:
-    """What one threshold does to events.
+    """What one threshold does to events; counts are means where a result is one over draws.
 
     Attributes:
         threshold: an alarm is on while the score is at least this.
@@ -41,9 +41,9 @@ class EventScores:
 
     threshold: float
     true_events: int
-    detected: int
-    alarms: int
-    false_alarms: int
+    detected: float
+    alarms: float
+    false_alarms: float
     precision: float | None
     recall: float | None
     delay_s: float | None
@@ -79,9 +79,7 @@ def merged(alarms: Runs, data: Pool, gap_s: float) -> Runs:
     return Runs(alarms.start[opens], alarms.stop[closes], alarms.clip[opens])
 
 
-def score_events(
-    data: Pool, threshold: float, tolerance_s: float = 0.0, merge_gap_s: float = 1.0
-) -> EventScores:
+def score_events(data: Pool, threshold: float, tolerance_s: float = 0.0, merge_gap_s: float = 1.0) -> EventScores:
     """Events found and false alarms at one threshold.
 
     Args:
@@ -100,9 +98,7 @@ def score_events(
     event = np.searchsorted(late, alarms.start, side="right")
     real = event < len(early)
     real[real] = early[event[real]] < alarms.stop[real]
-    delays = (
-        np.maximum(alarms.start[candidate[found]] - truth.start[found], 0) / data.fps[truth.clip[found]]
-    )
+    delays = np.maximum(alarms.start[candidate[found]] - truth.start[found], 0) / data.fps[truth.clip[found]]
     false = int(np.count_nonzero(~real))
     return EventScores(
         threshold=float(threshold),

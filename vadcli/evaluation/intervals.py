@@ -1,12 +1,13 @@
 """How far an AUC could be off: clips resampled, since the frames of one clip are not independent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from vadcli.evaluation.metrics import placements
+from vadcli.evaluation.metrics import micro_auc, placements
 from vadcli.evaluation.pool import Floats, Indices, Pool
 
 MOST_CLIPS = 1000  # beyond this many the clips × clips matrix costs more than the linear interval is off
@@ -60,12 +61,8 @@ def _ordered_wins(clips: Indices, positive: NDArray[np.bool_], count: int) -> Fl
         own, flags = clips[start : start + rows * _BLOCK], positive[start : start + rows * _BLOCK]
         blocks = -(-len(own) // _BLOCK)
         cell = np.arange(len(own)) // _BLOCK * count + own
-        positives = (
-            np.bincount(cell[flags], minlength=blocks * count).reshape(blocks, count).astype(np.float64)
-        )
-        negatives = (
-            np.bincount(cell[~flags], minlength=blocks * count).reshape(blocks, count).astype(np.float64)
-        )
+        positives = np.bincount(cell[flags], minlength=blocks * count).reshape(blocks, count).astype(np.float64)
+        negatives = np.bincount(cell[~flags], minlength=blocks * count).reshape(blocks, count).astype(np.float64)
         earlier = np.cumsum(negatives, axis=0) - negatives + before
         result += positives.T @ earlier
         before = earlier[-1] + negatives[-1]
@@ -73,9 +70,7 @@ def _ordered_wins(clips: Indices, positive: NDArray[np.bool_], count: int) -> Fl
         position = np.arange(len(own)) % _BLOCK
         for distance in range(1, min(_BLOCK, len(own))):
             pair = flags[distance:] & ~flags[:-distance] & (position[distance:] >= distance)
-            inner += np.bincount(
-                own[distance:][pair] * count + own[:-distance][pair], minlength=count * count
-            )
+            inner += np.bincount(own[distance:][pair] * count + own[:-distance][pair], minlength=count * count)
         result += inner.reshape(count, count)
     return result
 
@@ -96,31 +91,31 @@ def influences(data: Pool) -> Floats:
     return effect
 
 
-def interval(data: Pool, resamples: int, seed: int) -> Interval | None:
-    """95 % interval of the micro AUC.
+def interval(data: Pool | Sequence[Pool], resamples: int, seed: int) -> Interval | None:
+    """95 % interval of the micro AUC, or of its mean over several scorings of the same clips.
 
     Args:
-        data: scored clips.
+        data: scored clips; several where a support was drawn several times.
         resamples: how many multisets of C clips are drawn.
         seed: of the draws; the same clips and seed give the same draws, whatever the scores.
 
     Returns:
         None for fewer than two clips, whose spread nothing tells.
     """
-    count = len(data.names)
+    every = [data] if isinstance(data, Pool) else list(data)
+    count = len(every[0].names)
     if count < 2:
         return None
     if count > MOST_CLIPS:
-        return _linear(data)
+        return _linear(every)
     weights = draw_weights(count, resamples, seed)
-    matrix = wins(data)
-    positives, negatives = weights @ data.abnormal, weights @ (data.lengths - data.abnormal)
-    pairs = positives * negatives
+    positives = weights @ every[0].abnormal
+    pairs = positives * (weights @ every[0].lengths - positives)
     usable = pairs > 0
     if usable.sum() < 2:
         return None
-    areas = np.einsum("bi,bi->b", weights @ matrix, weights)[usable] / pairs[usable]
-    low, high = np.quantile(areas, [0.025, 0.975])
+    won = sum((np.einsum("bi,bi->b", weights @ wins(one), weights) for one in every), start=np.zeros(resamples))
+    low, high = np.quantile(won[usable] / pairs[usable] / len(every), [0.025, 0.975])
     return Interval(float(low), float(high), "bootstrap over clips", int(usable.sum()))
 
 
@@ -130,12 +125,11 @@ def draw_weights(count: int, resamples: int, seed: int) -> Floats:
     return generator.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
 
 
-def _linear(data: Pool) -> Interval:
-    area = placements(data.labels, data.scores)[data.labels].sum() / (
-        data.labels.sum() * (~data.labels).sum()
-    )
-    margin = spread(influences(data)) * norm.ppf(0.975)
-    return Interval(max(0.0, float(area - margin)), min(1.0, float(area + margin)), "linear over clips", 0)
+def _linear(every: Sequence[Pool]) -> Interval:
+    area = float(np.mean([micro_auc(data) for data in every]))
+    effect: Floats = np.mean([influences(data) for data in every], axis=0)
+    margin = spread(effect) * float(norm.ppf(0.975))
+    return Interval(max(0.0, area - margin), min(1.0, area + margin), "linear over clips", 0)
 
 
 def spread(influence: Floats) -> float:
@@ -163,7 +157,5 @@ def difference_interval(ours: dict[str, float], theirs: dict[str, float]) -> tup
     if paired:
         error = spread(np.array([ours[name] - theirs[name] for name in sorted(ours)]))
     else:
-        error = float(
-            np.hypot(spread(np.array(list(ours.values()))), spread(np.array(list(theirs.values()))))
-        )
+        error = float(np.hypot(spread(np.array(list(ours.values()))), spread(np.array(list(theirs.values())))))
     return error * float(norm.ppf(0.975)), paired

@@ -184,7 +184,10 @@ def count_regions(maps: Maps, tracks: Sequence[NDArray[np.int32]], thresholds: F
     found_regions, false_regions = (np.zeros(len(thresholds), dtype=np.int64) for _ in range(2))
     numbers = sorted({int(track) for frame in tracks for track in np.unique(frame) if track})
     place = {track: index for index, track in enumerate(numbers)}
-    hits, sizes = np.zeros((len(thresholds), len(numbers)), dtype=np.int64), np.zeros(len(numbers), dtype=np.int64)
+    hits, sizes = (
+        np.zeros((len(thresholds), len(numbers)), dtype=np.int64),
+        np.zeros(len(numbers), dtype=np.int64),
+    )
     for one, truth in zip(maps, tracks, strict=True):
         present = [int(track) for track in np.unique(truth) if track]
         sizes[[place[track] for track in present]] += 1
@@ -239,7 +242,9 @@ def _area(false_rate: Floats, found_rate: Floats) -> float:
 
 
 def localise(
-    clips: Iterable[tuple[Maps, Masks]], thresholds: Floats, tracks: Iterable[Sequence[NDArray[np.int32]]] | None = None
+    clips: Iterable[tuple[Maps, Masks]],
+    thresholds: Floats,
+    tracks: Iterable[Sequence[NDArray[np.int32]]] | None = None,
 ) -> LocalisationScores:
     """All figures of where, over clips that are read one after the other.
 

@@ -35,9 +35,7 @@ class Pool:
         if not len(self.names) == len(self.lengths) == len(self.fps):
             raise ValueError(f"{len(self.names)} names, {len(self.lengths)} lengths, {len(self.fps)} fps")
         if not len(self.scores) == len(self.labels) == self.lengths.sum():
-            raise ValueError(
-                f"{len(self.scores)} scores, {len(self.labels)} labels, clips of {self.lengths.sum()}"
-            )
+            raise ValueError(f"{len(self.scores)} scores, {len(self.labels)} labels, clips of {self.lengths.sum()}")
 
     @property
     def clip_of(self) -> Indices:
@@ -80,9 +78,7 @@ def pool(
     """
     if not names:
         raise InputError("nothing to evaluate: no clip has both scores and labels")
-    twice = (
-        sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    )
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise InputError(f"clip {twice[0]}: scored twice. Give every clip one array of scores.")
     for name, values, marks in zip(names, scores, labels, strict=True):

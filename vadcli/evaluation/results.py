@@ -1,16 +1,16 @@
 """One line of an evaluation: what was measured, on what, every figure of it; the JSON schema `vad.eval/1`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from vadcli.evaluation.events import EventScores, score_events
 from vadcli.evaluation.evidence import Evidence
-from vadcli.evaluation.intervals import Interval, influences, interval
+from vadcli.evaluation.intervals import influences, interval
 from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, padded
-from vadcli.evaluation.pool import Floats, Pool, pool
+from vadcli.evaluation.pool import Pool, pool
 from vadcli.evaluation.protocols import Protocol, Request
 from vadcli.settings import EvalSettings
 
@@ -23,27 +23,25 @@ class Setting:
 
     Attributes:
         data: name of the cache or score files.
-        labels: variant of the labels, "own" where a data set has one only.
+        labels: variant of the labels, "own" for those of the data set itself.
         shots: windows adapted on (K); None for scores that came from elsewhere.
-        support: where they came from: "none", "clip" (head of the test clip) or "scene" (its scene's normal
-            footage).
-        draw: which draw of a random support; None where it is not random.
+        support: where they came from: "none", "clip" (head of the test clip) or "scene" (its scene's normal footage).
         counting: "common": frames that the largest K leaves; "paper": those that this K leaves.
-        adaptation: "meta", "sgd", "no-meta", "none" (as it was learned) or "foreign".
+        adaptation: "meta" (learned step sizes), "sgd" (one step size for all), "no-meta" (a model that was not
+            meta-trained), "none" (K = 0) or "foreign".
     """
 
     data: str
     labels: str = "own"
     shots: int | None = None
     support: str = "none"
-    draw: int | None = None
     counting: str = "common"
     adaptation: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Every figure of one protocol and score.
+    """Every figure of one protocol and score; a mean over draws where a support was drawn several times.
 
     Attributes:
         setting: what it was measured on.
@@ -62,12 +60,14 @@ class Result:
         ap: average precision of pooled frames.
         eer: equal error rate of pooled frames.
         tpr_at_fpr: recall at 1, 5 and 10 % false positive rate.
-        false_alarms_per_hour: alarms that touch no abnormal frame, for an hour of normal footage, where the
-            threshold reaches a recall (share of abnormal frames).
+        false_alarms_per_hour: alarms that touch no abnormal frame, for an hour of normal footage, where the threshold
+            reaches a recall (share of abnormal frames).
         events: alarms against true events at one threshold.
         events_threshold: where that came from: "calibration" (one false alarm an hour) or "equal error rate"
             (chosen on test labels: comparable between methods, not a forecast).
         per_clip: figures of each clip; "influence" is what a later comparison needs for its interval.
+        draws: micro AUC of each draw of the support; empty where nothing was drawn.
+        micro_auc_spread: standard deviation over draws; None for fewer than two.
         notes: what a reader must know.
     """
 
@@ -91,20 +91,14 @@ class Result:
     events: EventScores
     events_threshold: str
     per_clip: tuple[Mapping[str, Any], ...]
+    draws: tuple[float, ...] = ()
+    micro_auc_spread: float | None = None
     notes: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the setting's beside the figures; no NaN."""
-        fields = asdict(self)
-        setting = fields.pop("setting")
-        interval_ = fields.pop("micro_auc_interval")
-        return {
-            **setting,
-            **fields,
-            "micro_auc_interval": None if interval_ is None else list(interval_),
-            "per_clip": [dict(one) for one in self.per_clip],
-            "notes": list(self.notes),
-        }
+        plain = asdict(self)
+        return {**plain.pop("setting"), **_listed(plain)}
 
     @property
     def macro_excluded(self) -> int:
@@ -112,43 +106,24 @@ class Result:
         return self.clips - self.macro_clips
 
 
-def evaluate(
-    clips: Sequence[Evidence],
-    protocol: Protocol,
-    request: Request,
-    setting: Setting,
-    settings: EvalSettings,
-    *,
-    notes: Iterable[str] = (),
-) -> Result:
-    """Figures of one protocol and score over clips.
+def _listed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _listed(one) for key, one in value.items()}
+    return [_listed(one) for one in value] if isinstance(value, tuple | list) else value
 
-    Args:
-        clips: with labels.
-        protocol: that scores them.
-        request: what to score.
-        setting: what is measured, for the record.
-        settings: seeds, resamples, recalls, tolerance.
-        notes: to pass on.
+
+def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Pool:
+    """Scores of one protocol with their labels, pooled.
 
     Raises:
         InputError: when nothing can be ranked (`pool` says why).
     """
-    return measure(score(clips, protocol, request), protocol, request, setting, settings, notes=notes)
-
-
-def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Pool:
-    """Scores of one protocol with their labels, pooled."""
-    return pool(
-        [clip.name for clip in clips],
-        protocol.scores(clips, request),
-        [clip.labels for clip in clips],
-        [clip.fps for clip in clips],
-    )
+    scores = protocol.scores(clips, request)
+    return pool([clip.name for clip in clips], scores, [clip.labels for clip in clips], [clip.fps for clip in clips])
 
 
 def measure(
-    data: Pool,
+    draws: Sequence[Pool],
     protocol: Protocol,
     request: Request,
     setting: Setting,
@@ -156,16 +131,21 @@ def measure(
     *,
     notes: Iterable[str] = (),
 ) -> Result:
-    """Figures of scores that are there already; arguments as of `evaluate`."""
-    points = curve(data.labels, data.scores)
-    aucs = clip_aucs(data)
-    spread: Interval | None = interval(data, settings.bootstrap, settings.seed)
+    """Figures of one protocol and score.
+
+    Args:
+        draws: scored clips; one for each draw of the support, of the same frames.
+        protocol: that scored them.
+        request: what it was asked for.
+        setting: what is measured, for the record.
+        settings: seeds, resamples, recalls, tolerance.
+        notes: to pass on.
+    """
     calibrated = request.calibrations is not None and protocol.needs_calibration
-    threshold = 1.0 if calibrated else points.equal_error_threshold
-    alarms = {
-        str(recall): _events(data, points.threshold_at(recall), settings).false_alarms_per_hour
-        for recall in settings.recalls
-    }
+    figures = [_figures(data, settings, 1.0 if calibrated else None) for data in draws]
+    spread = interval(draws, settings.bootstrap, settings.seed)
+    data = draws[0]
+    areas = [one["micro_auc"] for one in figures]
     return Result(
         setting=setting,
         protocol=protocol.name,
@@ -174,45 +154,60 @@ def measure(
         frames=len(data.scores),
         abnormal_frames=int(data.labels.sum()),
         clips=len(data.names),
-        micro_auc=points.auc,
         micro_auc_interval=None if spread is None else (spread.low, spread.high),
         interval_method=None if spread is None else spread.method,
-        macro_auc=mean_or_none(aucs),
-        macro_clips=int(np.count_nonzero(~np.isnan(aucs))),
-        macro_auc_padded=float(padded(aucs, data).mean()),
-        ap=points.average_precision,
-        eer=points.equal_error_rate,
-        tpr_at_fpr={str(rate): points.recall_at(rate) for rate in FALSE_POSITIVE_RATES},
-        false_alarms_per_hour=alarms,
-        events=_events(data, threshold, settings),
+        macro_clips=int(np.count_nonzero((data.abnormal > 0) & (data.abnormal < data.lengths))),
+        events=_mean_events([score_events(*one["events"]) for one in figures]),
         events_threshold="calibration" if calibrated else "equal error rate",
-        per_clip=tuple(_per_clip(data, aucs)),
+        per_clip=tuple(_per_clip(draws)),
+        draws=tuple(areas) if len(areas) > 1 else (),
+        micro_auc_spread=float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
         notes=tuple(notes),
+        **{key: _mean([one[key] for one in figures]) for key in figures[0] if key != "events"},
     )
 
 
-def _events(data: Pool, threshold: float, settings: EvalSettings) -> EventScores:
-    return score_events(data, threshold, settings.tolerance_seconds, settings.merge_gap_seconds)
+def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dict[str, Any]:
+    """Figures of one scoring, by the names of `Result`, and under "events" what `score_events` is to be called with."""
+    points = curve(data.labels, data.scores)
+    aucs = clip_aucs(data)
+    how = (settings.tolerance_seconds, settings.merge_gap_seconds)
+    alarms = {
+        str(recall): score_events(data, points.threshold_at(recall), *how).false_alarms_per_hour
+        for recall in settings.recalls
+    }
+    return {
+        "micro_auc": points.auc,
+        "macro_auc": mean_or_none(aucs),
+        "macro_auc_padded": float(padded(aucs, data).mean()),
+        "ap": points.average_precision,
+        "eer": points.equal_error_rate,
+        "tpr_at_fpr": {str(rate): points.recall_at(rate) for rate in FALSE_POSITIVE_RATES},
+        "false_alarms_per_hour": alarms,
+        "events": (data, points.equal_error_threshold if threshold is None else threshold, *how),
+    }
 
 
-def _per_clip(data: Pool, aucs: Floats) -> Iterable[Mapping[str, Any]]:
-    effect = influences(data)
-    rows = zip(
-        data.names,
-        data.lengths.tolist(),
-        data.abnormal.tolist(),
-        aucs.tolist(),
-        effect.tolist(),
-        strict=True,
-    )
+def _mean(values: Sequence[Any]) -> Any:
+    """Mean of numbers, of mappings key by key; None where there is nothing to take a mean of."""
+    if isinstance(values[0], Mapping):
+        return {key: _mean([one[key] for one in values]) for key in values[0]}
+    kept = [value for value in values if value is not None]
+    return (kept[0] if len(kept) == 1 else float(np.mean(kept))) if kept else None
+
+
+def _mean_events(every: Sequence[EventScores]) -> EventScores:
+    return EventScores(**{one.name: _mean([getattr(e, one.name) for e in every]) for one in fields(EventScores)})
+
+
+def _per_clip(draws: Sequence[Pool]) -> Iterable[Mapping[str, Any]]:
+    data = draws[0]
+    effect = np.mean([influences(one) for one in draws], axis=0).tolist()
+    aucs = np.mean([clip_aucs(one) for one in draws], axis=0).tolist()
+    rows = zip(data.names, data.lengths.tolist(), data.abnormal.tolist(), aucs, effect, strict=True)
     for name, frames, abnormal, auc, one in rows:
-        yield {
-            "clip": name,
-            "frames": frames,
-            "abnormal": abnormal,
-            "auc": None if np.isnan(auc) else auc,
-            "influence": one,
-        }
+        known = None if np.isnan(auc) else auc
+        yield {"clip": name, "frames": frames, "abnormal": abnormal, "auc": known, "influence": one}
 
 
 def document(results: Sequence[Result], **about: Any) -> dict[str, Any]:

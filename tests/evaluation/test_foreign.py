@@ -1,0 +1,286 @@
+import json
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from vadcli.errors import InputError
+from vadcli.evaluation.evidence import GIVEN, available_scores
+from vadcli.evaluation.foreign import Alignment, align
+from vadcli.evaluation.labels import Marks, read_labels
+from vadcli.evaluation.metrics import micro_auc
+from vadcli.evaluation.protocols import PAPER, Request
+from vadcli.evaluation.results import score
+from vadcli.evaluation.score_files import read_scores
+
+LENGTHS = {"01": 40, "02": 50, "10": 30}
+
+
+@pytest.fixture
+def truth():
+    random = np.random.default_rng(0)
+    return {name: (random.random(n) < 0.4).astype(np.int8) for name, n in LENGTHS.items()}
+
+
+def write_npy(folder, arrays):
+    folder.mkdir(exist_ok=True)
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values)
+    return str(folder)
+
+
+def evidence(scores, labels, **how):
+    notes = []
+    clips = align(read_scores([str(scores)]), read_labels(labels), Alignment(**how), notes.append)
+    return clips, notes
+
+
+def auc(clips):
+    return micro_auc(score(clips, PAPER, Request(GIVEN)))
+
+
+def test_a_published_result_with_eight_frames_dropped_at_the_head_and_seven_at_the_tail(tmp_path, truth):
+    scores = {name: labels[8:-7] + 0.1 for name, labels in truth.items()}
+    write_npy(tmp_path / "scores", scores)
+    write_npy(tmp_path / "labels", truth)
+    clips, notes = evidence(tmp_path / "scores", tmp_path / "labels", drop_head=8, drop_tail=7)
+    assert [len(clip.labels) for clip in clips] == [25, 35, 15]
+    assert all(np.array_equal(clip.labels, truth[clip.name][8:-7] == 1) for clip in clips)
+    assert auc(clips) == 1.0
+    assert not notes
+
+
+def test_higher_is_normal_turns_scores_around(tmp_path, truth):
+    write_npy(tmp_path / "s", {name: -1.0 * labels for name, labels in truth.items()})
+    write_npy(tmp_path / "l", truth)
+    assert auc(evidence(tmp_path / "s", tmp_path / "l", higher_is="normal")[0]) == 1.0
+    assert auc(evidence(tmp_path / "s", tmp_path / "l")[0]) == 0.0
+
+
+def write_every_kind_of_labels(folder, truth):
+    """The same labels in every format; paths by kind."""
+    cells = np.empty((1, 3), dtype=object)
+    ranges = np.empty((1, 3), dtype=object)
+    text, rows, intervals = ["TestVideoFile = {};"], ["clip,frame,label"], ["clip,start,end"]
+    for index, (name, labels) in enumerate(truth.items()):
+        padded = np.concatenate([[0], labels, [0]])
+        starts, stops = np.flatnonzero(np.diff(padded) == 1), np.flatnonzero(np.diff(padded) == -1)
+        cells[0, index], ranges[0, index] = labels[None], np.stack([starts + 1, stops])
+        text.append(
+            f"TestVideoFile{{end+1}}.gt_frame = [{', '.join(f'{a + 1}:{b}' for a, b in zip(starts, stops, strict=True))}];"
+        )
+        rows += [f"{name},{i},{value}" for i, value in enumerate(labels)]
+        intervals += [f"{name},{a},{b - 1}" for a, b in zip(starts, stops, strict=True)]
+    write_npy(folder / "folder", truth)
+    np.save(folder / "flat.npy", np.concatenate(list(truth.values())))
+    scipy.io.savemat(folder / "cells.mat", {"gt": cells, "other": 1})
+    scipy.io.savemat(folder / "ranges.mat", {"gt": ranges})
+    for name, lines in {"text.m": text, "rows.csv": rows, "intervals.csv": intervals}.items():
+        (folder / name).write_text("\n".join(lines) + "\n")
+    return ["folder", "flat.npy", "cells.mat", "ranges.mat", "text.m", "rows.csv", "intervals.csv"]
+
+
+def test_every_kind_of_labels_means_the_same(tmp_path, truth):
+    write_npy(tmp_path / "scores", {name: np.arange(len(labels)) for name, labels in truth.items()})
+    for kind in write_every_kind_of_labels(tmp_path, truth):
+        clips, _ = evidence(tmp_path / "scores", tmp_path / kind)
+        assert all(np.array_equal(clip.labels, truth[clip.name] == 1) for clip in clips), kind
+
+
+def test_every_kind_of_scores_means_the_same(tmp_path, truth):
+    random = np.random.default_rng(1)
+    scores = {name: random.normal(size=len(labels)).round(6) for name, labels in truth.items()}
+    write_npy(tmp_path / "labels", truth)
+    write_npy(tmp_path / "npy", scores)
+    np.save(tmp_path / "flat.npy", np.concatenate(list(scores.values())))
+    cells = np.empty((1, 3), dtype=object)
+    cells[0] = [values[:, None] for values in scores.values()]
+    scipy.io.savemat(tmp_path / "cells.mat", {"scores": cells})
+    rows = [
+        {"clip": name, "frame": i, "score": value}
+        for name, values in scores.items()
+        for i, value in enumerate(values)
+    ]
+    np.random.default_rng(2).shuffle(rows)
+    (tmp_path / "rows.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "rows.csv").write_text(
+        "clip,frame,score\n" + "".join(f"{r['clip']},{r['frame']},{r['score']}\n" for r in rows)
+    )
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name, values in scores.items():
+        (bare / f"{name}.csv").write_text("\n".join(map(str, values)) + "\n")
+    expected = auc(evidence(tmp_path / "npy", tmp_path / "labels")[0])
+    for kind in ("flat.npy", "rows.ndjson", "rows.csv", "bare"):
+        assert auc(evidence(tmp_path / kind, tmp_path / "labels")[0]) == pytest.approx(expected, abs=1e-12), kind
+    np.save(tmp_path / "truth.npy", np.concatenate(list(truth.values())))
+    assert auc(evidence(tmp_path / "cells.mat", tmp_path / "truth.npy")[0]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_records_of_vad_score_are_known_by_their_source_and_carry_raw_errors(tmp_path):
+    np.save(tmp_path / "cam.npy", np.arange(20) > 9)
+    rows = [
+        {
+            "schema": "vad.score/1",
+            "source": "/videos/cam.mp4",
+            "frame": i,
+            "psnr_db": 30.0 - (i > 9),
+            "feature_error": 1e-4 * i,
+            "score": float(i),
+            "calibration": "model",
+        }
+        for i in range(4, 20)
+    ]
+    (tmp_path / "out.ndjson").write_text("\n".join(map(json.dumps, rows)))
+    (clip,), _ = evidence(tmp_path / "out.ndjson", tmp_path / "cam.npy")
+    assert clip.frames.tolist() == list(range(4, 20))
+    assert available_scores(clip) == ("fp", "fr", "fused")
+    assert clip.signals["frame"][0] == pytest.approx(4 * 10**-3.0)
+    assert read_scores([str(tmp_path / "out.ndjson")])[0].calibrated
+
+
+def test_sources_with_folders_find_the_clip_of_that_scene(tmp_path):
+    (tmp_path / "l.csv").write_text("clip,start,end\nlawn/01,2,3\nhall/01,0,1\n")
+    rows = [f"{scene}/testing/01.mp4,{i},{float(i)}" for scene in ("lawn", "hall") for i in range(5)]
+    (tmp_path / "s.csv").write_text("source,frame,score\n" + "\n".join(rows))
+    clips, _ = evidence(tmp_path / "s.csv", tmp_path / "l.csv")
+    assert {clip.name: clip.labels.tolist() for clip in clips} == {
+        "lawn/01": [False, False, True, True, False],
+        "hall/01": [True, True, False, False, False],
+    }
+    assert {clip.scene for clip in clips} == {"lawn", "hall"}
+
+
+def test_frames_without_a_score_are_said_not_guessed(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(10) > 5)
+    (tmp_path / "s.csv").write_text("frame,score\n2,1\n3,1\n6,2\n7,2\n")
+    (clip,), notes = evidence(tmp_path / "s.csv", tmp_path / "a.npy")
+    assert clip.frames.tolist() == [2, 3, 6, 7]
+    assert "2 frames between" in notes[0]
+    assert "last 2 labelled frames" in notes[1]
+
+
+def csv_scores(tmp_path, text):
+    (tmp_path / "s.csv").write_text(text)
+    return tmp_path / "s.csv"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("clip,frame,score\na,0,1\na,1,1\na,1,2\n", "clip a: frame 1 is scored twice"),
+        (
+            "clip,frame,score\na,0,1\na,9,1\n",
+            r"scored up to frame 9 \(from 0\), but labels are of 4 frames: 6 too many",
+        ),
+        ("clip,frame,score\na,0,nan\na,1,1\n", "clip a: 1 of 2 given scores are not finite, the first at index 0"),
+        ("clip,frame,score\na,0,1\na,1,\n", "s.csv:3: clip a: 1 of 2 rows have no score"),
+        ("clip,frame,score\na,0,1\na,1,x\n", "s.csv:3: score is 'x'; a number is expected"),
+        ("clip,frame,score\nb,0,1\nc,0,1\n", "no labels for b, c of the scores; it has a"),
+        ("clip,score\na,1\na,1\n", "clip a: scores .* make 2 frames, labels 4: 2 too few scores"),
+        ("clip,frame\na,1\n", "s.csv:2: no score in clip, frame"),
+        ("clip,frame,score\na,0.5,1\n", "frame 0.5 is not a whole number"),
+        ("clip,frame,score\na,-1,1\n", "frame -1; frames count from 0"),
+    ],
+)
+def test_bad_scores_are_named_in_one_line(tmp_path, rows, message):
+    (tmp_path / "l.csv").write_text("clip,frame,label\n" + "".join(f"a,{i},{i % 2}\n" for i in range(4)))
+    with pytest.raises(InputError, match=message) as caught:
+        evidence(csv_scores(tmp_path, rows), tmp_path / "l.csv")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clip_that_only_one_side_has_is_never_dropped(tmp_path, truth):
+    write_npy(tmp_path / "labels", truth)
+    write_npy(tmp_path / "some", {name: truth[name] for name in ("01", "02")})
+    with pytest.raises(InputError, match="no scores for 10"):
+        evidence(tmp_path / "some", tmp_path / "labels")
+    with pytest.raises(InputError, match=r"120 labels over all clips, .* make 90: 30 too few"):
+        np.save(tmp_path / "flat.npy", np.concatenate(list(truth.values())))
+        evidence(tmp_path / "some", tmp_path / "flat.npy")
+
+
+def test_lengths_that_differ_say_which_clip_and_by_how_many(tmp_path, truth):
+    write_npy(tmp_path / "labels", truth)
+    write_npy(tmp_path / "scores", {**truth, "02": np.zeros(46)})
+    with pytest.raises(InputError, match=r"clip 02: .* make 46 frames, labels 50: 4 too few scores"):
+        evidence(tmp_path / "scores", tmp_path / "labels")
+    np.save(tmp_path / "flat.npy", np.zeros(100))
+    with pytest.raises(InputError, match="100 scores for 120 labelled frames of 3 clips, 20 too few"):
+        evidence(tmp_path / "flat.npy", tmp_path / "labels")
+
+
+def test_a_range_beyond_the_scored_frames_is_refused():
+    with pytest.raises(InputError, match=r"abnormal up to frame 11 .* scores end at frame 9: 2 too few"):
+        Marks(ranges=np.array([[4, 12]])).over("a", 10)
+
+
+def test_nothing_is_ever_unpickled(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("unpickled",))
+
+    np.save(tmp_path / "a.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    (tmp_path / "b.npy").write_bytes(pickle.dumps(Bomb()))
+    for name in ("a.npy", "b.npy"):
+        with pytest.raises(InputError, match="never loads"):
+            read_scores([str(tmp_path / name)])
+        with pytest.raises(InputError, match="never loads"):
+            read_labels(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.npy", b"text", r"x\.npy: "),
+        ("x.mat", b"text", "not a MATLAB file"),
+        ("x.m", b"a = 1;", "no line of the form"),
+        ("x.csv", b"a,b\n1,2\n", "clip,frame,label or clip,start,end are expected"),
+        ("x.csv", b"clip,frame,label\na,0,1\na,2,1\n", "frame 1 is missing"),
+        ("x.csv", b"clip,start,end\na,5,2\n", "x.csv:2: clip a abnormal from 5 to 2"),
+        ("x.csv", b"clip,start,end\na,five,2\n", "whole numbers, got 'five'"),
+        ("x.txt", b"1", "got .txt"),
+        ("x.m", b"x.gt_frame = [0:4];", "range 0:4; frames count from 1"),
+    ],
+)
+def test_bad_labels_are_named_in_one_line(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_labels(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_other_than_zero_and_one_and_matrices_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([0, 1, 2]))
+    with pytest.raises(InputError, match="a label is 2"):
+        read_labels(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.zeros((3, 4)))
+    with pytest.raises(InputError, match=r"shape \(3, 4\)"):
+        read_labels(tmp_path / "a.npy")
+    with pytest.raises(InputError, match=r"shape \(3, 4\)"):
+        read_scores([str(tmp_path / "a.npy")])
+
+
+def test_a_matlab_7_3_file_and_one_with_several_variables_say_what_to_do(tmp_path):
+    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512):
+        pass
+    with (tmp_path / "new.mat").open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    with pytest.raises(InputError, match="save it with -v7"):
+        read_labels(tmp_path / "new.mat")
+    scipy.io.savemat(tmp_path / "two.mat", {"a": 1, "b": 2})
+    with pytest.raises(InputError, match="holds a, b; one variable"):
+        read_labels(tmp_path / "two.mat")
+
+
+def test_missing_files_and_empty_folders_are_named(tmp_path):
+    (tmp_path / "nothing").mkdir()
+    for argument in ("gone.npy", str(tmp_path / "nothing")):
+        with pytest.raises(InputError, match="no such scores"):
+            read_scores([argument])
+    with pytest.raises(InputError, match=r"no \.npy or \.csv labels"):
+        read_labels(tmp_path / "nothing")
+    with pytest.raises(InputError, match="no such labels"):
+        read_labels(tmp_path / "gone")

@@ -1,0 +1,199 @@
+"""Score files of other programs, and of `vad score`: NDJSON, CSV, .npy and .mat, read without running anything."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vadcli.errors import InputError
+from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN
+from vadcli.evaluation.foreign import ForeignClip
+from vadcli.evaluation.labels import load_array, load_mat
+from vadcli.evaluation.pool import Floats
+from vadcli.footage.naming import natural
+
+SUFFIXES = (".ndjson", ".jsonl", ".csv", ".npy", ".mat")
+_CLIP_KEYS = ("clip", "source", "video", "name")
+_SCORE_KEYS = ("score", "anomaly_score")
+_PEAK_OF_UNIT_FRAMES = 4.0  # squared range of frames in [-1, 1]
+
+
+def read_scores(arguments: Sequence[str]) -> list[ForeignClip]:
+    """All clips of score files.
+
+    Args:
+        arguments: files, folders of files, or patterns.
+
+    Raises:
+        InputError: for a file that is missing, of another kind, or holds no scores.
+    """
+    clips = [clip for path in _files(arguments) for clip in _READERS[path.suffix.lower()](path)]
+    if not clips:
+        raise InputError(f"{', '.join(arguments)}: no scores in it.")
+    return clips
+
+
+def _files(arguments: Sequence[str]) -> list[Path]:
+    files: list[Path] = []
+    for argument in arguments:
+        path = Path(argument)
+        if path.is_dir():
+            found = sorted((p for p in path.iterdir() if p.suffix.lower() in SUFFIXES), key=lambda p: natural(p.name))
+        elif path.is_file():
+            found = [path]
+        else:
+            found = sorted(map(Path, glob(argument)), key=natural)  # noqa: PTH207 (a pattern may be absolute)
+        if not found:
+            raise InputError(f"{argument}: no such scores. Give {', '.join(SUFFIXES)} files or a folder of them.")
+        files.extend(found)
+    wrong = next((path for path in files if path.suffix.lower() not in SUFFIXES), None)
+    if wrong is not None:
+        raise InputError(f"{wrong}: scores are {', '.join(SUFFIXES)}, got {wrong.suffix or 'no suffix'}.")
+    return files
+
+
+def _from_npy(path: Path) -> Iterator[ForeignClip]:
+    yield ForeignClip(path.stem, str(path), {GIVEN: _vector(load_array(path), str(path))})
+
+
+def _from_mat(path: Path) -> Iterator[ForeignClip]:
+    array = load_mat(path)
+    if array.dtype != object:
+        yield ForeignClip(path.stem, str(path), {GIVEN: _vector(array, str(path))})
+        return
+    for number, cell in enumerate(array.reshape(-1), start=1):
+        where = f"{path}: clip {number}"
+        yield ForeignClip(f"{number:02d}", where, {GIVEN: _vector(np.asarray(cell), where)})
+
+
+def _vector(array: np.ndarray, origin: str) -> Floats:
+    if array.dtype.kind not in "biuf" or array.ndim > 2 or 1 not in (array.ndim, *array.shape):
+        raise InputError(f"{origin}: shape {array.shape} of {array.dtype}; one number a frame is expected.")
+    return array.reshape(-1).astype(np.float64)
+
+
+def _from_ndjson(path: Path) -> Iterator[ForeignClip]:
+    def rows() -> Iterator[tuple[int, Mapping[str, Any]]]:
+        try:
+            with path.open(encoding="utf-8") as file:
+                for line, text in enumerate(file, start=1):
+                    if text.strip():
+                        row = json.loads(text)
+                        if not isinstance(row, dict):
+                            raise InputError(
+                                f"{path}:{line}: a JSON object a line is expected, got {text.strip()[:40]!r}."
+                            )
+                        yield line, row
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: not NDJSON ({error}).") from error
+
+    yield from _from_rows(path, rows())
+
+
+def _from_csv(path: Path) -> Iterator[ForeignClip]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            file.seek(0)
+            if first.strip() and _is_number(first.split(",")[-1]):
+                values = [row[-1] for row in csv.reader(file) if row]
+                yield ForeignClip(path.stem, str(path), {GIVEN: _numbers(path, values)})
+                return
+            reader = csv.DictReader(file, skipinitialspace=True)
+            yield from _from_rows(path, enumerate(reader, start=2))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file ({error}).") from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(path: Path, texts: Sequence[str]) -> Floats:
+    try:
+        return np.array(texts, dtype=np.float64)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; one number a line, or columns with a header, are expected.") from error
+
+
+def _from_rows(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[ForeignClip]:
+    """Clips of rows that name clip, frame and score; `vad score` adds the raw errors."""
+    collected: dict[str, dict[str, list[Any]]] = {}
+    calibrated = False
+    for line, row in rows:
+        name = next((str(row[key]) for key in _CLIP_KEYS if row.get(key) not in (None, "")), path.stem)
+        key = next((key for key in _SCORE_KEYS if key in row), None)
+        if key is None and "psnr_db" not in row:
+            raise InputError(f"{path}:{line}: no score in {', '.join(map(str, row)) or 'an empty row'}.")
+        calibrated = calibrated or row.get("calibration") is not None
+        columns = collected.setdefault(
+            name, {"line": [], "frame": [], "score": [], "psnr_db": [], "feature_error": []}
+        )
+        columns["line"].append(line)
+        columns["score"].append(row.get(key) if key else None)
+        for other in ("frame", "psnr_db", "feature_error"):
+            columns[other].append(row.get(other))
+    for name, columns in collected.items():
+        yield _clip(path, name, columns, calibrated)
+
+
+def _clip(path: Path, name: str, columns: Mapping[str, list[Any]], calibrated: bool) -> ForeignClip:
+    values = {kind: _column(path, name, kind, columns) for kind in ("frame", "score", "psnr_db", "feature_error")}
+    signals: dict[str, Floats] = {}
+    if values["psnr_db"] is not None:
+        signals[FRAME] = _PEAK_OF_UNIT_FRAMES * 10 ** (-values["psnr_db"] / 10)
+        if values["feature_error"] is not None:
+            signals[FEATURE] = values["feature_error"]
+    if values["score"] is not None:
+        signals[GIVEN] = values["score"]
+    if not signals:
+        raise InputError(
+            f"{path}: clip {name}: every score is missing (a calibration's warm-up?). Score with an adapter."
+        )
+    frames = values["frame"]
+    if frames is not None and np.any(frames != np.round(frames)):
+        raise InputError(f"{path}: clip {name}: frame {frames[frames != np.round(frames)][0]} is not a whole number.")
+    return ForeignClip(
+        name,
+        str(path),
+        signals,
+        None if frames is None else frames.astype(np.int64),
+        calibrated and GIVEN in signals,
+    )
+
+
+def _column(path: Path, name: str, kind: str, columns: Mapping[str, list[Any]]) -> Floats | None:
+    """(n,), or None where no row has the value; a row that lacks it where others have it is an error."""
+    values = columns[kind]
+    absent = [line for line, value in zip(columns["line"], values, strict=True) if value is None or value == ""]
+    if len(absent) == len(values):
+        return None
+    if absent:
+        why = " (a calibration's warm-up has no score: score with an adapter)" if kind == "score" else ""
+        raise InputError(f"{path}:{absent[0]}: clip {name}: {len(absent)} of {len(values)} rows have no {kind}{why}.")
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        line, value = next((line, one) for line, one in zip(columns["line"], values, strict=True) if not _number(one))
+        raise InputError(f"{path}:{line}: {kind} is {value!r}; a number is expected.") from None
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and _is_number(value))
+
+
+_READERS = {
+    ".ndjson": _from_ndjson,
+    ".jsonl": _from_ndjson,
+    ".csv": _from_csv,
+    ".npy": _from_npy,
+    ".mat": _from_mat,
+}
