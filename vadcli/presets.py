@@ -1,5 +1,6 @@
 """Settings from a preset, `--set` and flags, with every problem reported at once and where it stands."""
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -115,20 +116,24 @@ def _nest(values: Mapping[Key, Any]) -> dict[str, Any]:
     return nested
 
 
-def _describe(error: ValidationError, origin: Mapping[Key, str]) -> Iterator[str]:
+def _describe(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
+    lines: dict[str, None] = {}  # an ordered set: a pair of bad numbers is one problem
     for problem in error.errors():
         location = tuple(str(part) for part in problem["loc"])
         key = next((location[:n] for n in range(len(location), 0, -1) if location[:n] in origin), location)
         where = origin.get(key) or next((o for k, o in origin.items() if k[: len(key)] == key), "settings")
-        known = _known(location)
         if problem["type"] == "extra_forbidden":
-            yield f"{where}: unknown setting {'.'.join(location)}. Known here: {', '.join(known)}."
+            lines[f"{where}: unknown setting {'.'.join(location)}. {_suggest(location)}"] = None
         else:
-            yield f"{where}: {'.'.join(key)} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+            message = problem["msg"][:1].lower() + problem["msg"][1:]
+            lines[f"{where}: {'.'.join(key)} = {problem['input']!r}: {message}"] = None
+    return list(lines)
 
 
-def _known(location: Key) -> list[str]:
+def _suggest(location: Key) -> str:
     section = Settings.model_fields.get(location[0])
-    if section is None or len(location) == 1:
-        return list(Settings.model_fields)
-    return list(section.annotation.model_fields)  # type: ignore[union-attr]
+    known = list(Settings.model_fields)
+    if section is not None and len(location) > 1:
+        known = list(type(getattr(Settings(), location[0])).model_fields)
+    near = difflib.get_close_matches(location[-1], known, n=1)
+    return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."

@@ -1,0 +1,118 @@
+"""Checkpoints: a round trip, lineage, and strangers' files that must not run code or pass for ours."""
+
+import json
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vadcli.errors import CheckpointError, InputError
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, load_network, save_checkpoint
+from vadcli.model.network import Network
+from vadcli.settings import ModelSettings, Settings
+
+SETTINGS = Settings(model=ModelSettings(size=(16, 16), width=2, channels=1, num_prototypes=3))
+
+
+@pytest.fixture
+def made(tmp_path):
+    torch.manual_seed(0)
+    weights = Network(SETTINGS.model).state_dict()
+    checkpoint = Checkpoint(stage="pretrain", settings=SETTINGS, weights=weights, training={"steps": 3}, path=tmp_path / "a")
+    save_checkpoint(tmp_path / "a", checkpoint)
+    return checkpoint
+
+
+def test_a_checkpoint_comes_back_as_it_was_written(made):
+    back = load_checkpoint(made.path, "pretrain")
+    assert back.settings == SETTINGS and back.training == {"steps": 3}
+    assert all(torch.equal(back.weights[name], value) for name, value in made.weights.items())
+    inputs = torch.rand(1, 4, 16, 16)
+    direct = Network(SETTINGS.model)
+    direct.load_state_dict(dict(made.weights))
+    assert torch.equal(load_network(back)(inputs).frame, direct.eval().to(memory_format=torch.channels_last)(inputs).frame)
+
+
+def test_the_same_checkpoint_gives_the_same_bytes(made, tmp_path):
+    save_checkpoint(tmp_path / "b", made)
+    assert (tmp_path / "b").read_bytes() == made.path.read_bytes()
+
+
+def test_an_adapter_changes_its_weights_and_needs_its_own_base(made, tmp_path):
+    base = load_checkpoint(made.path)
+    weights = {"head.4.bias": torch.full((1,), 0.5)}
+    adapter = Checkpoint(stage="adapt", settings=SETTINGS, weights=weights, parents={"base": base.sha256}, path=tmp_path / "s")
+    save_checkpoint(tmp_path / "s", adapter)
+    network = load_network(base, load_checkpoint(tmp_path / "s", "adapt"))
+    assert float(network.head[4].bias.detach()) == 0.5
+    save_checkpoint(tmp_path / "c", replace(base, training={"steps": 4}))
+    with pytest.raises(CheckpointError, match="Score with --model set to the model it was made from"):
+        load_network(load_checkpoint(tmp_path / "c"), load_checkpoint(tmp_path / "s", "adapt"))
+
+
+def test_a_checkpoint_of_the_wrong_stage_names_the_command_to_run(made):
+    with pytest.raises(CheckpointError, match=r"made by `vad pretrain`; this needs one made by metatrain. Run `vad metatrain"):
+        load_checkpoint(made.path, "metatrain")
+
+
+def test_a_missing_checkpoint_is_bad_input(tmp_path):
+    with pytest.raises(InputError, match="no such checkpoint"):
+        load_checkpoint(tmp_path / "nothing")
+
+
+def damage(kind, data):
+    return {
+        "empty": b"",
+        "noise": bytes(range(256)) * 20,
+        "text": b"hello",
+        "truncated": data[: len(data) // 2],
+        "truncated header": data[:100],
+        "pickle": pickle.dumps({"a": 1}),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["empty", "noise", "text", "truncated", "truncated header", "pickle"])
+def test_a_damaged_file_is_refused_in_one_line(made, kind):
+    made.path.write_bytes(damage(kind, made.path.read_bytes()))
+    with pytest.raises(CheckpointError, match="not a checkpoint of vad, or damaged") as caught:
+        load_checkpoint(made.path)
+    assert "\n" not in str(caught.value)
+
+
+def header_of(made):
+    return {"format": "vad-checkpoint", "version": 1, "stage": "pretrain", "settings": SETTINGS.model_dump(mode="json")}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"format": "other"}, "not written by vad"),
+        ({"version": 99}, "version 99; this vad reads version 1"),
+        ({"stage": "cooking"}, "unknown stage"),
+        ({"settings": {"model": {"width": -1}}}, "settings do not hold"),
+        ({"settings": {"model": {"width": 4, "size": [16, 16], "channels": 1}}}, "its settings ask for"),
+    ],
+)
+def test_a_strangers_header_is_refused(made, tmp_path, change, expected):
+    tensors = {f"network.{name}": value for name, value in made.weights.items()}
+    save_file(tensors, tmp_path / "x", metadata={"vad": json.dumps(header_of(made) | change)})
+    with pytest.raises(CheckpointError, match=expected):
+        load_checkpoint(tmp_path / "x")
+
+
+def test_weights_that_are_not_numbers_are_refused(made, tmp_path):
+    weights = {**made.weights, "head.4.bias": torch.tensor([float("nan")])}
+    save_checkpoint(tmp_path / "n", replace(made, weights=weights))
+    with pytest.raises(CheckpointError, match=r"head.4.bias holds values that are not finite"):
+        load_checkpoint(tmp_path / "n")
+
+
+def test_a_failed_write_leaves_nothing(made, tmp_path):
+    with pytest.raises(OSError, match="nowhere"):
+        save_checkpoint(tmp_path / "nowhere" / "a", made)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(TypeError):
+        save_checkpoint(tmp_path / "z", replace(made, training={"steps": object()}))
+    assert sorted(tmp_path.iterdir()) == before

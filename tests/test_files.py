@@ -1,0 +1,29 @@
+"""Outputs appear whole or not at all."""
+
+import pytest
+
+from vadcli.files import whole
+
+
+def test_what_was_written_takes_the_place_of_the_old(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with whole(target) as temporary:
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), whole(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_missing_folder_is_named_by_the_path_that_was_asked_for(tmp_path):
+    with pytest.raises(OSError) as caught, whole(tmp_path / "no" / "a.txt"):
+        pass
+    assert caught.value.filename == str(tmp_path / "no" / "a.txt")
