@@ -38,7 +38,7 @@ class PrepareSettings(Section):
     fps: float | None = Field(None, gt=0, le=1000, description="thin footage to this many frames a second")
     codec: Literal["raw", "jpeg"] = Field("raw", description="raw pixels, or JPEG at --set prepare.quality")
     quality: int = Field(95, ge=1, le=100, description="JPEG quality")
-    workers: int = Field(0, ge=0, description="decoding processes; 0 takes one for every core")
+    workers: int = Field(0, ge=0, description="clips decoded side by side; 0 takes one for every core")
     mask_top: float = Field(0, ge=0, lt=1, description="share of the height blacked out at the top (burnt-in text)")
 
 

@@ -79,7 +79,7 @@ class Part:
         return self.folder / f"{part_key(self.info.name)}.frames"
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
-        """`offsets` (n + 1,) int64 of the frames' bytes; where it has them `labels`, packed `masks`, `variants/NAME`."""
+        """`offsets` (n + 1,) int64 of the frames' bytes; where there are `labels`, packed `masks`, `variants/NAME`."""
         with np.load(self.folder / f"{part_key(self.info.name)}.npz", allow_pickle=False) as stored:
             return dict(stored)
 

@@ -21,6 +21,7 @@ class PictureReader:
     Attributes:
         info: of the first picture.
         notes: always empty; readers have it in common.
+        frames_read: handed over so far.
     """
 
     def __init__(self, folder: Path, name: str, fps: float | None = None, grey: bool = False) -> None:
@@ -33,6 +34,7 @@ class PictureReader:
             grey: decode to grey at once, which is faster.
         """
         self.notes: list[str] = []
+        self.frames_read = 0
         self._flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_ANYCOLOR)
         self._files = images_in(folder)
         if not self._files:
@@ -54,6 +56,7 @@ class PictureReader:
                     f"{file}: {width}x{height}, but the frames before it are {self.info.width}x{self.info.height}. "
                     "Give each size a folder of its own."
                 )
+            self.frames_read += 1
             yield picture, index / self.info.fps
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ class Reader(Protocol):
 
     info: SourceInfo
     notes: list[str]
+    frames_read: int
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
         """Pictures in OpenCV's order of channels, and their times in seconds."""

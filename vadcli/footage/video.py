@@ -24,6 +24,7 @@ class VideoReader:
     Attributes:
         info: size as shown (rotation applied), nominal rate, and the header's count of frames.
         notes: what the user should know after reading, such as a recording that was cut off.
+        frames_read: handed over so far.
     """
 
     def __init__(self, name: str, target: str, problem: str, threads: int | None = None) -> None:
@@ -36,6 +37,7 @@ class VideoReader:
             threads: decoding threads; None chooses by the size of the picture.
         """
         self.notes: list[str] = []
+        self.frames_read = 0
         self._capture = open_capture(target, threads or 1)
         if not self._capture.isOpened():
             raise FootageError(f"{name}: {problem}")
@@ -46,14 +48,15 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
         """Pictures in OpenCV's order of channels, and their times in seconds."""
-        time_s, count = -1 / self.info.fps, 0
+        time_s = -1 / self.info.fps
         while True:
             read, picture = self._capture.read()
             if not read:
                 break
             time_s = next_time(self._capture, time_s, self.info.fps)
-            count += 1
+            self.frames_read += 1
             yield np.asarray(picture), time_s
+        count = self.frames_read
         if not count:
             raise FootageError(f"{self.info.name}: opens, but no frame can be decoded. Convert it by ffmpeg.")
         expected = self.info.frames

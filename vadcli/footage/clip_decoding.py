@@ -1,0 +1,139 @@
+"""One clip: decoded, resized, labelled, and written as a part of a cache."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vadcli.errors import FootageError
+from vadcli.footage.identity import sha256_of, stamp_of
+from vadcli.footage.layouts import ClipSource
+from vadcli.footage.layouts.masks import packed_masks
+from vadcli.footage.opencv import cv2
+from vadcli.footage.parts import CacheFormat, Part, PartWriter
+from vadcli.footage.source import frames_of, open_reader
+
+TOLD_EVERY = 16  # frames between reports of progress
+
+
+class Stopped(Exception):
+    """Decoding was stopped from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a stored clip depends on besides its source.
+
+    Attributes:
+        form: size, channels and codec.
+        quality: of JPEG.
+        fps: thinned to this rate, None keeps all frames.
+        mask_top: share of the height blacked out at the top.
+    """
+
+    form: CacheFormat
+    quality: int
+    fps: float | None
+    mask_top: float
+
+    def digest(self, clip: ClipSource) -> str:
+        """Changes when the stored clip would, though its source did not."""
+        facts = asdict(self) | {
+            "mask_top": max(self.mask_top, clip.mask_top),
+            "quality": self.quality if self.form.codec == "jpeg" else None,
+            "clip": [clip.name, clip.scene, clip.split, clip.fps],
+            "labels": clip.labels.fingerprint() if clip.labels else None,
+            "variants": {name: track.fingerprint() for name, track in sorted(clip.variants.items())},
+            "masks": str(clip.masks and clip.masks.origin.name),
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A finished part, and what the user should know of it."""
+
+    part: Part
+    notes: tuple[str, ...]
+
+
+def decode_clip(
+    clip: ClipSource,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    threads: int | None = None,
+    advance: Callable[[int], None] = lambda frames: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Decoded:
+    """Decode a clip into a part; all in the caller's thread but the decoder's own.
+
+    Args:
+        clip: what to decode.
+        recipe: how.
+        folder: of the parts.
+        threads: decoding threads of a video; None chooses.
+        advance: told the number of frames decoded since the last call.
+        stopped: asked now and then; true ends with `Stopped`.
+
+    Raises:
+        FootageError: when the clip cannot be used, in one line that names it.
+        OSError: when the part cannot be written.
+        Stopped: when `stopped` said so.
+    """
+    stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
+    form = recipe.form
+    reader = open_reader(str(clip.source), grey=form.channels == 1, fps=clip.fps, threads=threads)
+    kept: list[int] = []
+    try:
+        with PartWriter(folder, clip.name, form, recipe.quality) as writer:
+            frames = frames_of(
+                reader,
+                size=form.size,
+                channels=form.channels,
+                fps=recipe.fps,
+                mask_top=max(recipe.mask_top, clip.mask_top),
+            )
+            for frame, number in frames:
+                writer.write(frame.image)
+                kept.append(number)
+                if len(kept) % TOLD_EVERY == 0:
+                    advance(TOLD_EVERY)
+                    if stopped():
+                        raise Stopped
+            advance(len(kept) % TOLD_EVERY)
+            arrays = _annotations(clip, form, reader.frames_read, np.array(kept))
+            info = {
+                "scene": clip.scene,
+                "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
+                "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
+                "source": str(clip.source),
+                "sha256": sha256_of(clip.source),
+                "stamp": stamp,
+                "recipe": recipe.digest(clip),
+            }
+            return Decoded(writer.finish(info, arrays), tuple(reader.notes))
+    except cv2.error as error:
+        raise FootageError(f"{clip.source}: cannot be decoded ({str(error.err or error)[:80]}). Convert it.") from error
+    finally:
+        reader.close()
+
+
+def _annotations(
+    clip: ClipSource, form: CacheFormat, seen: int, kept: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """Labels, masks and variants of the frames that were kept out of all that were seen."""
+    arrays: dict[str, npt.NDArray[np.uint8]] = {}
+    if clip.masks is not None:
+        masks = packed_masks(clip.masks, seen, form.size, clip.name)
+        arrays["masks"] = masks[kept]
+        arrays["labels"] = np.any(arrays["masks"], axis=1).astype(np.uint8)
+    if clip.labels is not None:
+        arrays["labels"] = clip.labels.for_frames(seen, clip.name)[kept]
+    for name, track in clip.variants.items():
+        arrays[f"variants/{name}"] = track.for_frames(seen, clip.name)[kept]
+    return arrays

@@ -1,0 +1,229 @@
+"""Label files as data sets publish them: MATLAB ranges, arrays a clip or over all clips, CSV of frames or intervals."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vadcli.errors import FootageError
+from vadcli.footage.layouts.labels import FrameLabels, Intervals, LabelTrack, as_labels
+from vadcli.footage.naming import natural
+
+LABEL_SUFFIXES = (".m", ".mat", ".npy", ".csv", ".txt")
+
+
+def labels_for(path: Path, clips: Mapping[str, int | None]) -> dict[str, LabelTrack]:
+    """Labels of every clip that a file, or a folder of one file a clip, has labels for.
+
+    Args:
+        path: `.m` or `.mat` (1-based inclusive ranges, a clip after the other), `.npy` (one clip, or all clips end to
+            end), `.csv` (see `read_csv`), `.txt` (a number a frame), or a folder of such files named as the clips.
+        clips: names in the data set's order, with their number of frames where it is known already.
+
+    Raises:
+        FootageError: when the file cannot be read or does not fit the clips.
+    """
+    if path.is_dir():
+        return _folder(path, list(clips))
+    if not path.is_file():
+        raise FootageError(f"{path}: not found. Give a label file or a folder of them.")
+    names = list(clips)
+    match path.suffix.lower():
+        case ".m":
+            return _in_order(path, names, read_m(path))
+        case ".mat":
+            return _in_order(path, names, read_mat(path))
+        case ".npy":
+            return _split_array(path, clips, read_npy(path))
+        case ".csv":
+            return read_csv(path, names)
+        case ".txt":
+            return _split_array(path, clips, _read_numbers(path))
+    raise FootageError(f"{path}: labels are read from {', '.join(LABEL_SUFFIXES)} files and folders of them.")
+
+
+def read_m(path: Path) -> list[LabelTrack]:
+    """Ranges of a UCSD `.m` file, as in `TestVideoFile{end+1}.gt_frame = [60:152, 160:180];`."""
+    text = re.sub(r"%[^\n]*", "", path.read_text(encoding="utf-8", errors="replace"))
+    clips: list[LabelTrack] = []
+    for inside in re.findall(r"gt_frame\s*=\s*\[([^\]]*)\]", text):
+        ranges = [tuple(int(n) for n in part.split(":")) for part in re.findall(r"\d+(?:\s*:\s*\d+)?", inside)]
+        clips.append(Intervals(path.name, tuple((one[0] - 1, one[-1] - 1) for one in ranges)))
+    if not clips:
+        raise FootageError(f"{path}: no line `gt_frame = [first:last]` in it. Use the label file of the data set.")
+    return clips
+
+
+def read_mat(path: Path) -> list[LabelTrack]:
+    """Ranges of a `.mat` file's `gt`: a cell a clip, each 2 x n of first and last frames, counted from 1."""
+    content = load_mat(path)
+    if "gt" not in content:
+        found = ", ".join(key for key in content if not key.startswith("__")) or "nothing"
+        raise FootageError(f"{path}: no variable `gt` in it, only {found}. Use the label file of the data set.")
+    clips: list[LabelTrack] = []
+    for cell in content["gt"].reshape(-1):
+        ranges = np.asarray(cell).astype(np.int64)
+        if ranges.size % 2 or (ranges.ndim == 2 and ranges.size and ranges.shape[0] != 2):
+            raise FootageError(f"{path}: clip {len(clips) + 1} of `gt` is {ranges.shape}; expected 2 x n ranges.")
+        pairs = ranges.reshape(2, -1)
+        clips.append(Intervals(path.name, tuple((int(a) - 1, int(b) - 1) for a, b in pairs.T)))
+    return clips
+
+
+def load_mat(path: Path) -> dict[str, Any]:
+    """Variables of a MATLAB file up to version 7.
+
+    Raises:
+        FootageError: when it is none.
+    """
+    from scipy.io import loadmat  # slow to import, and few need it
+    from scipy.io.matlab import MatReadError
+
+    try:
+        return dict(loadmat(str(path)))
+    except (MatReadError, NotImplementedError, ValueError, TypeError, OSError) as error:
+        raise FootageError(f"{path}: no MATLAB file of version 5 to 7 ({error}). Save it with -v7.") from error
+
+
+def read_npy(path: Path) -> npt.NDArray[Any]:
+    """The array of a `.npy` file; Python objects in it are refused, since reading them can run code."""
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        if "pickle" in str(error).lower() or "object" in str(error).lower():
+            raise FootageError(
+                f"{path}: no plain array; pickled objects are not read, since they can run code. "
+                "Save one .npy of numbers a clip."
+            ) from error
+        raise FootageError(f"{path}: no .npy file that can be read. Save it again.") from error
+
+
+def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
+    """Labels of a CSV file; frames are counted from 0.
+
+    Columns `clip,start_frame,end_frame` (abnormal stretches, both ends included; clips without one are normal),
+    or `frame,label` for one clip, or `clip,frame,label`.
+
+    Raises:
+        FootageError: naming the line.
+    """
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = csv.DictReader(file, skipinitialspace=True)
+        columns = [column.strip() for column in rows.fieldnames or []]
+        rows.fieldnames = columns
+        if {"clip", "start_frame", "end_frame"} <= set(columns):
+            return _read_intervals(path, rows, names)
+        if {"frame", "label"} <= set(columns):
+            return _read_frames(path, rows, names)
+    raise FootageError(
+        f"{path}: columns are {', '.join(columns) or 'missing'}; expected clip,start_frame,end_frame or frame,label."
+    )
+
+
+def _read_intervals(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) -> dict[str, LabelTrack]:
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
+    for row in rows:
+        name = match_clip(row["clip"], names, f"{path}:{rows.line_num}")
+        first, last = (_number(row, column, path, rows.line_num) for column in ("start_frame", "end_frame"))
+        found[name].append((first, last))
+    return {name: Intervals(path.name, tuple(intervals)) for name, intervals in found.items()}
+
+
+def _read_frames(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) -> dict[str, LabelTrack]:
+    found: dict[str, dict[int, int]] = {}
+    for row in rows:
+        where = f"{path}:{rows.line_num}"
+        if row.get("clip"):
+            name = match_clip(row["clip"], names, where)
+        elif len(names) == 1:
+            name = names[0]
+        else:
+            raise FootageError(f"{where}: which of {len(names)} clips? Add a column `clip`, or give one file a clip.")
+        frame = _number(row, "frame", path, rows.line_num)
+        if frame in found.setdefault(name, {}):
+            raise FootageError(f"{where}: frame {frame} of {name} is labelled twice. Keep one.")
+        found[name][frame] = _number(row, "label", path, rows.line_num)
+    tracks: dict[str, LabelTrack] = {}
+    for name, labels in found.items():
+        if sorted(labels) != list(range(len(labels))):
+            missing = next(frame for frame in range(len(labels) + 1) if frame not in labels)
+            raise FootageError(f"{path}: frame {missing} of {name} has no label. Label every frame, from 0.")
+        tracks[name] = as_labels([labels[frame] for frame in range(len(labels))], path.name)
+    return tracks
+
+
+def match_clip(text: str, names: Sequence[str], where: str) -> str:
+    """The clip that a label file means by its full name, its last part, or its file name.
+
+    Raises:
+        FootageError: when there is none, or more than one.
+    """
+    wanted = text.strip().strip("/")
+    for form in (wanted, str(Path(wanted).with_suffix(""))):
+        hits = [name for name in names if name == form] or [name for name in names if name.endswith("/" + form)]
+        if len(hits) == 1:
+            return hits[0]
+        if hits:
+            raise FootageError(f"{where}: {wanted} may be {' or '.join(hits[:3])}. Give the whole name.")
+    known = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+    raise FootageError(f"{where}: no clip {wanted}. Clips here: {known or 'none'}.")
+
+
+def _folder(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
+    tracks: dict[str, LabelTrack] = {}
+    for file in sorted(path.iterdir(), key=natural):
+        if file.suffix.lower() in LABEL_SUFFIXES:
+            name = match_clip(file.stem, names, str(file))
+            tracks |= labels_for(file, {name: None})
+    if not tracks:
+        raise FootageError(f"{path}: no label files in this folder. They are named as the clips, as in 01.npy.")
+    return tracks
+
+
+def _in_order(path: Path, names: Sequence[str], tracks: Sequence[LabelTrack]) -> dict[str, LabelTrack]:
+    if len(tracks) != len(names):
+        raise FootageError(f"{path}: labels of {len(tracks)} clips for {len(names)} here. Use the matching file.")
+    return dict(zip(names, tracks, strict=True))
+
+
+def _split_array(path: Path, clips: Mapping[str, int | None], values: npt.NDArray[Any]) -> dict[str, LabelTrack]:
+    """An array a clip, or one over all clips in their order."""
+    flat = as_labels(values, path.name).values
+    if len(clips) == 1:
+        return {next(iter(clips)): FrameLabels(path.name, flat)}
+    counts = [count for count in clips.values() if count is not None]
+    if len(counts) != len(clips):
+        raise FootageError(f"{path}: one array over {len(clips)} videos, whose lengths are not known. Give one a clip.")
+    if len(flat) != sum(counts):
+        off = len(flat) - sum(counts)
+        raise FootageError(
+            f"{path}: {len(flat)} labels for {sum(counts)} frames of {len(clips)} clips, "
+            f"{abs(off)} too {'many' if off > 0 else 'few'}. Use the labels of this footage."
+        )
+    ends = np.cumsum(counts)
+    return {
+        name: FrameLabels(path.name, flat[end - count : end])
+        for name, count, end in zip(clips, counts, ends.tolist(), strict=True)
+    }
+
+
+def _read_numbers(path: Path) -> npt.NDArray[Any]:
+    try:
+        return np.array([float(word) for word in path.read_text(encoding="utf-8").replace(",", " ").split()])
+    except (ValueError, UnicodeDecodeError) as error:
+        raise FootageError(f"{path}: not a list of numbers, one a frame. 0 is normal, 1 abnormal.") from error
+
+
+def _number(row: Mapping[str, str | None], column: str, path: Path, line: int) -> int:
+    text = (row.get(column) or "").strip()
+    try:
+        value = float(text)
+        if value < 0 or value != int(value):
+            raise ValueError
+    except (ValueError, OverflowError) as error:
+        raise FootageError(f"{path}:{line}: {column} is {text or 'missing'}, no whole number from 0.") from error
+    return int(value)

@@ -1,0 +1,93 @@
+"""Labels of a clip's frames, held until its number of frames is known."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vadcli.errors import FootageError
+
+Labels = npt.NDArray[np.uint8]  # (n,), 1 = abnormal
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Abnormal stretches.
+
+    Attributes:
+        origin: the file they are from, for messages.
+        intervals: first and last frame of each, counted from 0, both included.
+    """
+
+    origin: str
+    intervals: tuple[tuple[int, int], ...]
+
+    def for_frames(self, count: int, clip: str) -> Labels:
+        """Labels of `count` frames, 1 inside the intervals.
+
+        Raises:
+            FootageError: when an interval goes beyond the clip.
+        """
+        labels = np.zeros(count, dtype=np.uint8)
+        for first, last in self.intervals:
+            if not 0 <= first <= last:
+                raise FootageError(f"{clip}: {self.origin} has the interval {first} to {last}. Give first <= last.")
+            if last >= count:
+                raise FootageError(
+                    f"{clip}: {self.origin} labels frame {last}, {last - count + 1} beyond the last of {count} frames. "
+                    "Use the labels of this footage."
+                )
+            labels[first : last + 1] = 1
+        return labels
+
+    def fingerprint(self) -> str:
+        """The intervals themselves."""
+        return repr(self.intervals)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameLabels:
+    """A label for every frame.
+
+    Attributes:
+        origin: the file they are from, for messages.
+        values: (n,) uint8, 1 = abnormal.
+    """
+
+    origin: str
+    values: Labels
+
+    def for_frames(self, count: int, clip: str) -> Labels:
+        """The labels.
+
+        Raises:
+            FootageError: when there is not one for each of `count` frames.
+        """
+        if len(self.values) != count:
+            off = abs(len(self.values) - count)
+            raise FootageError(
+                f"{clip}: {len(self.values)} labels in {self.origin} for {count} frames, "
+                f"{off} too {'many' if len(self.values) > count else 'few'}. Use the labels of this footage."
+            )
+        return self.values
+
+    def fingerprint(self) -> str:
+        """A digest of the labels."""
+        return hashlib.sha256(self.values.tobytes()).hexdigest()
+
+
+LabelTrack: TypeAlias = Intervals | FrameLabels
+
+
+def as_labels(values: npt.ArrayLike, origin: str) -> FrameLabels:
+    """A label track of an array of numbers or truth values; anything but 0 is abnormal, as in masks of 0 and 255.
+
+    Raises:
+        FootageError: when it holds something else.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
+        raise FootageError(f"{origin}: labels must be numbers, 0 normal and 1 abnormal; got {array.dtype}.")
+    return FrameLabels(origin, (array.reshape(-1) != 0).astype(np.uint8))
