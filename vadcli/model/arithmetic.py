@@ -4,20 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 RATIO_GUARD = 1e-6
+SHORTEST = 1e-12
 
 
-def as_is(vectors: Tensor) -> Tensor:
-    """The vectors themselves."""
-    return vectors
+def as_it_is(length: Tensor) -> Tensor:
+    """The factor 1 for vectors of any length: (..., 1) to (..., 1)."""
+    return torch.ones_like(length)
 
 
-def unit_length(vectors: Tensor) -> Tensor:
-    """Vectors of length 1 along the last dimension; the zero vector stays zero."""
-    return F.normalize(vectors, dim=-1)
+def to_unit_length(length: Tensor) -> Tensor:
+    """The factor that makes vectors of this length unit vectors, and leaves the zero vector: (..., 1) to (..., 1)."""
+    return length.clamp_min(SHORTEST).reciprocal()
 
 
 def softmax_over_positions(scores: Tensor) -> Tensor:
@@ -47,17 +47,6 @@ def _ratio(weights: Tensor, dim: int) -> Tensor:
     return weights / torch.where(total.abs() < RATIO_GUARD, guard, total)
 
 
-def distance_between_unit_vectors(encoding: Tensor, prototypes: Tensor, similarities: Tensor, nearest: Tensor) -> Tensor:
-    """‖x − p‖² = 2 − 2 x·p, from similarities that are there already: (B, N)."""
-    return 2 - 2 * similarities.gather(2, nearest.unsqueeze(2)).squeeze(2)
-
-
-def euclidean_distance(encoding: Tensor, prototypes: Tensor, similarities: Tensor, nearest: Tensor) -> Tensor:
-    """‖x − p‖² = ‖x‖² + ‖p‖² − 2 x·p, from similarities that are there already: (B, N)."""
-    lengths = prototypes.square().sum(-1).gather(1, nearest)  # (B, N), ‖p*‖²
-    return encoding.square().sum(-1) + lengths - 2 * similarities.gather(2, nearest.unsqueeze(2)).squeeze(2)
-
-
 def every_ordered_pair(hinges: Tensor) -> Tensor:
     """Eq. 8 as printed: 2 / (M (M − 1)) times the sum over all (m, m'), m = m' included: (B, M, M) to (B,)."""
     count = hinges.shape[1]
@@ -74,7 +63,17 @@ def every_pair_once(hinges: Tensor) -> Tensor:
 class Arithmetic:
     """One way to compute the unit and its losses (the first seven rows of the comparison of paper and code).
 
-    Shapes: encoding (B, N, C), scores and similarities (B, N, M), prototypes (B, M, C).
+    Attributes:
+        encoding: factor on encodings before the unit, from their lengths.
+        attention: weights of eq. 1 from ψ's scores (B, N, M).
+        prototypes: factor on prototypes before retrieval, from their lengths.
+        retrieval: weights of eq. 2 from similarities (B, N, M).
+        retrieved: factor on what was retrieved, from its lengths.
+        compactness_over_channels: a position's squared distance and C to its share of L_c.
+        diversity: hinges of all pairs (B, M, M) to L_d.
+        attention_sharpness: factor on scores before eq. 1's softmax.
+        retrieval_sharpness: factor on similarities before eq. 2's softmax.
+        spread_start: ψ starts with orthonormal rows.
     """
 
     encoding: Callable[[Tensor], Tensor]
@@ -82,7 +81,6 @@ class Arithmetic:
     prototypes: Callable[[Tensor], Tensor]
     retrieval: Callable[[Tensor], Tensor]
     retrieved: Callable[[Tensor], Tensor]
-    distance: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
     compactness_over_channels: Callable[[Tensor, int], Tensor]
     diversity: Callable[[Tensor], Tensor]
     attention_sharpness: float = 1.0
@@ -99,32 +97,29 @@ def _mean_over_channels(distances: Tensor, channels: int) -> Tensor:
 
 
 PAPER = Arithmetic(
-    encoding=as_is,
+    encoding=as_it_is,
     attention=ratio_over_positions,
-    prototypes=as_is,
+    prototypes=as_it_is,
     retrieval=ratio_over_prototypes,
-    retrieved=as_is,
-    distance=euclidean_distance,
+    retrieved=as_it_is,
     compactness_over_channels=_sum_over_channels,
     diversity=every_ordered_pair,
 )
 OFFICIAL = Arithmetic(
-    encoding=unit_length,
+    encoding=to_unit_length,
     attention=softmax_over_positions,
-    prototypes=unit_length,
+    prototypes=to_unit_length,
     retrieval=softmax_over_prototypes,
-    retrieved=unit_length,
-    distance=distance_between_unit_vectors,
+    retrieved=to_unit_length,
     compactness_over_channels=_mean_over_channels,
     diversity=every_pair_once,
 )
 SHARP = Arithmetic(
-    encoding=unit_length,
+    encoding=to_unit_length,
     attention=softmax_over_positions,
-    prototypes=unit_length,
+    prototypes=to_unit_length,
     retrieval=softmax_over_prototypes,
-    retrieved=unit_length,
-    distance=distance_between_unit_vectors,
+    retrieved=to_unit_length,
     compactness_over_channels=_sum_over_channels,
     diversity=every_pair_once,
     attention_sharpness=20.0,
