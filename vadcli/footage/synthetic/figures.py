@@ -114,7 +114,7 @@ def sketch_figure(look: Look, motion: Motion, camera: Camera, light: Light, size
         body.insert(0, limb(j["waist"], knees, wide * 0.9, wide * 1.15, look.legs, 0.9, 0.2))
     head = [limb(j["neck"], j["head"], 0.055 * scale, 0.06 * scale, skin, 0.85),
             limb(j["head"] - up * 0.07, j["head"] + up * 0.09, 0.082 * scale, 0.09 * scale, skin, 1.0),
-            limb(hair_at - up * 0.02, hair_at + up * 0.1, 0.088 * scale, 0.088 * scale,
+            limb(hair_at - up * (0.02 + 0.15 * np.maximum(-front, 0)[:, None]), hair_at + up * 0.1, 0.088 * scale, 0.09 * scale,
                  look.bag_colour if look.hat else look.hair, 1.0)]
     bag: list[int] = []
     if look.bag == "back":

@@ -13,13 +13,13 @@ Generator = np.random.Generator
 
 def _floor(rng: Generator) -> Material:
     kind = str(rng.choice(["tiles", "checker", "planks", "plain"], p=[0.45, 0.15, 0.2, 0.2]))
-    first = tone(rng, 0.3, 0.75, 0.04)
+    first = tone(rng, 0.3, 0.75, 0.02)
     return Material(kind, first, tuple((np.array(first) * rng.uniform(0.6, 0.9)).tolist()),
                     float(rng.uniform(0.3, 1.2)) if kind != "planks" else 0.12, float(rng.uniform(0.5, 1.1)), float(rng.uniform(0, 99)))
 
 
 def _plaster(rng: Generator) -> Material:
-    return Material("plain", tone(rng, 0.45, 0.85, 0.04), contrast=0.6, offset=float(rng.uniform(0, 99)))
+    return Material("plain", tone(rng, 0.45, 0.85, 0.02), contrast=0.6, offset=float(rng.uniform(0, 99)))
 
 
 def _ceiling(place: Place, rng: Generator, level: float, deep: float, wide: float) -> None:

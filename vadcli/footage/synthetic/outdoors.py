@@ -180,7 +180,7 @@ def street(rng: Generator) -> Place:
         place.build.marks.append(Strip((at[0], at[1]), angle, edges[0], edges[1], kerb))
         for _ in range(int(rng.integers(1, 3))):
             points = along(at, angle, side * (half + float(rng.uniform(1.2, 3.2))), -0.4 * long - 6, 1.4 * long + 6)
-            place.routes.append(Route(points, 0.5, float(rng.uniform(4, 22)), 0.5, 1.3))
+            place.routes.append(Route(points, 0.5, float(rng.uniform(3, 13)), 0.5, 1.3))
     for _ in range(int(rng.integers(0, 5))):
         spot = along(at, angle, float(rng.choice([-1, 1])) * (half + 0.95), float(rng.uniform(0, 1)) * long, 0)[0]
         if np.hypot(*spot) > 5:

@@ -29,10 +29,11 @@ class Place:
     indoor: bool = False
 
 
-def tone(rng: np.random.Generator, low: float, high: float, tint: float = 0.03) -> RGB:
+def tone(rng: np.random.Generator, low: float, high: float, tint: float = 0.012) -> RGB:
     """A greyish colour of some brightness."""
-    value = rng.uniform(low, high) + rng.normal(0, tint, 3)
-    return tuple(np.clip(value, 0.03, 0.97).tolist())  # type: ignore[return-value]
+    warm = rng.normal(0.015, 1.5 * tint)
+    value = np.clip(rng.uniform(low, high) + rng.normal(0, tint, 3) + np.array([warm, 0, -warm]), 0.03, 0.97)
+    return float(value[0]), float(value[1]), float(value[2])
 
 
 def green(rng: np.random.Generator) -> tuple[RGB, RGB]:
@@ -52,7 +53,7 @@ def grass(rng: np.random.Generator) -> Material:
 def paving(rng: np.random.Generator) -> Material:
     """Something to walk on."""
     kind = str(rng.choice(["tiles", "bricks", "plain", "asphalt", "checker"], p=[0.4, 0.15, 0.2, 0.15, 0.1]))
-    first = tone(rng, 0.35, 0.72)
+    first = tone(rng, 0.4, 0.8)
     second = tuple(np.clip(np.array(first) * rng.uniform(0.7, 0.9), 0, 1).tolist())
     unit = {"tiles": rng.uniform(0.4, 3.0), "bricks": rng.uniform(0.25, 0.7), "checker": rng.uniform(0.6, 2.5)}.get(kind, 1.0)
     return Material(kind, first, second, float(unit), float(rng.uniform(0.6, 1.3)), float(rng.uniform(0, 99)))
@@ -129,6 +130,8 @@ def furnish(place: Place, rng: np.random.Generator, count: int, kinds: tuple[str
 def put(place: Place, rng: np.random.Generator, kind: str, at: tuple[float, float]) -> None:
     """Put one thing on the ground."""
     build, angle = place.build, float(rng.uniform(0, np.pi))
+    if place.camera.focal * (2.0 if kind in ("tree", "planter") else 1.0) / max(float(np.hypot(*at)), 0.1) > 0.3:
+        return  # it would fill the picture
     if kind == "tree":
         build.add_tree(at, float(rng.uniform(3.5, 7)), float(rng.uniform(1.0, 2.2)), leaves(rng))
     elif kind == "planter":

@@ -1,6 +1,6 @@
 """A scene: a place, a camera, a light and a sensor, all drawn from one seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from vadcli.footage.synthetic.camera import Camera
 from vadcli.footage.synthetic.indoors import INDOORS
 from vadcli.footage.synthetic.light import Light, indoor_light, outdoor_light
 from vadcli.footage.synthetic.outdoors import OUTDOORS
-from vadcli.footage.synthetic.routes import Blockers, Route
+from vadcli.footage.synthetic.routes import Blockers, Route, smooth
 from vadcli.footage.synthetic.sensor import Sensor, random_sensor
 from vadcli.footage.synthetic.world import World, blockers
 
@@ -75,12 +75,24 @@ def make_scene(seed: int, *, kind: str | None = None) -> Scene:
     for attempt in range(50):
         rng = np.random.default_rng([seed, 2, attempt])
         place = _BUILDERS[kind](rng)
+        place.routes[:] = [route for route in place.routes if shown_share(route, place.camera) > 0.4]
         if place.routes:
             break
     light = indoor_light(rng) if place.indoor else outdoor_light(rng)
+    light = replace(light, fog_m=max(light.fog_m, 1.5 * place.camera.height_m / np.sin(place.camera.pitch)))
     world = place.build.world(place.sky)
     return Scene(seed, kind, world, place.camera, light, random_sensor(rng), tuple(place.routes), tuple(place.standing),
                  tuple(blockers(world)), place.far_m, float(rng.choice([0.02, 0.1, 0.25])))
+
+
+def shown_share(route: Route, camera: Camera) -> float:
+    """Length of the part of a way that shows, in picture heights; parts with people too small or too near do not count."""
+    way = smooth(route.points, (), 0.5)
+    plane, depth = camera.plane(np.stack([way[:, 0], 0 * way[:, 0] + 0.8, way[:, 1]], -1))
+    tall = camera.focal * 1.7 / depth
+    inside = (np.abs(plane[:, 0]) < camera.aspect / 2) & (np.abs(plane[:, 1]) < 0.5) & (tall > 0.03) & (tall < 0.9)
+    steps = np.linalg.norm(np.diff(plane / np.array([camera.aspect, 1.0]), axis=0), axis=1)
+    return float(steps[inside[1:] & inside[:-1]].sum())
 
 
 @lru_cache(maxsize=3)

@@ -25,6 +25,7 @@ class Sensor:
         contrast: about 1.
         gamma: about 1.
         black: grey level of black.
+        level: mean grey level that its automatic exposure aims at.
     """
 
     grey: bool
@@ -36,6 +37,7 @@ class Sensor:
     contrast: float
     gamma: float
     black: float
+    level: float
 
 
 def random_sensor(rng: np.random.Generator) -> Sensor:
@@ -44,7 +46,7 @@ def random_sensor(rng: np.random.Generator) -> Sensor:
         grey=rng.random() < 0.4, blur=float(rng.uniform(0.25, 0.75)), noise=float(rng.choice([0.6, 1.2, 2.0, 3.5]) * rng.uniform(0.7, 1.3)),
         grain=rng.random() < 0.5, quality=int(rng.integers(35, 85)) if rng.random() < 0.35 else 0,
         shake=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.15 else 0.0, contrast=float(rng.uniform(0.75, 1.12)),
-        gamma=float(rng.uniform(0.85, 1.2)), black=float(rng.uniform(0, 22)))
+        gamma=float(rng.uniform(0.85, 1.2)), black=float(rng.uniform(0, 22)), level=float(rng.uniform(85, 150)))
 
 
 @lru_cache(maxsize=4)

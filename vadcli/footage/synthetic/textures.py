@@ -92,8 +92,8 @@ def _flat(m: Material, shade: Array) -> Array:
 
 
 def _asphalt(m: Material, s: Array, t: Array, fp: Array) -> Array:
-    shade = 0.05 * noise(s, t, fp, 0.08, m.offset) + 0.05 * noise(s, t, fp, 1.3, m.offset + 1)
-    shade = shade + 0.06 * noise(s, t, fp, 7.0, m.offset + 2)
+    shade = 0.05 * noise(s, t, fp, 0.08, m.offset) + 0.03 * noise(s, t, fp, 1.3, m.offset + 1)
+    shade = shade + 0.04 * noise(s, t, fp, 7.0, m.offset + 2)
     crack = np.abs(noise(s, t, fp, 3.0, m.offset + 3)) + 0.5 * np.abs(noise(s, t, fp, 0.7, m.offset + 4))
     shade = shade - 0.25 * np.clip(1 - crack / 0.05, 0, 1) / (1 + (fp / 0.06) ** 2)
     return _flat(m, shade)
@@ -109,16 +109,16 @@ def _grass(m: Material, s: Array, t: Array, fp: Array) -> Array:
 def _tiles(m: Material, s: Array, t: Array, fp: Array) -> Array:
     own = cells(np.floor(s / m.unit_m), np.floor(t / m.unit_m), m.offset) - 0.5
     own = own / (1 + (fp / m.unit_m) ** 2)
-    shade = 0.16 * own + 0.05 * noise(s, t, fp, 0.3, m.offset) + 0.07 * noise(s, t, fp, 4.0, m.offset + 1)
+    shade = 0.14 * own + 0.03 * noise(s, t, fp, 0.3, m.offset) + 0.035 * noise(s, t, fp, 5.0, m.offset + 1)
     joint = np.maximum(lines(s, m.unit_m, 0.025 + m.unit_m * 0.015, fp), lines(t, m.unit_m, 0.025 + m.unit_m * 0.015, fp))
-    return _mix(_flat(m, shade), np.array(m.second, np.float32), joint * 0.6)
+    return _mix(_flat(m, shade), np.array(m.second, np.float32), joint * 0.75)
 
 
 def _checker(m: Material, s: Array, t: Array, fp: Array) -> Array:
     odd = np.mod(np.floor(s / m.unit_m) + np.floor(t / m.unit_m), 2)
     fade = np.clip(fp / m.unit_m - 0.3, 0, 1)
     odd = odd * (1 - fade) + 0.5 * fade
-    shade = 0.05 * noise(s, t, fp, 0.5, m.offset) + 0.05 * noise(s, t, fp, 3.0, m.offset + 1)
+    shade = 0.02 * noise(s, t, fp, 0.5, m.offset) + 0.025 * noise(s, t, fp, 3.0, m.offset + 1)
     return _mix(_flat(m, shade), np.array(m.second, np.float32) * (1 + shade)[..., None], odd)
 
 
@@ -139,9 +139,9 @@ def _planks(m: Material, s: Array, t: Array, fp: Array) -> Array:
 
 
 def _plain(m: Material, s: Array, t: Array, fp: Array) -> Array:
-    shade = 0.05 * noise(s, t, fp, 2.0, m.offset) + 0.04 * noise(s, t, fp, 0.4, m.offset + 1)
-    stain = np.clip(noise(s, t, fp, 1.5, m.offset + 2) - 1.2, 0, 1)
-    return _flat(m, shade - 0.2 * stain)
+    shade = 0.025 * noise(s, t, fp, 2.5, m.offset) + 0.02 * noise(s, t, fp, 0.3, m.offset + 1)
+    stain = np.clip(noise(s, t, fp, 1.1, m.offset + 2) - 1.5, 0, 1)
+    return _flat(m, shade - 0.15 * stain)
 
 
 def _leaves(m: Material, s: Array, t: Array, fp: Array) -> Array:
