@@ -7,7 +7,7 @@
 Two scenes share nothing but this generator; two clips of a scene share place, camera, light and sensor.
 """
 
-from vadcli.footage.synthetic.render import Rendered, render
+from vadcli.footage.synthetic.film import Rendered, render
 from vadcli.footage.synthetic.scene import KINDS, Scene, kind_of, make_scene
 
 __all__ = ["KINDS", "Rendered", "Scene", "kind_of", "make_scene", "render"]
