@@ -266,7 +266,7 @@ def stage_events(stage: Stage, kinds: tuple[str, ...], rng: Generator) -> list[A
             marked = np.flatnonzero(actor.motion.abnormal) + actor.motion.start
             busy[marked] = True
         crowded = (taken | busy).mean() > 0.55 or busy.mean() < 0.4 / length or busy[: int(lead * stage.fps)].any()
-        if crowded:
+        if crowded or (taken & busy).sum() > 0.6 * busy.sum():
             continue
         taken |= busy
         actors += found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vadcli.footage.synthetic.actors import Actor
 from vadcli.footage.synthetic.anomalies import Stage, possible, stage_events
+from vadcli.footage.synthetic.avoidance import step_aside
 from vadcli.footage.synthetic.backdrop import Backdrop
 from vadcli.footage.synthetic.drawing import SHIFT, Sketch, fill, fill_mask
 from vadcli.footage.synthetic.light import brightness
@@ -97,7 +98,7 @@ def cast(scene: Scene, frames: int, fps: float, anomalies: bool, rng: np.random.
         stage = Stage(scene.camera, scene.routes, scene.blockers, scene.far_m, frames, fps, scene.kind in ("corridor", "hall", "room"))
         kinds = possible(stage, standing=bool(scene.standing), wild=scene.kind == "path")
         actors += stage_events(stage, kinds, rng)
-    return actors
+    return step_aside(actors, fps)
 
 
 def _draw(scene: Scene, backdrop: Backdrop, sketches: list[Sketch], frame: int, sunny: float, breeze: float) -> tuple[Array, Array | None]:

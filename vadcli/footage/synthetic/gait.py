@@ -92,7 +92,7 @@ def joints(motion: Motion, height: float, girth: float, arm_swing: float) -> dic
         swing = np.clip((beat - duty) / (1 - duty), 0, 1)
         stance = 0.5 - np.minimum(beat / duty, 1)
         forward = np.where(beat < duty, stance, swing * swing * (3 - 2 * swing) - 0.5)
-        lift = np.sin(np.pi * swing) * (0.05 + 0.06 * effort + 0.22 * run) * effort * (beat >= duty)
+        lift = np.sin(np.pi * swing) * (0.03 + 0.04 * effort + 0.24 * run) * effort * (beat >= duty)
         ankle_s = forward * duty * motion.stride_m[:, None] * effort
         glide = motion.pose == "glide"
         hip_y = leg * (0.985 - 0.02 * np.cos(4 * np.pi * phase) * effort - 0.06 * run - (0.1 if glide else 0)) + 0.05

@@ -100,7 +100,7 @@ def _asphalt(m: Material, s: Array, t: Array, fp: Array) -> Array:
 
 
 def _grass(m: Material, s: Array, t: Array, fp: Array) -> Array:
-    fine = 0.16 * noise(s, t * 0.6, fp, 0.06, m.offset) + 0.12 * noise(s, t, fp, 0.35, m.offset + 1)
+    fine = 0.14 * noise(s, t * 0.6, fp, 0.06, m.offset) + 0.08 * noise(s, t, fp, 0.3, m.offset + 1)
     patch = np.clip(0.5 + 0.45 * noise(s, t, fp, 2.5, m.offset + 2) + 0.3 * noise(s, t, fp, 9.0, m.offset + 3), 0, 1)
     base = _mix(np.array(m.colour, np.float32), np.array(m.second, np.float32), patch * 0.6)
     return np.asarray(base * (1 + m.contrast * fine)[..., None], np.float32)
