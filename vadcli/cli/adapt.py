@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import progress
+from vadcli.cli.console import hint, progress
 from vadcli.cli.options import Preset, Quiet, Set, setting
 from vadcli.errors import InputError
 from vadcli.presets import load_settings
@@ -59,9 +59,10 @@ def command(
 
     with progress(quiet) as shown:
         fitted = adapt_stage(source, base, out, settings, scene=scene, progress=shown)
-        losses = " → ".join(f"{loss:.4g}" for loss in fitted.losses)
-        shown.note(
-            f"adapted on {settings.adapt.shots} windows ({fitted.support_frames} frames, inner loss {losses}), "
-            f"calibrated on {fitted.calibration.frames} frames. Next: vad score VIDEO --adapter {out}"
-        )
+    losses = " → ".join(f"{loss:.4g}" for loss in fitted.losses)
+    hint(
+        f"adapted on {settings.adapt.shots} windows ({fitted.support_frames} frames, inner loss {losses}), "
+        f"calibrated on {fitted.calibration.frames} frames. Next: vad score VIDEO --adapter {out}",
+        quiet,
+    )
     print(out)

@@ -37,6 +37,12 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
         plain.finish()
 
 
+def hint(text: str, quiet: bool) -> None:
+    """One line on stderr after a stage: what came of it and what to run next."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
 class _Counting:
     """Counts units and seconds of the current piece of work."""
 

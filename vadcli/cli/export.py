@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import progress
+from vadcli.cli.console import hint
 from vadcli.cli.options import Quiet
 
 
@@ -36,7 +36,6 @@ def command(
     from vadcli.stages.export import export_stage
 
     agreement = export_stage(checkpoint, out, adapter)
-    with progress(quiet) as shown:
-        features = "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
-        shown.note(f"largest difference to torch: of frames {agreement.frame:.1e}{features}")
+    features = "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
+    hint(f"largest difference to torch: of frames {agreement.frame:.1e}{features}", quiet)
     print(out)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import progress
+from vadcli.cli.console import hint, progress
 from vadcli.cli.options import Preset, Quiet, Resume, Set, setting
 from vadcli.presets import load_settings
 
@@ -56,5 +56,5 @@ def command(
 
     with progress(quiet) as shown:
         pretrain_stage(caches, out, settings, resume=resume, progress=shown)
-        shown.note(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors")
+    hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)
     print(out)

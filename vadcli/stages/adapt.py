@@ -1,19 +1,18 @@
 """`vad adapt`: a scene's own weights and calibration, from K of its windows and the normal footage after them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import chain, takewhile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vadcli.errors import InputError
-from vadcli.footage.cache import Cache, Clip, open_cache
-from vadcli.footage.frames import Frame, Gap, SourceInfo
+from vadcli.footage.cache import open_cache
+from vadcli.footage.frames import Frame
 from vadcli.footage.source import open_source
 from vadcli.learning.scene import Adaptation, adapt_to_scene
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network, save_checkpoint, versions
@@ -21,10 +20,8 @@ from vadcli.model.network import Network
 from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
-from vadcli.scoring.engine import Engine, Scored
-from vadcli.scoring.lanes import Ended, Opener
-from vadcli.scoring.measuring import Measurer
 from vadcli.settings import Settings
+from vadcli.stages.calibrating import Clipped, clip_footage, measure
 
 
 @dataclass(frozen=True)
@@ -42,18 +39,6 @@ class Fitted:
     losses: list[float]
     support_frames: int
     calibration: Calibration
-
-
-class Clipped:
-    """Some frames as footage that the engine reads: a part of a source, or a clip of a cache."""
-
-    def __init__(self, info: SourceInfo, frames: Iterator[Frame]) -> None:
-        self.info, self.frames = info, frames
-        self.notes: tuple[str, ...] = ()
-        self.gaps: tuple[Gap, ...] = ()
-
-    def __iter__(self) -> Iterator[Frame]:
-        return self.frames
 
 
 def adapt_stage(
@@ -131,32 +116,6 @@ def adapted_network(network: Network, fitted: Adaptation, device: torch.device, 
     return for_inference(network, device, precision)
 
 
-def measure(
-    network: Network, footage: Sequence[Clipped], settings: Settings, device: torch.device, progress: Progress
-) -> tuple[list[dict[str, Any]], float]:
-    """Errors of every frame that has a prediction: (n,) by name, a mapping a clip; and the frame rate."""
-    measurer = Measurer(network, device, pool=settings.score.pool)
-    engine = Engine(measurer, network.settings.input_frames, batch_size=settings.score.batch_size)
-    collected: list[dict[str, list[float]]] = [{} for _ in footage]
-
-    def opener(clip: Clipped) -> Opener:
-        def open_clip() -> AbstractContextManager[Clipped]:
-            return nullcontext(clip)
-
-        return Opener(open_clip)
-
-    with closing(engine.run([opener(clip) for clip in footage])) as stream:
-        for item in stream:
-            if isinstance(item, Ended) and item.error is not None:
-                raise item.error
-            if isinstance(item, Scored) and item.measured is not None:
-                progress.advance()
-                for name, value in item.measured.errors.items():
-                    collected[item.source].setdefault(name, []).append(value)
-    arrays = [{name: np.asarray(values) for name, values in clip.items()} for clip in collected]
-    return [clip for clip in arrays if clip], footage[0].info.fps
-
-
 def _open(source: str, checkpoint: Checkpoint, scene: str | None, stack: ExitStack) -> tuple[Clipped, list[Clipped]]:
     """The footage that gives the support, and further clips of its scene for calibration."""
     model = checkpoint.model
@@ -180,13 +139,5 @@ def _open_cache(path: Path, checkpoint: Checkpoint, scene: str | None, stack: Ex
     clips = [clip for clip in cache.clips if clip.split == "train" and clip.scene == (scene or scenes[0])]
     if not clips:
         raise InputError(f"{path}: no normal footage of scene {scene}. It has: {', '.join(scenes)}.")
-    first, *others = (_clip(cache, clip) for clip in clips)
+    first, *others = (clip_footage(cache, clip) for clip in clips)
     return first, others
-
-
-def _clip(cache: Cache, clip: Clip) -> Clipped:
-    info = SourceInfo(clip.name, clip.fps, clip.num_frames, *cache.size)
-    frames = (
-        Frame(cache.frames(clip.name, index, index + 1)[0], index, index / clip.fps) for index in range(clip.num_frames)
-    )
-    return Clipped(replace(info, frames=clip.num_frames), frames)

@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 
 from vadcli.footage.episodes import Episodes
+from vadcli.footage.windows import split_normal
 from vadcli.learning.metatrain import initial_step_sizes, metatrain
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.settings import Settings
+from vadcli.stages.calibrating import calibrate_model
 from vadcli.stages.training import data_digest, open_training_caches, require_same_frames, run_key, training_record
 
 
@@ -41,7 +43,11 @@ def metatrain_stage(
         step_sizes = initial_step_sizes(network, run)
         step_sizes |= {name: value for name, value in start.step_sizes.items() if name in step_sizes}
         data = data_digest(caches)
-        episodes = Episodes(caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed)
+        precision = pick_precision(run.precision, device)
+        training, held_out = split_normal(caches, run.validation_share, run.seed)
+        episodes = Episodes(
+            caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
+        )
         learner, step_sizes = metatrain(
             network,
             step_sizes,
@@ -49,7 +55,7 @@ def metatrain_stage(
             run,
             key=run_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256),
             device=device,
-            precision=pick_precision(run.precision, device),
+            precision=precision,
             out=out,
             resume=resume,
             progress=progress,
@@ -63,6 +69,7 @@ def metatrain_stage(
             training=training_record(
                 caches, paths, learner, device, episodes=learner.step * run.meta_batch, pretraining=dict(start.training)
             ),
+            calibration=calibrate_model(network, held_out or training, settings, device, precision, progress),
         )
     save_checkpoint(out, checkpoint)
     out.with_name(out.name + ".resume").unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.settings import Settings
+from vadcli.stages.calibrating import calibrate_model
 from vadcli.stages.training import data_digest, fit_to_cache, open_training_caches, run_key, training_record
 
 
@@ -61,6 +62,7 @@ def pretrain_stage(paths: Sequence[Path], out: Path, settings: Settings, *, resu
             weights=network.state_dict(),
             parents={"data": data},
             training=training_record(caches, paths, learner, device, windows=learner.step * run.batch_size),
+            calibration=calibrate_model(network, held_out or training, settings, device, precision, progress),
         )
     save_checkpoint(out, checkpoint)
     out.with_name(out.name + ".resume").unlink(missing_ok=True)

@@ -1,0 +1,101 @@
+"""Errors on normal footage, and the calibration that a checkpoint or adapter keeps of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from copy import deepcopy
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+
+from vadcli.footage.cache import Cache, Clip
+from vadcli.footage.frames import Frame, Gap, SourceInfo
+from vadcli.footage.windows import ClipRange
+from vadcli.model.network import Network
+from vadcli.model.runtime import for_inference
+from vadcli.progress import Progress
+from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
+from vadcli.scoring.engine import Engine, Scored
+from vadcli.scoring.lanes import Ended, Opener
+from vadcli.scoring.measuring import Measurer
+from vadcli.settings import Settings
+
+MOST_FRAMES = 20_000
+
+
+class Clipped:
+    """Some frames as footage that the engine reads: a part of a source, or a clip of a cache."""
+
+    def __init__(self, info: SourceInfo, frames: Iterator[Frame]) -> None:
+        self.info, self.frames = info, frames
+        self.notes: tuple[str, ...] = ()
+        self.gaps: tuple[Gap, ...] = ()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames
+
+
+def measure(
+    network: Network, footage: Sequence[Clipped], settings: Settings, device: torch.device, progress: Progress
+) -> tuple[list[dict[str, Any]], float]:
+    """Errors of every frame that has a prediction: (n,) by name, a mapping a clip; and the frame rate."""
+    measurer = Measurer(network, device, pool=settings.score.pool)
+    engine = Engine(measurer, network.settings.input_frames, batch_size=settings.score.batch_size)
+    collected: list[dict[str, list[float]]] = [{} for _ in footage]
+
+    def opener(clip: Clipped) -> Opener:
+        def open_clip() -> AbstractContextManager[Clipped]:
+            return nullcontext(clip)
+
+        return Opener(open_clip)
+
+    with closing(engine.run([opener(clip) for clip in footage])) as stream:
+        for item in stream:
+            if isinstance(item, Ended) and item.error is not None:
+                raise item.error
+            if isinstance(item, Scored) and item.measured is not None:
+                progress.advance()
+                for name, value in item.measured.errors.items():
+                    collected[item.source].setdefault(name, []).append(value)
+    arrays = [{name: np.asarray(values) for name, values in clip.items()} for clip in collected]
+    return [clip for clip in arrays if clip], footage[0].info.fps
+
+
+def calibrate_model(
+    network: Network, ranges: Sequence[ClipRange], settings: Settings, device: torch.device, precision: torch.dtype, progress: Progress
+) -> dict[str, Any] | None:
+    """A model's own calibration, from normal clips of all its scenes: what a new camera is measured by at first.
+
+    Args:
+        network: trained; unchanged.
+        ranges: normal footage, held out if there is some; at most MOST_FRAMES of it are used.
+        settings: of section `score`.
+        device: where to compute.
+        precision: of the convolutions.
+        progress: told of every frame.
+
+    Returns:
+        as it is stored; None where there is too little footage.
+    """
+    totals = accumulate(one.num_frames for one in ranges)
+    chosen = [one for one, total in zip(ranges, totals, strict=True) if total - one.num_frames < MOST_FRAMES]
+    footage = [clip_footage(one.cache, one.clip, one.start, one.stop) for one in chosen]
+    if not footage:
+        return None
+    progress.start("calibrating", sum(one.num_frames for one in chosen))
+    errors, fps = measure(for_inference(deepcopy(network), device, precision), footage, settings, device, progress)
+    if sum(len(next(iter(clip.values()))) for clip in errors) < LEAST_FRAMES:
+        return None
+    calibration: Calibration = fit_calibration(errors, fps, settings.score)
+    return calibration.to_json()
+
+
+def clip_footage(cache: Cache, clip: Clip, start: int = 0, stop: int | None = None) -> Clipped:
+    """Frames `start` to `stop` of a cached clip, read one by one."""
+    stop = clip.num_frames if stop is None else stop
+    info = SourceInfo(clip.name, clip.fps, stop - start, *cache.size)
+    frames = (
+        Frame(cache.frames(clip.name, index, index + 1)[0], index, index / clip.fps) for index in range(start, stop)
+    )
+    return Clipped(info, frames)
