@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -36,6 +36,12 @@ class Timing:
     compute_s: float = 0.0
     output_wait_s: float = 0.0
 
+    def add(self, other: "Timing") -> None:
+        """Add another run's seconds."""
+        self.decode_wait_s += other.decode_wait_s
+        self.compute_s += other.compute_s
+        self.output_wait_s += other.output_wait_s
+
 
 Output = Begun | Scored | Ended
 
@@ -55,7 +61,7 @@ class Engine:
         self.batch_size, self.side_by_side = batch_size, side_by_side
         self.timing = Timing()
 
-    def run(self, openers: list[Opener]) -> Iterator[Output]:
+    def run(self, openers: list[Opener]) -> Generator[Output, None, None]:
         """Everything about the sources as it becomes known; each source's frames come in order.
 
         Close the iterator, or use it to its end: threads read and compute ahead of it.

@@ -190,10 +190,13 @@ def clock(seconds: float, digits: int = 1, mark: str = ".") -> str:
     '01:02:03.5'
     >>> clock(59.9996, 3, ",")
     '00:01:00,000'
+    >>> clock(60, 0)
+    '00:01:00'
     """
     ticks = round(max(seconds, 0) * 10**digits)
     whole, part = divmod(ticks, 10**digits)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{part:0{digits}d}"
+    fraction = f"{mark}{part:0{digits}d}" if digits else ""
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{fraction}"
 
 
 def shorten(text: str, width: int) -> str:

@@ -1,0 +1,128 @@
+"""`vad score`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from vadcli.cli.options import Model, Preset, Quiet, Set, setting
+
+Form = Literal["ndjson", "csv", "json", "table", "srt", "vtt"]
+
+
+def command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Videos, folders, patterns, - for a container on stdin, rtsp:// or http:// URLs, camera:0.",
+        ),
+    ],
+    model: Model = None,
+    adapter: Annotated[
+        Path | None, typer.Option("--adapter", "-a", help="Adapter made by `vad adapt` for this camera.")
+    ] = None,
+    shots: Annotated[
+        int | None,
+        typer.Option("--shots", min=1, help="Adapt on the first K windows of each source before scoring it."),
+    ] = None,
+    format_: Annotated[
+        Form | None,
+        typer.Option(
+            "--format", "-f", help="How to write.", show_default="by --out's name; table on a terminal, else ndjson"
+        ),
+    ] = None,
+    records: Annotated[
+        Literal["frames", "events"] | None,
+        typer.Option(
+            "--records", "-r", help="What to write.", show_default="events in tables and subtitles, else frames"
+        ),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="With events: also tell when one begins.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write.", show_default="stdout")] = None,
+    threshold: Annotated[float | None, setting("score.threshold")] = None,
+    false_alarms_per_hour: Annotated[float | None, setting("score.false_alarms_per_hour")] = None,
+    warmup: Annotated[float | None, setting("score.warmup")] = None,
+    fail_on_anomaly: Annotated[
+        bool, typer.Option("--fail-on-anomaly", help="Exit with code 1 if there was an event.")
+    ] = False,
+    heatmaps: Annotated[
+        Path | None, typer.Option("--heatmaps", metavar="DIR", help="Folder for a picture of every event at its peak.")
+    ] = None,
+    annotated: Annotated[
+        Path | None, typer.Option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="Report in one HTML file.")
+    ] = None,
+    batch_size: Annotated[int | None, setting("score.batch_size")] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"] | None, setting("score.device")] = None,
+    precision: Annotated[Literal["auto", "float32", "bfloat16"] | None, setting("score.precision")] = None,
+    preset: Preset = None,
+    set_: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find abnormal moments in recordings and streams.
+
+    A score of 0 is the scene's typical frame, 1 what its normal footage exceeds once an hour. The first frames of a
+    source, which the first prediction is made from, have no score. Exit code 1 with --fail-on-anomaly means that
+    there was an event.
+
+    Examples:
+      vad score video.mp4
+
+      vad score recordings/ --adapter adapter.safetensors --records events --out events.csv
+
+      vad score video.mp4 --shots 10 --warmup 20 --report report.html
+
+      ffmpeg -i rtsp://camera/live -c copy -f matroska - | vad score - --records events --open | jq .
+    """
+    import signal
+    import sys
+
+    from vadcli.cli import console
+    from vadcli.errors import InputError
+    from vadcli.presets import load_settings
+    from vadcli.scoring.records import format_of
+
+    flags = {
+        "score.threshold": threshold,
+        "score.false_alarms_per_hour": false_alarms_per_hour,
+        "score.warmup": warmup,
+        "score.batch_size": batch_size,
+        "score.device": device,
+        "score.precision": precision,
+    }
+    settings = load_settings(preset, set_ or (), flags)
+    if "-" in sources and sys.stdin.isatty():
+        raise InputError(
+            "-: stdin is a terminal. Pipe a container into it: ffmpeg -i VIDEO -c copy -f matroska - | vad score -"
+        )
+    on_terminal = out is None and sys.stdout.isatty()
+    form = format_ or (format_of(out.name) if out else None) or ("table" if on_terminal else "ndjson")
+    records = records or ("events" if open_ or form in ("table", "srt", "vtt") else "frames")
+    if open_ and records == "frames":
+        raise InputError("--open: tells of events. Use --records events with it.")
+
+    from vadcli.stages.score import ScoreRequest, score
+
+    request = ScoreRequest(
+        sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service that is stopped ends as by Ctrl-C
+    data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal
+    with console.progress(quiet) as shown:
+        tally = score(request, sys.stdout if on_terminal else data, shown)
+    if not quiet:
+        events = f"{tally.events} event{'s' * (tally.events != 1)} in {tally.frames:,} frames"
+        took = tally.timing
+        print(
+            f"{events}; computed for {took.compute_s:.1f} s, waited {took.decode_wait_s:.1f} s for frames "
+            f"and {took.output_wait_s:.1f} s for output",
+            file=sys.stderr,
+        )
+    if tally.interrupted:
+        raise KeyboardInterrupt
+    tally.require_all_scored()
+    if fail_on_anomaly:
+        tally.require_no_anomaly()

@@ -1,0 +1,220 @@
+"""One self-contained HTML file about what was scored (`vad score --report FILE.html`)."""
+
+import base64
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from vadcli import __version__
+from vadcli.files import whole
+from vadcli.footage.frames import Frame, Image
+from vadcli.footage.opencv import cv2
+from vadcli.model.network import Network
+from vadcli.rendering.heatmaps import peak_picture
+from vadcli.rendering.normalcy import draw_map, normalcy_maps
+from vadcli.rendering.overlay import picture_of
+from vadcli.rendering.sink import Scorer
+from vadcli.rendering.timeline import Span, Timeline, timeline_svg
+from vadcli.scoring.events import Event, Finding
+from vadcli.scoring.watch import Assessed, Watch
+from vadcli.scoring.writers import clock, printable
+from vadcli.settings import ScoreSettings
+
+# Bounds that keep memory and file constant however long the footage is.
+EVENTS_LISTED = 200
+PICTURES = 24
+_PICTURE_WIDTH, _MAP_WIDTH = 560, 160
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
+
+# A listed event in a heap: its peak, its number, the event, and its picture as a data URL or nothing.
+_Listed = tuple[float, int, Event, str]
+
+
+@contextmanager
+def html_report(path: Path, settings: ScoreSettings) -> Iterator["Report"]:
+    """A sink that writes a report at the end, whole or not at all."""
+    with whole(path) as temporary:
+        report = Report(settings)
+        yield report
+        temporary.write_text(report.html(), encoding="utf-8")
+
+
+@dataclass
+class _Section:
+    """What is kept of one source while it is scored; bounded."""
+
+    timeline: Timeline
+    scorer: Scorer
+    recent: deque[Image]
+    listed: list[_Listed] = field(default_factory=list)
+    events: int = 0
+    last_s: float = 0.0
+    typical: tuple[float, float, list[Image], Image] | None = None  # |score|, time, window, picture
+    strangest: tuple[float, float, list[Image], Image] | None = None  # -score, time, window, picture
+
+
+class Report:
+    """Gathers a bounded picture of every source."""
+
+    def __init__(self, settings: ScoreSettings) -> None:
+        self._settings = settings
+        self._open: dict[Watch, _Section] = {}
+        self._done: list[dict[str, Any]] = []
+        self._lineage: dict[tuple[str, str], None] = {}
+        self._frames = self._events = self._pictures = 0
+
+    def begin(self, watch: Watch, scorer: Scorer) -> None:
+        """Make room for a source."""
+        reads = scorer.network.settings.input_frames if scorer.network else 0
+        timeline = Timeline(seconds=1 / watch.info.fps)
+        self._open[watch] = _Section(timeline, scorer, deque(maxlen=reads + 1))
+        self._lineage |= dict.fromkeys(scorer.lineage)
+
+    def frame(self, watch: Watch, frame: Frame, assessed: Assessed | None) -> None:
+        """Add a frame to the timeline, and keep its window if it is the most typical or the strangest."""
+        section = self._open[watch]
+        section.recent.append(frame.image)
+        section.last_s = frame.time_s + 1 / watch.info.fps
+        if assessed is None or assessed.record.score is None:
+            return
+        score = assessed.record.score
+        section.timeline.add(frame.time_s, score)
+        if section.scorer.network is None or len(section.recent) < (section.recent.maxlen or 1):
+            return
+        if section.typical is None or abs(score) < section.typical[0]:
+            section.typical = (abs(score), frame.time_s, list(section.recent), picture_of(frame))
+        if section.strangest is None or -score < section.strangest[0]:
+            section.strangest = (-score, frame.time_s, list(section.recent), picture_of(frame))
+
+    def event(self, watch: Watch, finding: Finding[Assessed]) -> None:
+        """Keep an event if it is among the highest."""
+        section = self._open[watch]
+        section.events += 1
+        event = finding.event
+        pictured = sorted((one[0] for one in section.listed if one[3]), reverse=True)
+        picture = ""
+        if len(pictured) < PICTURES or event.peak_score > pictured[PICTURES - 1]:
+            picture = _data_url(_fit(peak_picture(watch, finding), _PICTURE_WIDTH), ".jpg")
+        heapq.heappush(section.listed, (event.peak_score, section.events, event, picture))
+        if len(section.listed) > EVENTS_LISTED:
+            heapq.heappop(section.listed)
+        if picture and len(pictured) >= PICTURES:
+            lowest = min((one for one in section.listed if one[3]), key=lambda one: one[0])
+            section.listed[section.listed.index(lowest)] = (*lowest[:3], "")
+
+    def end(self, watch: Watch) -> None:
+        """Turn what was kept of a source into its section."""
+        section = self._open.pop(watch)
+        self._frames += watch.frames
+        self._events += section.events
+        events = sorted(section.listed, key=lambda one: one[1])
+        spans = [Span(one.start_s, one.end_s, str(number)) for _, number, one, _ in events]
+        threshold = watch.threshold
+        facts = [
+            clock(section.last_s) + " long",
+            f"{watch.frames:,} frames scored at {watch.info.fps:g} a second",
+            f"{watch.info.width}×{watch.info.height}",
+            f"calibrated by {_WHOSE[watch.kind]}",
+            "no threshold: over before enough was seen" if threshold is None else f"alarm above {threshold:.2f}",
+        ]
+        keep = max(0, 4 * PICTURES - self._pictures)  # over all sources
+        pictures = [one[3] for one in sorted(events, reverse=True) if one[3]][:keep]
+        self._pictures += len(pictures)
+        self._done.append(
+            {
+                "name": printable(watch.name),
+                "facts": "; ".join(facts) + ".",
+                "svg": Markup(timeline_svg(section.timeline, threshold, spans)),
+                "events": [
+                    _row(number, one, picture if picture in pictures else "") for _, number, one, picture in events
+                ],
+                "unlisted": section.events - len(events),
+                "normalcy": _normalcy(section) if len(self._done) < 4 else [],
+            }
+        )
+
+    def html(self) -> str:
+        """The whole report."""
+        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+        template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+        plural = "s" * (self._events != 1)
+        of = self._done[0]["name"] if len(self._done) == 1 else f"{len(self._done)} sources"
+        rate = self._settings.false_alarms_per_hour
+        asked = (
+            f"The threshold is that of {rate:g} false alarm{'s' * (rate != 1)} an hour."
+            if self._settings.threshold is None
+            else f"The threshold was set to {self._settings.threshold:g}."
+        )
+        return template.render(
+            title=f"Abnormal moments in {of}",
+            summary=f"{self._events} event{plural} in {self._frames:,} frames of {len(self._done)} source"
+            f"{'s' * (len(self._done) != 1)}. {asked}",
+            sources=self._done,
+            lineage=list(self._lineage),
+            settings=[(name, str(value)) for name, value in self._settings.model_dump().items()],
+            version=__version__,
+        )
+
+
+_WHOSE = {"adapter": "an adapter of this camera", "model": "the model itself", "warmup": "the source's own beginning"}
+
+
+def _row(number: int, event: Event, picture: str) -> dict[str, Any]:
+    return {
+        "number": number,
+        "start": clock(event.start_s),
+        "end": clock(event.end_s),
+        "peak": clock(event.peak_s),
+        "score": f"{event.peak_score:.2f}",
+        "region": ", ".join(map(str, event.region)) if event.region else "–",
+        "picture": picture,
+    }
+
+
+def _normalcy(section: _Section) -> list[dict[str, Any]]:
+    """Maps of a typical frame and of the strangest."""
+    groups = []
+    for when, kept in (("in a typical frame", section.typical), ("in the strangest frame", section.strangest)):
+        if kept is None or section.scorer.network is None:
+            continue
+        _, time_s, window, picture = kept
+        drawn = _drawn_maps(section.scorer.network, window, picture)
+        if drawn:
+            groups.append({"when": f"{when}, at {clock(time_s)}", "pictures": drawn})
+    return groups
+
+
+def _drawn_maps(network: Network, window: list[Image], picture: Image) -> list[dict[str, Any]]:
+    maps = normalcy_maps(network, window)
+    if maps is None:
+        return []
+    height = max(1, round(_MAP_WIDTH * picture.shape[0] / picture.shape[1]))
+    drawn = [{"data": _data_url(_fit(picture, _MAP_WIDTH), ".jpg"), "caption": "the frame"}]
+    for number, one in enumerate(maps, 1):
+        data = _data_url(draw_map(one, height, _MAP_WIDTH), ".png")
+        drawn.append({"data": data, "caption": f"prototype {number}"})
+    return drawn
+
+
+def _fit(picture: Image, width: int) -> Image:
+    if picture.shape[1] == width:
+        return picture
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    how = cv2.INTER_AREA if picture.shape[1] > width else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
+
+
+def _data_url(picture: Image, suffix: str) -> str:
+    kind = {".jpg": "jpeg", ".png": "png"}[suffix]
+    encoded, data = cv2.imencode(suffix, picture[..., ::-1])
+    if not encoded:
+        raise ValueError(f"OpenCV could not encode {suffix} of {picture.shape}")
+    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"

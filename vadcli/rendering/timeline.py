@@ -1,0 +1,138 @@
+"""A source's scores over time in a bounded number of bins, and the drawing of them as SVG."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from vadcli.scoring.writers import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Scores of a stretch of time.
+
+    Attributes:
+        least: smallest score; None where no frame has one.
+        most: largest.
+    """
+
+    least: float | None = None
+    most: float | None = None
+
+    def joined(self, other: "Bin | None") -> "Bin":
+        """Both stretches as one."""
+        if other is None or other.least is None or other.most is None:
+            return self
+        if self.least is None or self.most is None:
+            return other
+        return Bin(min(self.least, other.least), max(self.most, other.most))
+
+
+class Timeline:
+    """Least and largest score of every stretch; stretches double when there are too many, so memory is constant.
+
+    Args:
+        limit: most bins kept; at least half of them are in use once so many stretches went by.
+        seconds: length of a stretch to begin with.
+
+    >>> timeline = Timeline(limit=4, seconds=1.0)
+    >>> for second in range(10):
+    ...     timeline.add(float(second), float(second))
+    >>> timeline.seconds, [(one.least, one.most) for one in timeline.bins]
+    (4.0, [(0.0, 3.0), (4.0, 7.0), (8.0, 9.0)])
+    """
+
+    def __init__(self, limit: int = 800, seconds: float = 0.04) -> None:
+        self.limit, self.seconds = limit, seconds
+        self.bins: list[Bin] = []
+
+    def add(self, time_s: float, score: float) -> None:
+        """Take the score of a frame."""
+        while (place := int(max(time_s, 0) / self.seconds)) >= self.limit:
+            pairs = zip_longest(self.bins[::2], self.bins[1::2])
+            self.bins = [one.joined(other) for one, other in pairs if one is not None]
+            self.seconds *= 2
+        while len(self.bins) <= place:
+            self.bins.append(Bin())
+        self.bins[place] = self.bins[place].joined(Bin(score, score))
+
+    @property
+    def duration_s(self) -> float:
+        """Time that the bins span."""
+        return len(self.bins) * self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An event on the timeline: where it is, and the number it is called by."""
+
+    start_s: float
+    end_s: float
+    label: str
+
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 1000, 180, 44, 24, 18
+_STEPS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
+
+
+def timeline_svg(timeline: Timeline, threshold: float | None, spans: Sequence[Span]) -> str:
+    """An SVG element: a band from least to largest score, the threshold dashed, events hatched and numbered.
+
+    Nothing in it depends on colour, and no text in it comes from outside.
+    """
+    most = max((one.most for one in timeline.bins if one.most is not None), default=1.0)
+    top = max(1.25 * (threshold or 1.0), most * 1.05, 0.1)
+    duration = max(timeline.duration_s, 1e-9)
+    plot_width, plot_height = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - _TOP
+
+    def x_of(time_s: float) -> float:
+        return round(_LEFT + min(time_s / duration, 1.0) * plot_width, 1)
+
+    def y_of(score: float) -> float:
+        return round(_TOP + (1 - min(max(score / top, 0.0), 1.0)) * plot_height, 1)
+
+    parts = [
+        f'<svg class="timeline" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg">',
+        "<title>score over time</title>",
+    ]
+    for number, span in enumerate(spans):
+        left, right = x_of(span.start_s), x_of(span.end_s)
+        parts.append(
+            f'<rect class="event" x="{left}" y="{_TOP}" width="{max(right - left, 2):.1f}" height="{plot_height}"/>'
+        )
+        if number == 0 or left - x_of(spans[number - 1].start_s) > 14:
+            parts.append(f'<text class="label" x="{(left + right) / 2:.1f}" y="{_TOP - 4}">{span.label}</text>')
+    for stretch in _stretches(timeline):
+        upper = " ".join(f"{x_of((i + 0.5) * timeline.seconds)},{y_of(high)}" for i, _, high in stretch)
+        lower = " ".join(f"{x_of((i + 0.5) * timeline.seconds)},{y_of(low)}" for i, low, _ in reversed(stretch))
+        parts.append(f'<polygon class="band" points="{upper} {lower}"/>')
+        parts.append(f'<polyline class="curve" points="{upper}"/>')
+    if threshold is not None:
+        level = y_of(threshold)
+        parts.append(f'<line class="threshold" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{level}" y2="{level}"/>')
+        parts.append(f'<text class="left" x="{_LEFT - 4}" y="{level + 4}">{threshold:.2f}</text>')
+    parts.append(f'<text class="left" x="{_LEFT - 4}" y="{y_of(0) + 4}">0</text>')
+    if top > 1.6 * (threshold or 1.0):
+        parts.append(f'<text class="left" x="{_LEFT - 4}" y="{y_of(top) + 8}">{top:.1f}</text>')
+    base = y_of(0)
+    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{base}" y2="{base}"/>')
+    step = next((step for step in _STEPS_S if duration / step <= 10), _STEPS_S[-1])
+    ticks = range(0, int(duration) + 1, step) if duration / step <= 40 else range(0)
+    for tick in ticks:
+        parts.append(f'<line class="axis" x1="{x_of(tick)}" x2="{x_of(tick)}" y1="{base}" y2="{base + 4}"/>')
+        parts.append(f'<text class="label" x="{x_of(tick)}" y="{base + 17}">{clock(tick, 0)}</text>')
+    return "\n".join([*parts, "</svg>"])
+
+
+def _stretches(timeline: Timeline) -> list[list[tuple[int, float, float]]]:
+    """Runs of bins with scores: index, least, most. A bin between two frames may be empty; a run goes on over it."""
+    longest_s = max(2.0, 2 * timeline.seconds)
+    runs: list[list[tuple[int, float, float]]] = []
+    run: list[tuple[int, float, float]] = []
+    for i, one in enumerate([*timeline.bins, Bin()]):
+        if one.least is not None and one.most is not None:
+            run.append((i, one.least, one.most))
+        elif run and ((i - run[-1][0]) * timeline.seconds > longest_s or i == len(timeline.bins)):
+            runs.append(run)
+            run = []
+    return runs

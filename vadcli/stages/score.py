@@ -1,0 +1,162 @@
+"""`vad score`: sources to records, events and pictures, frame by frame, in constant memory."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from vadcli.errors import FootageError, InputError
+from vadcli.files import whole
+from vadcli.footage.source import find_sources, is_live
+from vadcli.progress import Progress
+from vadcli.rendering.annotated import annotated_video
+from vadcli.rendering.heatmaps import HeatMaps
+from vadcli.rendering.report import html_report
+from vadcli.rendering.sink import Sink
+from vadcli.scoring.lanes import Footage, Opener
+from vadcli.scoring.records import Format, Records
+from vadcli.scoring.writers import record_writer
+from vadcli.settings import Settings
+from vadcli.stages.ready import Ready, get_ready
+from vadcli.stages.score_inputs import Following, open_footage, with_shots
+from vadcli.stages.score_run import Part, Run, Tally, shown
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """What `vad score` was asked for.
+
+    Attributes:
+        sources: files, folders, patterns, `-`, URLs, `camera:N`.
+        model: checkpoint or ONNX file; None for the model in the package.
+        adapter: of `vad adapt`.
+        shots: windows of each source to adapt on first; None to adapt nothing.
+        form: how records are written.
+        records: which.
+        opening: also tell when events begin.
+        out: file for records; None for the given stream.
+        heatmaps: folder for pictures of events.
+        annotated: video to write.
+        report: HTML file to write.
+        settings: of the run.
+    """
+
+    sources: Sequence[str]
+    settings: Settings
+    form: Format = "ndjson"
+    records: Records = "frames"
+    model: Path | None = None
+    adapter: Path | None = None
+    shots: int | None = None
+    opening: bool = False
+    out: Path | None = None
+    heatmaps: Path | None = None
+    annotated: Path | None = None
+    report: Path | None = None
+
+
+def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
+    """Score sources; what was asked for is written even if the user stops it.
+
+    Args:
+        request: what to do.
+        stream: where records go without `out`.
+        progress: told of every frame.
+
+    Raises:
+        VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
+    """
+    sources = find_sources(request.sources)
+    _check(request, sources)
+    with ExitStack() as stack:
+        ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
+        if request.out:
+            path = stack.enter_context(whole(request.out))
+            stream = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+        writer = record_writer(request.form, request.records, stream)
+        sinks = _sinks(request, stack)
+        run = Run(request.settings.score, request.records, writer, sinks, progress, opening=request.opening)
+        try:
+            for part in _parts(request, ready, sources, run):
+                run.score(part)
+        except KeyboardInterrupt:
+            run.tally.interrupted = True
+        writer.close()
+    return run.tally
+
+
+def _check(request: ScoreRequest, sources: Sequence[str]) -> None:
+    """Refuse what cannot work before any work is done."""
+    if request.shots and request.adapter:
+        raise InputError("--shots and --adapter: the adapter already fits a scene. Use one of them.")
+    if request.shots and len(sources) > 1 and any(map(is_live, sources)):
+        raise InputError("--shots: adapts to one stream at a time. Run `vad score` once for each.")
+    if request.annotated and len(sources) > 1:
+        raise InputError(f"--annotated: one source makes one video, got {len(sources)}. Give one source.")
+    if request.annotated and request.annotated.suffix.lower() not in (".mp4", ".webm"):
+        raise InputError(f"--annotated {request.annotated}: use a name that ends in .mp4 or .webm.")
+    if request.form in ("srt", "vtt") and len(sources) > 1:
+        raise InputError(f"--format {request.form}: subtitles are of one source, got {len(sources)}.")
+    outputs = {"--out": request.out, "--annotated": request.annotated, "--report": request.report}
+    taken: dict[Path, str] = {Path(source).resolve(): source for source in sources if not is_live(source)}
+    for flag, path in outputs.items():
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise InputError(f"{flag} {path}: would replace {taken[path.resolve()]}. Choose another name.")
+        taken[path.resolve()] = flag
+        if path.is_dir():
+            raise InputError(f"{flag} {path}: a folder. Give the name of a file.")
+        _check_folder(flag, path.parent)
+    if request.heatmaps:
+        if request.heatmaps.exists() and not request.heatmaps.is_dir():
+            raise InputError(f"--heatmaps {request.heatmaps}: a file. Give the name of a folder.")
+        _check_folder("--heatmaps", request.heatmaps if request.heatmaps.is_dir() else request.heatmaps.parent)
+
+
+def _check_folder(flag: str, folder: Path) -> None:
+    if not folder.is_dir():
+        raise InputError(f"{flag}: the folder {folder} does not exist. Make it first.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{flag}: the folder {folder} cannot be written to. Choose another.")
+
+
+def _sinks(request: ScoreRequest, stack: ExitStack) -> list[Sink]:
+    sinks: list[Sink] = []
+    if request.heatmaps:
+        request.heatmaps.mkdir(exist_ok=True)
+        sinks.append(HeatMaps(request.heatmaps))
+    if request.annotated:
+        sinks.append(stack.enter_context(annotated_video(request.annotated)))
+    if request.report:
+        sinks.append(stack.enter_context(html_report(request.report, request.settings.score)))
+    return sinks
+
+
+def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str], run: Run) -> Iterator[Part]:
+    """All sources with one model, or with `shots` one after the other, each with a model fitted to it."""
+    original = bool(request.heatmaps or request.annotated or request.report)
+    if ready is not None:
+        openers = [Opener(partial(open_footage, one, ready.model, original), live=is_live(one)) for one in sources]
+        yield Part(ready, [shown(source) for source in sources], openers)
+        return
+    for source in sources:
+        try:
+            footage, fitted = with_shots(request.model, source, request.shots or 0, request.settings, original)
+        except FootageError as error:
+            run.fail(error, alone=len(sources) == 1)
+            continue
+        with footage:
+            run.progress.note(
+                f"{shown(source)}: adapted on its first {request.shots} windows, "
+                f"{(request.shots or 0) + fitted.model.input_frames} frames that are not scored"
+            )
+            opener = Opener(partial(_open_already, footage), live=is_live(source))
+            yield Part(fitted, [shown(source)], [opener], alone=len(sources) == 1)
+
+
+def _open_already(footage: Following) -> AbstractContextManager[Footage]:
+    return nullcontext(footage)

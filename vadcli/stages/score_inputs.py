@@ -1,0 +1,101 @@
+"""Footage as `vad score` reads it: with pictures of a size for drawing, and with its first windows adapted to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vadcli.errors import FootageError
+from vadcli.footage.frames import Frame, Gap
+from vadcli.footage.opencv import cv2
+from vadcli.footage.source import FrameSource, open_source
+from vadcli.settings import ModelSettings, Settings
+from vadcli.stages.adapt import windows_of
+from vadcli.stages.ready import Ready, adapt_ready, model_of
+
+# Longest side of the pictures that heat maps, videos and reports are drawn on.
+LONGEST_SIDE = 1280
+
+
+class Following:
+    """What is left of a source after its first frames were taken.
+
+    Attributes:
+        info: of the source.
+    """
+
+    def __init__(self, source: FrameSource, lead: list[Frame], rest: Iterator[Frame]) -> None:
+        self.info = source.info
+        self._source, self._frames = source, chain(lead, rest)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of the source."""
+        return self._source.notes
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Of the source."""
+        return self._source.gaps
+
+    def __iter__(self) -> Iterator[Frame]:
+        return map(shrink_original, self._frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._source.close()
+
+
+def open_footage(source: str, model: ModelSettings, original: bool) -> Following:
+    """A source at the model's size, with its own pictures if they are to be drawn on."""
+    opened = open_source(source, size=model.size, channels=model.channels, original=original)
+    return Following(opened, [], iter(opened))
+
+
+def with_shots(
+    model: Path | None, source: str, shots: int, settings: Settings, original: bool
+) -> tuple[Following, Ready]:
+    """Fit a model to the first windows of a source.
+
+    Args:
+        model: checkpoint to fit; the model in the package if None.
+        source: to read from.
+        shots: windows to adapt on (K).
+        settings: of sections `adapt` and `score`.
+        original: whether pictures at the source's own size are wanted.
+
+    Returns:
+        what follows those windows, and the fitted model; the first frame predicted is number T + K.
+
+    Raises:
+        FootageError: if the source is too short.
+    """
+    described = model_of(model)
+    opened = open_source(source, size=described.size, channels=described.channels, original=original)
+    frames = iter(opened)
+    needed = shots + described.input_frames
+    head = list(islice(frames, needed + 1))
+    if len(head) <= needed:
+        opened.close()
+        raise FootageError(
+            f"{source}: {len(head)} frames; {shots} shots need {needed} and one to score. "
+            "Use a longer clip, or fewer --shots."
+        )
+    ready = adapt_ready(model, windows_of(head[:needed], described.input_frames), settings)
+    return Following(opened, head[shots:], frames), ready
+
+
+def shrink_original(frame: Frame) -> Frame:
+    """The frame with a picture no larger than anything is drawn at."""
+    picture = frame.original
+    if picture is None or max(picture.shape[:2]) <= LONGEST_SIDE:
+        return frame
+    scale = LONGEST_SIDE / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return replace(frame, original=cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
