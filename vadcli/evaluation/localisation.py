@@ -241,37 +241,56 @@ def _area(false_rate: Floats, found_rate: Floats) -> float:
     return float(np.trapezoid(np.interp(grid, x, y), grid))
 
 
-def localise(
-    clips: Iterable[tuple[Maps, Masks]],
-    thresholds: Floats,
-    tracks: Iterable[Sequence[NDArray[np.int32]]] | None = None,
-) -> LocalisationScores:
-    """All figures of where, over clips that are read one after the other.
+class Localiser:
+    """All figures of where, over clips that are added one after the other."""
 
-    Args:
-        clips: maps (n, H, W), not negative, larger for less normal, and masks (n, H, W), a pair a clip.
-        thresholds: (k,), for regions and tracks.
-        tracks: of every clip, if annotated; otherwise linked from masks by overlap.
-    """
-    pixels, regions, labels, scores = PixelCounts(), [], [], []
-    annotated = iter(tracks) if tracks is not None else None
-    for maps, masks in clips:
-        pixels.add(maps, masks)
-        one_labels, one_scores = ucsd_frame_scores(maps, masks)
-        labels.append(one_labels)
-        scores.append(one_scores)
-        regions.append(count_regions(maps, link_tracks(masks) if annotated is None else next(annotated), thresholds))
-    area, error = pixels.auc()
-    every, points = total(regions), curve(np.concatenate(labels), np.concatenate(scores))
-    return LocalisationScores(
-        frames=every.frames,
-        pixel_auc=area,
-        pixel_auc_error=error,
-        ucsd_pixel_auc=points.auc,
-        ucsd_pixel_detection=1 - points.equal_error_rate,
-        rbdc=every.rbdc(),
-        tbdc=every.tbdc(),
-        regions=every.regions,
-        tracks=every.tracks,
-        tracks_from="annotation" if annotated is not None else "masks linked by overlap",
-    )
+    def __init__(self, thresholds: Floats) -> None:
+        """Begin with nothing.
+
+        Args:
+            thresholds: (k,), for regions and tracks.
+        """
+        self.thresholds = thresholds
+        self.pixels, self.regions = PixelCounts(), list[RegionCounts]()
+        self.labels, self.scores = list[Flags](), list[Floats]()
+        self.annotated = True
+
+    def add(self, maps: Maps, masks: Masks, tracks: Sequence[NDArray[np.int32]] | None = None) -> None:
+        """Count one clip.
+
+        Args:
+            maps: (n, H, W), not negative, larger for less normal.
+            masks: (n, H, W), True where abnormal.
+            tracks: n arrays (H, W) of track numbers, if annotated; otherwise linked from masks by overlap.
+        """
+        self.pixels.add(maps, masks)
+        labels, scores = ucsd_frame_scores(maps, masks)
+        self.labels.append(labels)
+        self.scores.append(scores)
+        self.annotated = self.annotated and tracks is not None
+        self.regions.append(count_regions(maps, link_tracks(masks) if tracks is None else tracks, self.thresholds))
+
+    def scores_of_all(self) -> LocalisationScores | None:
+        """Figures of what was added; None unless that has both abnormal and normal frames."""
+        labels = np.concatenate(self.labels)
+        if labels.all() or not labels.any():
+            return None
+        area, error = self.pixels.auc()
+        every, points = total(self.regions), curve(labels, np.concatenate(self.scores))
+        return LocalisationScores(
+            frames=every.frames,
+            pixel_auc=area,
+            pixel_auc_error=error,
+            ucsd_pixel_auc=points.auc,
+            ucsd_pixel_detection=1 - points.equal_error_rate,
+            rbdc=every.rbdc(),
+            tbdc=every.tbdc(),
+            regions=every.regions,
+            tracks=every.tracks,
+            tracks_from="annotation" if self.annotated else "masks linked by overlap",
+        )
+
+
+def threshold_grid(count: int = 48) -> Floats:
+    """Thresholds for maps of squared errors on frames in [-1, 1], evenly spaced in their logarithm: 1e-5 to 4."""
+    return np.geomspace(1e-5, 4.0, count)

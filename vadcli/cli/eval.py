@@ -1,0 +1,224 @@
+"""`vad eval`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vadcli.cli.console import progress
+from vadcli.cli.options import AsJson, Model, Preset, Quiet, Set, setting
+from vadcli.errors import InputError
+from vadcli.presets import load_settings
+
+
+def command(
+    caches: Annotated[
+        list[Path] | None, typer.Argument(help="Caches with labelled test clips.", metavar="CACHE.h5…")
+    ] = None,
+    model: Model = None,
+    shots: Annotated[
+        str | None,
+        typer.Option(
+            "--shots",
+            "-k",
+            help="Windows to adapt on, as in 0,1,5,10.",
+            show_default="0,1,5,10; 0 without meta-training",
+        ),
+    ] = None,
+    support: Annotated[
+        str,
+        typer.Option(
+            "--support",
+            help="Where they come from: scene (its normal footage) or clip (head of each test clip, as the paper).",
+        ),
+    ] = "scene",
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            help="paper, official, official-all or online; repeatable.",
+            show_default="paper, official, online",
+        ),
+    ] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option("--score", help="fp (frame), fr (feature) or fused; repeatable.", show_default="all"),
+    ] = None,
+    compare: Annotated[
+        list[str] | None, typer.Option("--compare", help="sgd: also adapt by plain gradient descent.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", help="A model without meta-training, adapted and calibrated alike.")
+    ] = None,
+    localise: Annotated[
+        bool,
+        typer.Option("--localise", help="Also measure where (pixel AUC, UCSD criterion, RBDC, TBDC); needs masks."),
+    ] = False,
+    scores: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scores", help="Score files of any program instead of a cache: NDJSON, CSV, .npy, .mat; repeatable."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="Their labels: .npy, .mat, .m, CSV, a folder of these, or a cache."),
+    ] = None,
+    labels_variant: Annotated[
+        str | None, typer.Option("--labels-variant", help="Another label set of the cache, by name.")
+    ] = None,
+    drop_head: Annotated[
+        int, typer.Option("--drop-head", min=0, help="Frames at the start of each clip that have no score.")
+    ] = 0,
+    drop_tail: Annotated[int, typer.Option("--drop-tail", min=0, help="The same at the end.")] = 0,
+    higher_is: Annotated[
+        str, typer.Option("--higher-is", help="What a high score means: abnormal or normal.")
+    ] = "abnormal",
+    fps: Annotated[float, typer.Option("--fps", help="Frames a second of score files, for alarms an hour.")] = 25.0,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print tables as LaTeX.")] = False,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Folder for curves and timelines, PNG and SVG.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="HTML report to write.")] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Earlier --json output; shows differences with intervals.")
+    ] = None,
+    fail_below: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-below",
+            metavar="METRIC=VALUE",
+            help="Exit 1 if a result is below, as in micro_auc=0.93; repeatable.",
+        ),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option("--table", help="Set results beside the paper's: 1 to 6, fig3, fig4.")
+    ] = None,
+    draws: Annotated[int | None, setting("eval.draws")] = None,
+    seed: Annotated[int | None, setting("eval.seed")] = None,
+    batch_size: Annotated[int | None, setting("score.batch_size")] = None,
+    device: Annotated[str | None, setting("score.device")] = None,
+    precision: Annotated[str | None, setting("score.precision")] = None,
+    preset: Preset = None,
+    set_: Set = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare scores with labels: every metric, every protocol.
+
+    Protocols: paper (raw errors), official (scaled over each test clip, as the released code; looks into the future)
+    and online (calibrated on normal footage only, causal: what a live camera can have). Every AUC says whether it is
+    micro (all frames pooled) or macro (mean over clips).
+
+    Examples:
+      vad eval ped2.h5 --model meta.safetensors --shots 0,1,5,10
+
+      vad eval ped2.h5 --model meta.safetensors --support clip --markdown
+
+      vad eval --scores other_method/ --labels UCSDped2.m --drop-head 8 --drop-tail 7 --higher-is normal
+
+      vad eval c.h5 --json > now.json && vad eval c.h5 --against now.json --fail-below micro_auc=0.9 --protocol online
+    """
+    flags = {
+        "eval.draws": draws,
+        "eval.seed": seed,
+        "score.batch_size": batch_size,
+        "score.device": device,
+        "score.precision": precision,
+    }
+    settings = load_settings(preset, set_ or (), flags)
+    _check_choices(support=support, higher_is=higher_is, score=score or (), compare=compare or ())
+    if as_json + markdown + latex > 1:
+        raise InputError("--json, --markdown and --latex: choose one.")
+    if bool(caches) == bool(scores):
+        raise InputError("eval: give caches, or --scores with --labels. See `vad eval --help`.")
+    from vadcli.evaluation.against import check_gates, parse_gates, read_results
+    from vadcli.evaluation.against import compare as differences_to
+    from vadcli.stages.eval_runs import Options
+    from vadcli.stages.evaluate import evaluate_scores_stage, evaluate_stage
+
+    gates = parse_gates(fail_below or ())
+    earlier = read_results(against) if against else None
+    options = Options(
+        shots=_shots(shots),
+        support="clip" if support == "clip" else "scene",
+        protocols=tuple(dict.fromkeys(protocol or ("paper", "official", "online"))),
+        scores=tuple(score or ()),
+        variant=labels_variant,
+        compare_sgd=bool(compare),
+        baseline=baseline,
+        localise=localise,
+    )
+    with progress(quiet) as shown:
+        if scores:
+            if labels is None:
+                raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
+            from vadcli.evaluation.foreign import Alignment
+
+            alignment = Alignment(drop_head, drop_tail, higher_is, fps)
+            found = evaluate_scores_stage(scores, labels, alignment, options, settings, shown)
+        else:
+            found = evaluate_stage(caches or [], model, options, settings, shown)
+        for note in found.notes if caches else ():
+            shown.note(note)
+    differences = differences_to(found.results, earlier, str(against)) if earlier is not None else []
+    if plot is not None:
+        from vadcli.rendering.plots import write_plots
+
+        write_plots(found.results, found.pools, plot)
+    if report is not None:
+        from vadcli.rendering.eval_report import write_report
+
+        write_report(found.results, found.pools, found.to_json(), differences, report)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        document = found.to_json()
+        if against is not None:
+            document["against"] = {"file": against.name, "differences": [asdict(one) for one in differences]}
+        print(json.dumps(document, indent=1))
+    elif table is not None:
+        from vadcli.evaluation.published import beside
+
+        print(beside(table, found.results))
+    else:
+        from vadcli.evaluation import tables
+
+        made = tables.tables_of(found.results)
+        if markdown or latex:
+            print((tables.markdown if markdown else tables.latex)(made), end="")
+        else:
+            from rich.console import Console
+
+            from vadcli.rendering.eval_table import print_differences, print_tables
+
+            console = Console(highlight=False)
+            print_tables(made, console)
+            if differences:
+                print_differences(differences, str(against), console)
+    check_gates(found.results, gates)
+
+
+def _check_choices(**chosen: object) -> None:
+    known = {
+        "support": ("scene", "clip"),
+        "higher_is": ("abnormal", "normal"),
+        "score": ("fp", "fr", "fused"),
+        "compare": ("sgd",),
+    }
+    for name, value in chosen.items():
+        for one in [value] if isinstance(value, str) else value:  # type: ignore[attr-defined]
+            if one not in known[name]:
+                raise InputError(f"--{name.replace('_', '-')} {one}: use {' or '.join(known[name])}.")
+
+
+def _shots(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        shots = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        shots = (-1,)
+    if shots[0] < 0 or shots[-1] > 1000:
+        raise InputError(f"--shots {text}: numbers from 0 to 1000 with commas between are expected, as in 0,1,5,10.")
+    return shots

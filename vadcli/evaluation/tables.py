@@ -1,0 +1,131 @@
+"""Results as rows of text: for a terminal, Markdown and LaTeX, with what each figure is said above it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vadcli.evaluation.results import Result
+
+COLUMNS = ("protocol", "K", "score", "micro AUC", "95 %", "macro AUC", "AP", "EER", "FA/h")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Results that may stand in one table: same data, labels, support and frames.
+
+    Attributes:
+        title: what they share.
+        columns: headings.
+        rows: cells.
+        footnotes: what a reader must know.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    footnotes: tuple[str, ...]
+
+
+def tables_of(results: Sequence[Result]) -> list[Table]:
+    """A table for each data set and way of counting; supports of different kinds never share one."""
+    groups: dict[tuple[str, str, str, bool], list[Result]] = {}
+    supports = {r.setting.data: r.setting.support for r in results if r.setting.support != "none"}
+    for result in results:
+        setting = result.setting
+        support = supports.get(setting.data, "none")
+        groups.setdefault((setting.data, setting.labels, support, setting.counting == "paper"), []).append(result)
+    return [_table(*key, group) for key, group in sorted(groups.items(), key=lambda item: item[0])]
+
+
+def _table(data: str, labels: str, support: str, paper: bool, results: list[Result]) -> Table:
+    frames = sorted({(r.frames, r.abnormal_frames) for r in results})
+    counted = " or ".join(f"{n:,} frames ({bad / n:.1%} abnormal)" for n, bad in frames)
+    title = f"{data}: {results[0].clips} clips, {counted}"
+    title += f", labels {labels}" if labels != "own" else ""
+    if support != "none":
+        title += (
+            ", support from the clip's head" if support == "clip" else ", support from the scene's normal footage"
+        )
+    if paper:
+        title += "; the paper's counting: each K on the frames it leaves"
+    footnotes = list(dict.fromkeys(f"K={r.setting.shots}: {note}" if r.setting.shots is not None else note
+                                   for r in results for note in r.notes))  # fmt: skip
+    if any(r.uses_future for r in results):
+        footnotes.append("* scaled over each test clip, so it looks into the future and cannot be had live")
+    left_out = results[0].macro_excluded
+    if left_out:
+        footnotes.append(f"macro AUC: {left_out} of {results[0].clips} clips have one kind of frames only, left out")
+    if any(r.draws for r in results):
+        footnotes.append(f"mean over {max(len(r.draws) for r in results)} draws of the support, ± its spread")
+    footnotes.append("95 %: over clips; FA/h: false alarms for an hour of normal footage at recall 0.8")
+    ordered = sorted(results, key=lambda r: (_protocol_order(r), r.setting.adaptation == "sgd", r.setting.shots or 0))
+    return Table(title, COLUMNS, tuple(_cells(r) for r in ordered), tuple(footnotes))
+
+
+def _protocol_order(result: Result) -> int:
+    return ("paper", "official", "official-all", "online").index(result.protocol)
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    setting = result.setting
+    shots = "–" if setting.shots is None else str(setting.shots)
+    shots += {"sgd": " sgd", "no-meta": " no-meta"}.get(setting.adaptation, "")
+    spread = "" if result.micro_auc_spread is None else f" ±{100 * result.micro_auc_spread:.1f}"
+    interval = result.micro_auc_interval
+    alarms = result.false_alarms_per_hour.get("0.8")
+    return (
+        result.protocol + ("*" if result.uses_future else ""),
+        shots,
+        result.score,
+        percent(result.micro_auc) + spread,
+        "–" if interval is None else f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}",
+        percent(result.macro_auc),
+        percent(result.ap),
+        percent(result.eer),
+        "–" if alarms is None else f"{alarms:,.0f}",
+    )
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A share as per cent, or a dash."""
+    return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def markdown(tables: Sequence[Table]) -> str:
+    """Tables as Markdown."""
+    parts = []
+    for table in tables:
+        lines = [f"**{table.title}**", "", _line(table.columns), _line(["---", "---:", "---", *["---:"] * 6])]
+        lines += [_line(row) for row in table.rows]
+        lines += ["", *(f"{_escaped(note)}  " for note in table.footnotes)]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_escaped(cell) for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+def latex(tables: Sequence[Table]) -> str:
+    """Tables as LaTeX, for the booktabs package."""
+    parts = []
+    for table in tables:
+        lines = ["\\begin{table}", f"\\caption{{{_tex(table.title)}. {_tex('. '.join(table.footnotes))}.}}",
+                 "\\begin{tabular}{lrlrrrrrr}", "\\toprule", _row(table.columns), "\\midrule"]  # fmt: skip
+        lines += [*(_row(row) for row in table.rows), "\\bottomrule", "\\end{tabular}", "\\end{table}"]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join(_tex(cell) for cell in cells) + " \\\\"
+
+
+def _tex(text: str) -> str:
+    for plain, escaped in (("\\", "\\textbackslash{}"), ("&", "\\&"), ("%", "\\%"), ("_", "\\_"), ("#", "\\#"),
+                           ("$", "\\$"), ("~", "\\textasciitilde{}"), ("–", "--"), ("±", "$\\pm$")):  # fmt: skip
+        text = text.replace(plain, escaped)
+    return text

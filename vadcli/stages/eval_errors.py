@@ -1,0 +1,129 @@
+"""Errors of every clip under every set of adapted weights, from one pass over the frames."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import functional_call
+
+from vadcli.footage.windows import ClipRange, to_network
+from vadcli.learning.scene import adapt_to_scene
+from vadcli.model.checkpoint import Checkpoint, load_network
+from vadcli.model.network import AdaptedPart
+from vadcli.model.runtime import for_inference, pick_device, pick_precision
+from vadcli.progress import Progress
+from vadcli.scoring.errors import ErrorMaps, error_maps, reduce_maps
+from vadcli.settings import Settings
+
+Errors = dict[str, NDArray[np.float64]]
+OnMaps = Callable[["Key", int, ErrorMaps], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One set of weights.
+
+    Attributes:
+        adaptation: "none", "meta", "sgd" or "no-meta".
+        shots: K; 0 for the weights as they were learned.
+        draw: which draw of the support; 0 where nothing is drawn.
+        where: scene or clip that the support is of; "" for K = 0.
+    """
+
+    adaptation: str
+    shots: int
+    draw: int
+    where: str
+
+
+class Bank:
+    """A checkpoint's network, and the weights it was adapted to.
+
+    The part that no adaptation changes (83 % of the work at the paper's size) runs once a window, whatever the
+    number of weights.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, settings: Settings) -> None:
+        self.checkpoint, self.settings = checkpoint, settings
+        self.device = pick_device(settings.score.device)
+        self.scope = checkpoint.settings.metatrain.scope
+        precision = pick_precision(settings.score.precision, self.device)
+        self.network = for_inference(load_network(checkpoint), self.device, precision)
+        self.part = AdaptedPart(self.network, self.scope)
+        self.trainable = load_network(checkpoint)
+        self.weights: dict[Key, dict[str, Tensor]] = {}
+
+    def keep(self, key: Key) -> None:
+        """Evaluate the weights as they were learned."""
+        self.weights[key] = {}
+
+    def adapt(self, key: Key, support: ClipRange) -> None:
+        """Adapt to the first K windows of a support."""
+        frames = self.network.settings.input_frames + 1
+        windows = torch.stack([support.window(first, frames) for first in range(key.shots)])
+        flat = key.adaptation == "sgd" or not self.checkpoint.step_sizes
+        fitted = adapt_to_scene(
+            self.checkpoint,
+            self.trainable,
+            windows,
+            steps=self.settings.adapt.steps,
+            device=self.device,
+            step_sizes=self._equal_steps() if flat else None,
+        )
+        ours = dict(self.network.named_parameters())
+        self.weights[key] = {name: self._like(value, ours[name]) for name, value in fitted.weights.items()}
+
+    def _equal_steps(self) -> dict[str, Tensor]:
+        """One step size for every adapted weight: plain gradient descent."""
+        size = self.checkpoint.settings.metatrain.initial_step_size
+        named = dict(self.trainable.named_parameters())
+        return {name: torch.full_like(named[name], size) for name in self.trainable.adapted_names(self.scope)}
+
+    @staticmethod
+    def _like(value: Tensor, own: Tensor) -> Tensor:
+        value = value.to(own.device, own.dtype)
+        return value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+
+    def forget(self, where: str) -> None:
+        """Let go of the weights of a scene or clip that is done."""
+        self.weights = {key: value for key, value in self.weights.items() if key.where != where}
+
+    @torch.inference_mode()
+    def errors(
+        self, footage: ClipRange, keys: Sequence[Key], progress: Progress, on_maps: OnMaps | None = None
+    ) -> dict[Key, Errors]:
+        """Errors of every window of some frames, (n − T,) by name, under each of `keys`.
+
+        Args:
+            footage: successive frames of a clip.
+            keys: weights.
+            progress: told of every window.
+            on_maps: called with the key, the first window's number and the maps of every batch.
+        """
+        collected: dict[Key, list[dict[str, Tensor]]] = {key: [] for key in keys}
+        for first, windows in self._batches(footage):
+            inputs, target = to_network(windows, self.device)
+            frozen = self.part.network.begin(inputs.contiguous(memory_format=torch.channels_last), self.scope)
+            for key in keys:
+                weights = {f"network.{name}": value for name, value in self.weights[key].items()}
+                prediction = functional_call(self.part, weights, (frozen,)) if weights else self.part(frozen)
+                maps = error_maps(prediction.frame, target, prediction.feature_error)
+                collected[key].append(reduce_maps(maps, self.settings.score.pool))
+                if on_maps is not None:
+                    on_maps(key, first, maps)
+            progress.advance(len(windows))
+        return {key: _joined(batches) for key, batches in collected.items()}
+
+    def _batches(self, footage: ClipRange) -> Iterator[tuple[int, Tensor]]:
+        """Number of the first window, and windows (B, T+1, H, W, C) uint8; every frame is read about once."""
+        span, size = self.network.settings.input_frames + 1, self.settings.score.batch_size
+        for first in range(0, footage.num_frames - span + 1, size):
+            frames = footage.window(first, min(size + span - 1, footage.num_frames - first))
+            yield first, frames.unfold(0, span, 1).movedim(-1, 1)
+
+
+def _joined(batches: Sequence[Mapping[str, Tensor]]) -> Errors:
+    return {name: torch.cat([one[name] for one in batches]).double().cpu().numpy() for name in batches[0]}

@@ -1,0 +1,218 @@
+"""`vad eval`: a model on a labelled cache, or somebody's scores with labels, to every figure of every protocol."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vadcli import __version__
+from vadcli.errors import InputError
+from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, Evidence, available_scores
+from vadcli.evaluation.foreign import Alignment, align
+from vadcli.evaluation.labels import read_labels
+from vadcli.evaluation.pool import Pool
+from vadcli.evaluation.protocols import Protocol, Request, find_protocol
+from vadcli.evaluation.results import Result, Setting, document, measure, score
+from vadcli.evaluation.score_files import read_scores
+from vadcli.footage.cache import open_cache
+from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint
+from vadcli.progress import Progress
+from vadcli.scoring.calibration import Calibration, fit_calibration
+from vadcli.settings import Settings
+from vadcli.stages.eval_runs import Options, Run, Runs, runs_of_cache
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What came of it.
+
+    Attributes:
+        results: all of them.
+        pools: scores and labels behind each result (of the first draw).
+        about: what holds for all, for the JSON document.
+        notes: what a reader must know, one line each.
+    """
+
+    results: tuple[Result, ...]
+    pools: tuple[Pool, ...]
+    about: Mapping[str, Any]
+    notes: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of schema vad.eval/1."""
+        return document(self.results, **self.about, notes=list(self.notes))
+
+
+def evaluate_stage(
+    caches: Sequence[Path], model: Path | None, options: Options, settings: Settings, progress: Progress
+) -> Evaluation:
+    """Evaluate a model on the labelled test clips of caches, each by itself.
+
+    Args:
+        caches: to evaluate on.
+        model: checkpoint; the model in the package if None.
+        options: shots, support, protocols.
+        settings: of sections `eval`, `score` and `adapt`.
+        progress: told of every window.
+
+    Raises:
+        VadError: for caches, labels or models that do not fit.
+    """
+    protocols = [find_protocol(name) for name in options.protocols]
+    checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
+    baseline = load_checkpoint(options.baseline, "pretrain", "metatrain") if options.baseline else None
+    if baseline is not None and not checkpoint.step_sizes:
+        raise InputError(
+            "--baseline: compares with a meta-trained model, and --model is none. Evaluate it by itself."
+        )
+    shots = options.shots if options.shots is not None else ((0, 1, 5, 10) if checkpoint.step_sizes else (0,))
+    results: list[Result] = []
+    pools: list[Pool] = []
+    notes: list[str] = []
+    about: dict[str, Any] = {"contaminated_supports": [], "calibration": [], "localisation": []}
+    for path in caches:
+        with open_cache(path) as cache:
+            runs = runs_of_cache(cache, checkpoint, baseline, shots, options, settings, progress)
+            for result, data in _results(runs, protocols, path.stem, options, settings):
+                results.append(result)
+                pools.append(data)
+            notes.extend(f"{path.name}: {note}" for note in runs.notes)
+            for name, rows in (("contaminated_supports", runs.contaminated), ("calibration", runs.calibrated_on),
+                               ("localisation", runs.localisation)):  # fmt: skip
+                about[name].extend({"data": path.stem, **row} for row in rows)
+    about = {
+        "vad": __version__,
+        "model": _lineage(checkpoint),
+        "settings": settings.eval.model_dump(mode="json"),
+        **about,
+    }
+    if baseline is not None:
+        about["baseline"] = _lineage(baseline)
+    return Evaluation(tuple(results), tuple(pools), about, tuple(notes))
+
+
+def _lineage(checkpoint: Checkpoint) -> dict[str, Any]:
+    name = checkpoint.path.name if checkpoint.path is not None else None
+    return {"file": name, "sha256": checkpoint.sha256, "stage": checkpoint.stage, "variant": checkpoint.model.variant}
+
+
+def _results(
+    runs: Runs, protocols: Sequence[Protocol], data: str, options: Options, settings: Settings
+) -> list[tuple[Result, Pool]]:
+    """Every protocol, score and counting of every run."""
+    found = []
+    for run in runs.runs:
+        for counting, first in runs.countings(run):
+            setting = Setting(
+                data=data,
+                labels=options.variant or "own",
+                shots=run.shots,
+                support=options.support if run.shots else "none",
+                counting=counting,
+                adaptation=run.adaptation,
+            )
+            found += _results_of_run(run, first, setting, protocols, runs.calibrates, options, settings)
+    return found
+
+
+def _results_of_run(
+    run: Run,
+    first: int,
+    setting: Setting,
+    protocols: Sequence[Protocol],
+    calibrates: bool,
+    options: Options,
+    settings: Settings,
+) -> list[tuple[Result, Pool]]:
+    draws = [[clip.from_frame(first) for clip in clips] for clips in run.draws]
+    scores = [name for name in available_scores(draws[0][0]) if name in (options.scores or ("fp", "fr", "fused"))]
+    found = []
+    for protocol in protocols:
+        if protocol.needs_calibration and not calibrates:
+            continue
+        for name in scores:
+            requests = [
+                Request(
+                    name, run.shots, _calibrations(run, draw, name, settings) if protocol.needs_calibration else None
+                )
+                for draw in range(len(draws))
+            ]
+            pools = [score(clips, protocol, request) for clips, request in zip(draws, requests, strict=True)]
+            notes = run.notes
+            result = measure(pools, protocol, requests[0], setting, settings.eval, notes=notes)
+            found.append((result, pools[0]))
+    return found
+
+
+def _calibrations(run: Run, draw: int, score_name: str, settings: Settings) -> list[Calibration]:
+    """Of each clip, fitted to the normal footage that all rows share, under the weights of this row."""
+    share = {"fp": 0.0, "fr": 1.0}.get(score_name, settings.score.feature_share)
+    how = settings.score.model_copy(update={"feature_share": share})
+    made: dict[int, Calibration] = {}
+    result = []
+    for errors, fps in run.normal[draw]:
+        if id(errors) not in made:
+            made[id(errors)] = fit_calibration(errors, fps, how)
+        result.append(made[id(errors)])
+    return result
+
+
+def evaluate_scores_stage(
+    arguments: Sequence[str],
+    labels: Path,
+    alignment: Alignment,
+    options: Options,
+    settings: Settings,
+    progress: Progress,
+) -> Evaluation:
+    """Evaluate scores that another program, or `vad score`, wrote.
+
+    Args:
+        arguments: score files, folders or patterns.
+        labels: file, folder or cache.
+        alignment: dropped frames and polarity.
+        options: protocols; shots and support do not apply.
+        settings: of sections `eval` and `score`.
+        progress: told what a reader must know.
+
+    Raises:
+        InputError: for scores and labels that do not fit.
+    """
+    protocols = [find_protocol(name) for name in options.protocols]
+    read = read_scores(arguments)
+    notes: list[str] = []
+    clips = align(read, read_labels(labels, options.variant), alignment, notes.append)
+    calibrated = all(clip.calibrated for clip in read)
+    for note in notes:
+        progress.note(note)
+    setting = Setting(data=Path(arguments[0]).stem, labels=options.variant or Path(labels).name, adaptation="foreign")
+    results, pools = [], []
+    for protocol in protocols:
+        for name in _foreign_scores(clips, protocol):
+            smooth_seconds = 0.0 if calibrated else settings.score.smooth_seconds
+            request = Request(name, smooth_seconds=smooth_seconds)
+            about = _foreign_notes(protocol, name, calibrated)
+            data = score(clips, protocol, request)
+            results.append(measure([data], protocol, request, setting, settings.eval, notes=about))
+            pools.append(data)
+    if not results:
+        raise InputError(
+            f"{arguments[0]}: protocol {options.protocols[0]} needs a finished score, and these are raw errors."
+        )
+    how = {"drop_head": alignment.drop_head, "drop_tail": alignment.drop_tail, "higher_is": alignment.higher_is}
+    about_all = {"vad": __version__, "alignment": how, "settings": settings.eval.model_dump(mode="json")}
+    return Evaluation(tuple(results), tuple(pools), about_all, tuple(notes))
+
+
+def _foreign_scores(clips: Sequence[Evidence], protocol: Protocol) -> tuple[str, ...]:
+    """What a protocol can judge of scores: raw errors where there are, finished scores otherwise."""
+    kinds = set.intersection(*(set(clip.signals) for clip in clips))
+    if FRAME in kinds and not protocol.needs_calibration:
+        return ("fp", "fr", "fused") if FEATURE in kinds else ("fp",)
+    return (GIVEN,) if GIVEN in kinds else ()
+
+
+def _foreign_notes(protocol: Protocol, name: str, calibrated: bool) -> tuple[str, ...]:
+    if not protocol.needs_calibration or name != GIVEN:
+        return ()
+    return ("as calibrated and smoothed by vad score",) if calibrated else ("smoothed causally, not calibrated",)
