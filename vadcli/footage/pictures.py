@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from vadcli.errors import FootageError
+from vadcli.footage.capture import DEFAULT_FPS
 from vadcli.footage.frames import SourceInfo
 from vadcli.footage.naming import images_in
 from vadcli.footage.opencv import cv2
 from vadcli.footage.resize import Picture
-from vadcli.footage.video import DEFAULT_FPS
 
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
@@ -58,6 +58,9 @@ class PictureReader:
                 )
             self.frames_read += 1
             yield picture, index / self.info.fps
+
+    def interrupt(self) -> None:
+        """Nothing waits here for long."""
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -14,7 +14,9 @@ from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap, SourceInfo
 from vadcli.footage.naming import folders_in, images_in, natural, videos_in
 from vadcli.footage.pictures import PictureReader
+from vadcli.footage.pipe import open_stdin
 from vadcli.footage.resize import Picture, fit, native
+from vadcli.footage.stream import open_camera, open_url
 from vadcli.footage.video import open_video
 
 AHEAD = 8  # frames decoded before they are asked for
@@ -26,10 +28,16 @@ class Reader(Protocol):
 
     info: SourceInfo
     notes: list[str]
-    frames_read: int
+
+    @property
+    def frames_read(self) -> int:
+        """Pictures handed over so far."""
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
         """Pictures in OpenCV's order of channels, and their times in seconds."""
+
+    def interrupt(self) -> None:
+        """End what waits for the outside world; from any thread."""
 
     def close(self) -> None:
         """Let go of what is open; only after iteration has ended."""
@@ -70,6 +78,12 @@ def open_reader(source: str, *, grey: bool = False, fps: float | None = None, th
         fps: rate of a folder of pictures, which does not say.
         threads: decoding threads of a video file; None chooses.
     """
+    if source == "-":
+        return open_stdin()
+    if source.startswith("camera:"):
+        return open_camera(source)
+    if "://" in source:
+        return open_url(source)
     path = Path(source)
     if path.is_dir():
         return PictureReader(path, source, fps, grey)
@@ -160,6 +174,7 @@ class FrameSource:
         """Stop decoding; a decoder stuck in a read on a pipe or network is left to end by itself."""
         self._ended = True
         self._stop.set()
+        self._reader.interrupt()
         self._thread.join(STOP_SECONDS)
 
     def __enter__(self) -> Self:
