@@ -65,7 +65,7 @@ def render(scene: Scene, clip_seed: int, *, seconds: float, fps: float, size: tu
     time = np.arange(frames) / fps
     gain, sunny = brightness(scene.light, time, rng)
     bright = float(np.percentile(backdrop.lit[::4, ::4], 96))
-    gain *= np.clip(min(scene.sensor.level / max(float(backdrop.lit.mean()), 1.0), 225 / max(bright, 1.0)), 0.6, 2.0)
+    gain *= np.clip(min(scene.sensor.level / max(float(backdrop.lit.mean()), 1.0), 235 / max(bright, 1.0)), 0.6, 2.0)
     offsets = sway(scene.sensor, time, size[0], rng)
     breeze = 0.5 + 0.5 * np.sin(2 * np.pi * time[:, None] * rng.uniform(0.15, 0.7, 3) + rng.uniform(0, 6, 3)).prod(1)
     on_stage: list[Sketch] = []

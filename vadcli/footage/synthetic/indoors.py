@@ -53,7 +53,7 @@ def corridor(rng: Generator) -> Place:
                 place.build.walls.append(Wall((side * (half - 0.03), float(at) - 0.45), (side * (half - 0.03), float(at) + 0.45), 0, 2.05, door))
     place.build.walls.append(Wall((-half - 3, deep), (half + 3, deep), 0, level, _plaster(rng), glow=float(rng.choice([0.0, 1.15]))))
     _ceiling(place, rng, level, deep, half + 3)
-    rate = float(np.exp(rng.uniform(np.log(5), np.log(40))))
+    rate = float(np.exp(rng.uniform(np.log(3), np.log(22))))
     ends: list[np.ndarray] = [np.array([side * (half + 1.4), z]) for side, z in gaps]  # type: ignore[type-arg]
     near = camera.ground(0.5, 1.06, min(2.0, height * 0.6))
     start = np.array([0.0, near[1] if near is not None else 1.0])
@@ -88,13 +88,13 @@ def hall(rng: Generator) -> Place:
         at = visible_point(camera, rng, deep)
         if at is not None and np.hypot(*at) > 5 and abs(at[0]) < wide - 1:
             place.build.add_pole(Pole((float(at[0]), float(at[1])), 9.0, float(rng.uniform(0.2, 0.5)), tone(rng, 0.25, 0.8)))
-    walkways(place, rng, int(rng.integers(4, 9)), float(np.exp(rng.uniform(np.log(10), np.log(90)))), speed=1.2)
+    walkways(place, rng, int(rng.integers(4, 9)), float(np.exp(rng.uniform(np.log(6), np.log(50)))), speed=1.2)
     place.routes[:] = [route for route in place.routes if np.abs(route.points[:, 0]).max() < wide * 1.6]
     for _ in range(3):  # people who come through the far doors
         side = float(rng.uniform(-0.7, 0.7)) * wide
         near = camera.ground(float(rng.uniform(0.2, 0.8)), 1.05, 2.0)
         if near is not None:
-            place.routes.append(Route(np.array([[side, deep * 1.05 + 1.0], [side, deep * 0.95], near]), 0.5, float(rng.uniform(2, 15)), 0.5, 1.2))
+            place.routes.append(Route(np.array([[side, deep * 1.05 + 1.0], [side, deep * 0.95], near]), 0.5, float(rng.uniform(1, 8)), 0.5, 1.2))
     for _ in range(int(rng.integers(0, 5))):
         at = visible_point(camera, rng, deep)
         if at is not None and abs(at[0]) < wide - 1 and np.hypot(*at) > 4:

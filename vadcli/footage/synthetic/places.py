@@ -40,28 +40,28 @@ def green(rng: np.random.Generator) -> tuple[RGB, RGB]:
     """Two greens of one plant, from lush to dry."""
     dry = rng.uniform(0, 1)
     level = rng.uniform(0.65, 1.2)
-    first = np.array([0.2 + 0.22 * dry, 0.36 + 0.03 * dry, 0.14 + 0.06 * dry]) * level
+    first = np.array([0.22 + 0.2 * dry, 0.34 + 0.04 * dry, 0.18 + 0.06 * dry]) * level
     return tuple(first.tolist()), tuple((first * np.array([0.75, 0.72, 0.7])).tolist())  # type: ignore[return-value]
 
 
 def grass(rng: np.random.Generator) -> Material:
     """A lawn."""
     first, second = green(rng)
-    return Material("grass", first, second, contrast=float(rng.uniform(0.5, 1.2)), offset=float(rng.uniform(0, 99)))
+    return Material("grass", first, second, contrast=float(rng.uniform(0.6, 1.4)), offset=float(rng.uniform(0, 99)))
 
 
 def paving(rng: np.random.Generator) -> Material:
     """Something to walk on."""
     kind = str(rng.choice(["tiles", "bricks", "plain", "asphalt", "checker"], p=[0.4, 0.15, 0.2, 0.15, 0.1]))
     first = tone(rng, 0.4, 0.8)
-    second = tuple(np.clip(np.array(first) * rng.uniform(0.7, 0.9), 0, 1).tolist())
+    second = tuple(np.clip(np.array(first) * rng.choice([rng.uniform(0.45, 0.9), rng.uniform(1.05, 1.3)]), 0, 1).tolist())
     unit = {"tiles": rng.uniform(0.4, 3.0), "bricks": rng.uniform(0.25, 0.7), "checker": rng.uniform(0.6, 2.5)}.get(kind, 1.0)
-    return Material(kind, first, second, float(unit), float(rng.uniform(0.6, 1.3)), float(rng.uniform(0, 99)))
+    return Material(kind, first, second, float(unit), float(rng.uniform(0.8, 1.9)), float(rng.uniform(0, 99)))
 
 
 def tarmac(rng: np.random.Generator) -> Material:
     """A road's surface."""
-    return Material("asphalt", tone(rng, 0.24, 0.5, 0.015), offset=float(rng.uniform(0, 99)), contrast=float(rng.uniform(0.6, 1.3)))
+    return Material("asphalt", tone(rng, 0.24, 0.5, 0.007), offset=float(rng.uniform(0, 99)), contrast=float(rng.uniform(0.7, 1.8)))
 
 
 def leaves(rng: np.random.Generator) -> Material:
@@ -73,7 +73,7 @@ def leaves(rng: np.random.Generator) -> Material:
 def wall_material(rng: np.random.Generator) -> Material:
     """A building's outside."""
     kind = str(rng.choice(["windows", "bricks", "plain"], p=[0.6, 0.2, 0.2]))
-    colour = tone(rng, 0.3, 0.75, 0.05)
+    colour = tone(rng, 0.3, 0.75, 0.025)
     second = tone(rng, 0.1, 0.3) if kind == "windows" else tone(rng, 0.4, 0.6)
     unit = rng.uniform(1.6, 3.5) if kind == "windows" else 0.5
     return Material(kind, colour, second, float(unit), offset=float(rng.uniform(0, 99)))

@@ -43,10 +43,11 @@ class Sensor:
 def random_sensor(rng: np.random.Generator) -> Sensor:
     """A good or a bad camera."""
     return Sensor(
-        grey=rng.random() < 0.4, blur=float(rng.uniform(0.25, 0.75)), noise=float(rng.choice([0.6, 1.2, 2.0, 3.5]) * rng.uniform(0.7, 1.3)),
-        grain=rng.random() < 0.5, quality=int(rng.integers(35, 85)) if rng.random() < 0.35 else 0,
-        shake=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.15 else 0.0, contrast=float(rng.uniform(0.75, 1.12)),
-        gamma=float(rng.uniform(0.85, 1.2)), black=float(rng.uniform(0, 22)), level=float(rng.uniform(85, 150)))
+        grey=rng.random() < 0.4, blur=float(max(rng.uniform(-0.3, 0.6), 0)),
+        noise=float(rng.choice([0.25, 0.5, 1.0, 1.8, 3.2], p=[0.3, 0.25, 0.2, 0.15, 0.1]) * rng.uniform(0.7, 1.3)),
+        grain=rng.random() < 0.6, quality=int(rng.integers(40, 90)) if rng.random() < 0.35 else 0,
+        shake=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.15 else 0.0, contrast=float(rng.uniform(0.85, 1.5)),
+        gamma=float(rng.uniform(0.85, 1.2)), black=float(rng.uniform(0, 16)), level=float(rng.uniform(85, 150)))
 
 
 @lru_cache(maxsize=4)
@@ -76,7 +77,8 @@ def _rain_bank(side: int) -> Array:
 def exposure_table(sensor: Sensor, gain: float) -> Array:
     """(256,) uint8: what the sensor makes of each level of light."""
     level = np.arange(256) / 255 * gain
-    level = np.clip((level - 0.5) * sensor.contrast + 0.5, 0, None) ** sensor.gamma
+    middle = sensor.level / 255
+    level = np.clip((level - middle) * sensor.contrast + middle, 0, None) ** sensor.gamma
     knee = np.where(level > 0.85, 0.85 + 0.15 * np.tanh((level - 0.85) / 0.15), level)
     return np.clip(sensor.black + knee * (255 - sensor.black), 0, 255).astype(np.uint8)
 

@@ -109,7 +109,7 @@ def _grass(m: Material, s: Array, t: Array, fp: Array) -> Array:
 def _tiles(m: Material, s: Array, t: Array, fp: Array) -> Array:
     own = cells(np.floor(s / m.unit_m), np.floor(t / m.unit_m), m.offset) - 0.5
     own = own / (1 + (fp / m.unit_m) ** 2)
-    shade = 0.14 * own + 0.03 * noise(s, t, fp, 0.3, m.offset) + 0.035 * noise(s, t, fp, 5.0, m.offset + 1)
+    shade = 0.17 * own + 0.04 * noise(s, t, fp, 0.3, m.offset) + 0.035 * noise(s, t, fp, 5.0, m.offset + 1)
     joint = np.maximum(lines(s, m.unit_m, 0.025 + m.unit_m * 0.015, fp), lines(t, m.unit_m, 0.025 + m.unit_m * 0.015, fp))
     return _mix(_flat(m, shade), np.array(m.second, np.float32), joint * 0.75)
 
