@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import genpareto
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.scoring.calibration import Calibration, error_weights, fit_calibration
@@ -194,3 +195,10 @@ def test_the_level_of_a_tail_is_that_of_the_exponential_when_it_has_no_shape():
     assert replace(tail, body=((1.0, 100.0),)).level(100) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="above 0"):
         tail.level(0)
+
+
+@given(st.floats(-0.5, 0.5), st.floats(0.01, 0.99))
+def test_the_level_of_a_tail_inverts_scipys_generalised_pareto(shape: float, share: float):
+    tail = Tail(start=2.0, rate_per_hour=10.0, scale=0.5, shape=shape)
+    expected = genpareto.isf(share, shape, loc=2.0, scale=0.5)
+    assert tail.level(10 * share) == pytest.approx(expected, abs=1e-6)

@@ -14,7 +14,7 @@ def command(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Videos, folders, patterns, - for a container on stdin, rtsp:// or http:// URLs, camera:0.",
         ),
     ],
@@ -64,18 +64,19 @@ def command(
 ) -> None:
     """Find abnormal moments in recordings and streams.
 
-    A score of 0 is the scene's typical frame, 1 what its normal footage exceeds once an hour. The first frames of a
-    source, which the first prediction is made from, have no score. Exit code 1 with --fail-on-anomaly means that
-    there was an event.
+    A score of 0 is the scene's typical frame, 1 what its normal footage
+    exceeds once an hour. The first frames of a source, which the first
+    prediction is made from, have no score.
 
     Examples:
       vad score video.mp4
 
-      vad score recordings/ --adapter adapter.safetensors --records events --out events.csv
+      vad score recordings/ -a adapter.safetensors -r events -o events.csv
 
       vad score video.mp4 --shots 10 --warmup 20 --report report.html
 
-      ffmpeg -i rtsp://camera/live -c copy -f matroska - | vad score - --records events --open | jq .
+      ffmpeg -i rtsp://camera/live -c copy -f matroska - |
+        vad score - --records events --open
     """
     import signal
     import sys

@@ -1,11 +1,11 @@
 """How often normal footage exceeds a level: peaks over threshold, counted as alarms and not as frames."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import genpareto
 
 # Quantiles of the signal that are tried as the level where the tail begins, highest first.
 _QUANTILES = (0.995, 0.99, 0.98, 0.97, 0.95, 0.93, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
@@ -43,8 +43,10 @@ class Tail:
         if not alarms_per_hour > 0:
             raise ValueError(f"alarms_per_hour must be above 0, got {alarms_per_hour}")
         if alarms_per_hour < self.rate_per_hour:
-            exceeded = genpareto.isf(alarms_per_hour / self.rate_per_hour, self.shape, scale=self.scale)
-            return self.start + float(exceeded)
+            rarer = math.log(self.rate_per_hour / alarms_per_hour)
+            # The inverse of the generalised Pareto's survival function; its limit is the exponential's.
+            steps = math.expm1(self.shape * rarer) / self.shape if abs(self.shape) > 1e-9 else rarer
+            return self.start + self.scale * steps
         levels = [self.start, *(level for level, _ in self.body)]
         rates = [self.rate_per_hour, *(rate for _, rate in self.body)]
         return float(np.interp(np.log(alarms_per_hour), np.log(rates), levels))
@@ -123,6 +125,8 @@ def fit_tail(
 
 
 def _fit_excess(excess: NDArray[np.float64], least: float) -> tuple[float, float]:
+    from scipy.stats import genpareto  # slow to import, and only needed to calibrate
+
     mean = max(float(excess.mean()), least)
     if len(excess) < _ENOUGH_FOR_SHAPE:
         return mean, min(1 / len(excess), _SHAPES[1])

@@ -12,9 +12,6 @@ from vadcli.errors import FootageError, InputError
 from vadcli.files import whole
 from vadcli.footage.source import find_sources, is_live
 from vadcli.progress import Progress
-from vadcli.rendering.annotated import annotated_video
-from vadcli.rendering.heatmaps import HeatMaps
-from vadcli.rendering.report import html_report
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.lanes import Footage, Opener
 from vadcli.scoring.records import Format, Records
@@ -125,13 +122,20 @@ def _check_folder(flag: str, folder: Path) -> None:
 
 
 def _sinks(request: ScoreRequest, stack: ExitStack) -> list[Sink]:
+    """Only what is asked for is imported, so that the first record comes soon."""
     sinks: list[Sink] = []
     if request.heatmaps:
+        from vadcli.rendering.heatmaps import HeatMaps
+
         request.heatmaps.mkdir(exist_ok=True)
         sinks.append(HeatMaps(request.heatmaps))
     if request.annotated:
+        from vadcli.rendering.annotated import annotated_video
+
         sinks.append(stack.enter_context(annotated_video(request.annotated)))
     if request.report:
+        from vadcli.rendering.report import html_report
+
         sinks.append(stack.enter_context(html_report(request.report, request.settings.score)))
     return sinks
 
