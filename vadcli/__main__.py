@@ -1,0 +1,5 @@
+"""`python -m vadcli` is `vad`."""
+
+from vadcli.cli.app import main
+
+main()

@@ -1,0 +1,74 @@
+"""`vad bench`."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from vadcli.cli.console import progress
+from vadcli.cli.options import AsJson, Quiet, Set, setting
+from vadcli.presets import load_settings
+
+
+def command(
+    size: Annotated[str | None, setting("model.size")] = None,
+    width: Annotated[int | None, setting("model.width")] = None,
+    preset: Annotated[str, typer.Option("--preset", help="Preset whose network is measured.")] = "edge",
+    set_: Set = None,
+    device: Annotated[str | None, setting("score.device")] = None,
+    batches: Annotated[str, typer.Option("--batches", help="Batch sizes to score with.")] = "1,8",
+    shots: Annotated[int, typer.Option("--shots", min=1, help="Windows of an episode's support, and of its query.")] = 5,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.01, help="Time to spend on each measurement.")] = 2.0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure the speed of every path on this machine.
+
+    Scoring, training, an episode of meta-training, adaptation and a video file end to end, beside a literal
+    implementation of the same equations, all in one run so that ratios hold on a noisy machine.
+
+    Examples:
+      vad bench
+
+      vad bench --preset paper --batches 1 --shots 2 --json
+    """
+    from vadcli.errors import InputError
+
+    try:
+        sizes = [int(batch) for batch in batches.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes or min(sizes) < 1:
+        raise InputError(f"--batches {batches}: expected numbers above 0, as in 1,8,32")
+    settings = load_settings(preset, set_ or (), {"model.size": size, "model.width": width, "score.device": device})
+    from vadcli.stages.bench import bench_stage
+
+    with progress(quiet) as shown:
+        told = bench_stage(
+            settings.model, device_name=settings.score.device, batches=sizes, shots=shots, budget_s=seconds, progress=shown
+        )
+    if as_json or not sys.stdout.isatty():
+        import json
+
+        print(json.dumps(told, indent=2))
+    else:
+        _print_table(told)
+
+
+def _print_table(told: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    machine, peaks = told["machine"], told["matrix_product_gflops"]
+    table = Table(title=f"{machine['device']}, {machine['threads']} threads", title_justify="left")
+    for name in ("path", "precision", "batch", "rate", "× literal", "of peak"):
+        table.add_column(name, justify="left" if name in ("path", "precision") else "right")
+    for line in told["measurements"]:
+        ratio, share = line["against_literal"], line["share_of_peak"]
+        table.add_row(
+            line["path"], line["precision"], str(line["batch"]), f"{line['rate']:,.4g} {line['unit']}/s",
+            f"{ratio:.1f}" if ratio else "", f"{share:.0%}" if share else "",
+        )  # fmt: skip
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(f"matrix products: {', '.join(f'{name} {peak:,.0f} GFLOP/s' for name, peak in peaks.items())}")
