@@ -20,7 +20,6 @@ A clip whose files are all there is not made again; demo.json is written first a
 import json
 import math
 import multiprocessing
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -59,8 +58,13 @@ class DemoArguments:
 
     def to_json(self) -> dict[str, Any]:
         """The arguments as they stand in demo.json."""
-        return {"scenes": self.scenes, "seconds": self.seconds, "seed": self.seed, "size": list(self.size),
-                "fps": self.fps}
+        return {
+            "scenes": self.scenes,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "size": list(self.size),
+            "fps": self.fps,
+        }
 
     @property
     def frames(self) -> int:
@@ -98,11 +102,22 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
     Raises:
         InputError: for a folder that holds something else.
     """
-    scenes = [{"name": _scene_name(i, arguments.scenes), "kind": kind_of(_scene_seed(arguments.seed, i)),
-               "training": list(CLIPS["training"]), "testing": list(CLIPS["testing"])}
-              for i in range(arguments.scenes)]
-    header = {"format": FORMAT, "version": VERSION, "seed": arguments.seed, "arguments": arguments.to_json(),
-              "scenes": scenes}
+    scenes = [
+        {
+            "name": _scene_name(i, arguments.scenes),
+            "kind": kind_of(_scene_seed(arguments.seed, i)),
+            "training": list(CLIPS["training"]),
+            "testing": list(CLIPS["testing"]),
+        }
+        for i in range(arguments.scenes)
+    ]
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "seed": arguments.seed,
+        "arguments": arguments.to_json(),
+        "scenes": scenes,
+    }
     _claim(folder, header)
     jobs = [job for job in _jobs(folder, arguments) if not all(path.is_file() for path in job.files)]
     if not jobs:
@@ -154,8 +169,13 @@ def _jobs(folder: Path, arguments: DemoArguments) -> Iterator[_Job]:
         scene = folder / _scene_name(index, arguments.scenes)
         for split, first_seed in (("training", 0), ("testing", 1000)):
             for offset, name in enumerate(CLIPS[split]):
-                yield _Job(_scene_seed(arguments.seed, index), first_seed + offset, split == "testing",
-                           scene / split / f"{name}.mp4", arguments)
+                yield _Job(
+                    _scene_seed(arguments.seed, index),
+                    first_seed + offset,
+                    split == "testing",
+                    scene / split / f"{name}.mp4",
+                    arguments,
+                )
 
 
 def _scene_seed(seed: int, index: int) -> int:
@@ -185,14 +205,20 @@ def _make(job: _Job) -> int:
             raise InputError(f"{job.video}: this OpenCV cannot write mp4v video of {width}x{height} here.")
         try:
             scene = make_scene(job.scene_seed)
-            for one in render(scene, job.clip_seed, seconds=job.arguments.seconds, fps=job.arguments.fps,
-                              size=job.arguments.size, anomalies=job.anomalies):
+            for one in render(
+                scene,
+                job.clip_seed,
+                seconds=job.arguments.seconds,
+                fps=job.arguments.fps,
+                size=job.arguments.size,
+                anomalies=job.anomalies,
+            ):
                 writer.write(cv2.cvtColor(one.image, cv2.COLOR_RGB2BGR))
                 labels.append(one.label)
                 masks.append(np.packbits(one.mask, axis=1))
         finally:
             writer.release()
-        if not os.path.getsize(temporary):
+        if not temporary.stat().st_size:
             raise InputError(f"{job.video}: nothing was written. Is the disk full?")
         if job.anomalies:
             with whole(job.video.with_suffix(".csv")) as table:

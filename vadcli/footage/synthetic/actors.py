@@ -72,8 +72,15 @@ def _bicycle() -> tuple[Array, Array, Array]:
     rim = np.stack([wheel * np.cos(around), wheel + wheel * np.sin(around), 0 * around], -1)
     rims = [rim + np.array([hub, 0, 0]) for hub in (back, front)]
     crank, saddle, bar = (-0.02, 0.3, 0.0), (-0.2, 0.9, 0.0), (0.38, 0.98, 0.0)
-    tubes = [((back, wheel, 0.0), crank), (crank, saddle), (crank, (0.34, 0.8, 0.0)), (saddle, (0.34, 0.8, 0.0)),
-             ((back, wheel, 0.0), saddle), (bar, (front, wheel, 0.0)), ((0.4, 0.98, -0.25), (0.4, 0.98, 0.25))]
+    tubes = [
+        ((back, wheel, 0.0), crank),
+        (crank, saddle),
+        (crank, (0.34, 0.8, 0.0)),
+        (saddle, (0.34, 0.8, 0.0)),
+        ((back, wheel, 0.0), saddle),
+        (bar, (front, wheel, 0.0)),
+        ((0.4, 0.98, -0.25), (0.4, 0.98, 0.25)),
+    ]
     first = np.concatenate([rims[0][:-1], rims[1][:-1], np.array([a for a, _ in tubes])])
     last = np.concatenate([rims[0][1:], rims[1][1:], np.array([b for _, b in tubes])])
     return first, last, np.array([0.024] * 24 + [0.026] * len(tubes))
@@ -84,7 +91,13 @@ def _in_world(motion: Motion, first: Array, last: Array, radii: Array) -> tuple[
 
     def place(local: Array) -> Array:
         s, y, r = local[None, :, 0], local[None, :, 1], local[None, :, 2]
-        return np.stack([motion.x[:, None] + s * sin + r * cos, np.broadcast_to(y, (len(motion), len(local))),
-                         motion.z[:, None] + s * cos - r * sin], -1)
+        return np.stack(
+            [
+                motion.x[:, None] + s * sin + r * cos,
+                np.broadcast_to(y, (len(motion), len(local))),
+                motion.z[:, None] + s * cos - r * sin,
+            ],
+            -1,
+        )
 
     return place(first), place(last), radii

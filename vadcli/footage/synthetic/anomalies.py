@@ -15,7 +15,17 @@ from vadcli.footage.synthetic.actors import Actor
 from vadcli.footage.synthetic.camera import Camera
 from vadcli.footage.synthetic.figures import random_look
 from vadcli.footage.synthetic.gait import Motion
-from vadcli.footage.synthetic.routes import Blockers, Pace, Route, length_of, seen, side_point, sideways, smooth, travel, visible_point
+from vadcli.footage.synthetic.routes import (
+    Blockers,
+    Pace,
+    Route,
+    length_of,
+    seen,
+    side_point,
+    sideways,
+    smooth,
+    travel,
+)
 from vadcli.footage.synthetic.vehicles import random_make
 
 Array = NDArray[Any]
@@ -94,7 +104,15 @@ def _running(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[
     for member in range(int(rng.choice([1, 1, 2]))):
         look = random_look(rng)
         pace = Pace(float(rng.uniform(3.0, 4.8)), run=1.0)
-        motion = travel(sideways(way, 0.8 * member), pace, begin + 0.5 * member, stage.frames, stage.fps, abnormal=True, height=look.height)
+        motion = travel(
+            sideways(way, 0.8 * member),
+            pace,
+            begin + 0.5 * member,
+            stage.frames,
+            stage.fps,
+            abnormal=True,
+            height=look.height,
+        )
         actors += [Actor(shown, replace(look, skirt=0.0)) for shown in stage.show(motion)]
     return actors
 
@@ -112,7 +130,9 @@ def _wrong_way(stage: Stage, begin: float, _lasts: float, rng: Generator) -> lis
     for member in range(int(rng.integers(1, 4))):
         look = random_look(rng)
         way = sideways(smooth(route.points[::-1], stage.blockers), 0.7 * member - 0.5)
-        motion = travel(way, Pace(float(rng.uniform(1.1, 1.6))), begin, stage.frames, stage.fps, abnormal=True, height=look.height)
+        motion = travel(
+            way, Pace(float(rng.uniform(1.1, 1.6))), begin, stage.frames, stage.fps, abnormal=True, height=look.height
+        )
         actors += [Actor(shown, look) for shown in stage.show(motion)]
     return actors
 
@@ -146,8 +166,14 @@ def _loitering(stage: Stage, begin: float, lasts: float, rng: Generator) -> list
     whole = smooth(np.concatenate([way[: index + 1][::6], wander, way[index + 1 :][::6]]), stage.blockers)
     arrive, leave = spot / 1.2, spot / 1.2 + lasts
     look = random_look(rng)
-    motion = travel(whole, Pace(1.2, tuple((spot + k * 1.4, float(rng.uniform(1.5, 3))) for k in range(int(lasts / 3)))),
-                    begin - arrive, stage.frames, stage.fps, height=look.height)
+    motion = travel(
+        whole,
+        Pace(1.2, tuple((spot + k * 1.4, float(rng.uniform(1.5, 3))) for k in range(int(lasts / 3)))),
+        begin - arrive,
+        stage.frames,
+        stage.fps,
+        height=look.height,
+    )
     if motion is None:
         return []
     time = (motion.start + np.arange(len(motion))) / stage.fps - (begin - arrive)
@@ -167,9 +193,16 @@ def _thrown(stage: Stage, begin: float, lasts: float, rng: Generator) -> list[Ac
     beat = (time - begin) * float(rng.uniform(0.55, 0.8))
     paint = tuple(rng.uniform(0.1, 0.9, 3).tolist())
     still = replace(motion, pose="throw", phase=np.where(throws, beat, 0.0), abnormal=throws)
-    first, last = (np.flatnonzero(throws)[[0, -1]] if throws.any() else (0, -1))
-    pieces = [(motion.part(slice(0, int(first))), "none"), (still.part(slice(int(first), int(last) + 1)), "ball"),
-              (motion.part(slice(int(last) + 1, len(motion))), "none")] if throws.any() else [(motion, "none")]
+    first, last = np.flatnonzero(throws)[[0, -1]] if throws.any() else (0, -1)
+    pieces = (
+        [
+            (motion.part(slice(0, int(first))), "none"),
+            (still.part(slice(int(first), int(last) + 1)), "ball"),
+            (motion.part(slice(int(last) + 1, len(motion))), "none"),
+        ]
+        if throws.any()
+        else [(motion, "none")]
+    )
     return [Actor(shown, look, gear, paint) for piece, gear in pieces if len(piece) > 1 for shown in stage.show(piece)]
 
 
@@ -201,7 +234,15 @@ def _astray(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[A
     way, actors = stage.across(rng), []
     for member in range(int(rng.choice([1, 1, 2]))):
         look = random_look(rng)
-        motion = travel(sideways(way, 0.8 * member), Pace(float(rng.uniform(1.0, 2.0))), begin, stage.frames, stage.fps, abnormal=True, height=look.height)
+        motion = travel(
+            sideways(way, 0.8 * member),
+            Pace(float(rng.uniform(1.0, 2.0))),
+            begin,
+            stage.frames,
+            stage.fps,
+            abnormal=True,
+            height=look.height,
+        )
         actors += [Actor(shown, look) for shown in stage.show(motion)]
     return actors
 
@@ -215,62 +256,22 @@ def _swerve(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[A
     weave = float(rng.uniform(1.2, 2.4)) * np.sin(arc / float(rng.uniform(5, 9)))
     way = way + weave[:, None] * np.stack([run[:, 1], -run[:, 0]], -1)
     make = random_make(rng, "car")
-    motion = travel(way, Pace(route.speed * float(rng.uniform(0.6, 1.5)), wobble=0.0), begin, stage.frames, stage.fps, abnormal=True)
+    motion = travel(
+        way, Pace(route.speed * float(rng.uniform(0.6, 1.5)), wobble=0.0), begin, stage.frames, stage.fps, abnormal=True
+    )
     return [Actor(shown, make) for shown in stage.show(motion, make.length)]
 
 
 ANOMALIES: dict[str, Callable[[Stage, float, float, Generator], list[Actor]]] = {
-    "cyclist": _cyclist, "skater": _skater, "running": _running, "wrong_way": _wrong_way, "vehicle": _vehicle,
-    "loitering": _loitering, "thrown": _thrown, "fall": _fall, "panic": _panic, "astray": _astray, "swerve": _swerve,
+    "cyclist": _cyclist,
+    "skater": _skater,
+    "running": _running,
+    "wrong_way": _wrong_way,
+    "vehicle": _vehicle,
+    "loitering": _loitering,
+    "thrown": _thrown,
+    "fall": _fall,
+    "panic": _panic,
+    "astray": _astray,
+    "swerve": _swerve,
 }
-LASTING = {"loitering", "thrown", "fall"}
-
-
-def possible(stage: Stage, *, standing: bool, wild: bool) -> tuple[str, ...]:
-    """The kinds that are abnormal here.
-
-    Args:
-        stage: the scene.
-        standing: people stand about as a matter of course, so that loitering is nothing special.
-        wild: there is ground that nobody walks on.
-    """
-    kinds: list[str] = []
-    if stage.walks:
-        kinds += ["cyclist", "skater", "running", "thrown", "fall", "panic"]
-        kinds += [] if standing else ["loitering"]
-        kinds += [] if stage.indoor or stage.drives else ["vehicle"]
-        kinds += ["astray"] if wild else []
-    if stage.drives:
-        kinds += ["wrong_way", "swerve", "astray"] + ([] if stage.walks else ["cyclist"])
-    elif any(route.back == 0 for route in stage.walks):
-        kinds.append("wrong_way")
-    return tuple(kinds)
-
-
-def stage_events(stage: Stage, kinds: tuple[str, ...], rng: Generator) -> list[Actor]:
-    """Anomalies for a test clip, until about a third to a half of its frames have one in view."""
-    taken = np.zeros(stage.frames, bool)
-    actors: list[Actor] = []
-    target = float(rng.uniform(0.34, 0.48))
-    length = stage.frames / stage.fps
-    lead = float(rng.choice([0.0, 0.15, 0.3, 0.45])) * length
-    for _ in range(60):
-        if taken.mean() >= target:
-            break
-        kind = str(rng.choice(kinds))
-        lasts = float(np.clip((target - taken.mean()) * length * rng.uniform(0.5, 1.0), 2.0, 15.0))
-        begin = float(rng.uniform(lead, length * 0.97)) if lead or rng.random() < 0.8 else -float(rng.uniform(0, 3))
-        found = ANOMALIES[kind](stage, begin, lasts, rng)
-        busy = np.zeros(stage.frames, bool)
-        for actor in found:
-            marked = np.flatnonzero(actor.motion.abnormal) + actor.motion.start
-            busy[marked] = True
-        crowded = (taken | busy).mean() > 0.55 or busy.mean() < 0.4 / length or busy[: int(lead * stage.fps)].any()
-        if crowded or (taken & busy).sum() > 0.6 * busy.sum():
-            continue
-        taken |= busy
-        actors += found
-    return actors
-
-
-__all__ = ["ANOMALIES", "LASTING", "Stage", "possible", "stage_events", "visible_point"]

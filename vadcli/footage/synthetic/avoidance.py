@@ -23,18 +23,31 @@ def step_aside(actors: list[Actor], fps: float) -> list[Actor]:
         fps: frames a second, for how suddenly they step aside.
     """
     moved = []
-    boxes = np.array([[a.motion.x.min(), a.motion.x.max(), a.motion.z.min(), a.motion.z.max(), a.motion.start,
-                       a.motion.start + len(a.motion)] for a in actors]).reshape(-1, 6)
+    boxes = np.array(
+        [
+            [
+                a.motion.x.min(),
+                a.motion.x.max(),
+                a.motion.z.min(),
+                a.motion.z.max(),
+                a.motion.start,
+                a.motion.start + len(a.motion),
+            ]
+            for a in actors
+        ]
+    ).reshape(-1, 6)
     for index, actor in enumerate(actors):
         if isinstance(actor.body, Make) or actor.motion.effort.mean() < 0.3 or actor.motion.pose in ("throw", "ride"):
             moved.append(actor)
             continue
         own = boxes[index]
-        near = (boxes[:, [0, 2, 4]] < own[[1, 3, 5]] + [2, 2, 0]).all(1) & (boxes[:, [1, 3, 5]] > own[[0, 2, 4]] - [2, 2, 0]).all(1)
+        near = (boxes[:, [0, 2, 4]] < own[[1, 3, 5]] + [2, 2, 0]).all(1) & (
+            boxes[:, [1, 3, 5]] > own[[0, 2, 4]] - [2, 2, 0]
+        ).all(1)
         near[index] = False
         aside = np.zeros(len(actor.motion))
         for other in np.flatnonzero(near):
-            aside += _need(actor, actors[other], first=index < other)
+            aside += _need(actor, actors[other], first=bool(index < other))
         if not aside.any():
             moved.append(actor)
             continue
@@ -42,7 +55,9 @@ def step_aside(actors: list[Actor], fps: float) -> list[Actor]:
         aside = cv2.GaussianBlur(aside[None], (0, 0), width, borderType=cv2.BORDER_REPLICATE)[0]
         aside = np.clip(aside * 1.5, -1.8, 1.8)
         motion = actor.motion
-        motion = replace(motion, x=motion.x + aside * np.cos(motion.heading), z=motion.z - aside * np.sin(motion.heading))
+        motion = replace(
+            motion, x=motion.x + aside * np.cos(motion.heading), z=motion.z - aside * np.sin(motion.heading)
+        )
         moved.append(replace(actor, motion=motion))
     return moved
 

@@ -1,6 +1,7 @@
 """The still picture behind the actors: a small ray caster over the world, done once for each scene and size."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import cv2
@@ -69,14 +70,18 @@ def draw_backdrop(world: World, camera: Camera, light: Light, size: tuple[int, i
         shade = _ground_shade(world, camera, light, size)
         image = np.where(down[..., None], painted * shade[..., None], image).astype(np.float32)
         distance = np.where(down, reach * scale, distance).astype(np.float32)
-    for piece in (*world.walls, *world.slabs):
-        hit, colour, reach = (_wall if isinstance(piece, Wall) else _slab)(piece, camera, light, rays, angle)  # type: ignore[arg-type]
+    traced = chain(
+        (_wall(wall, camera, light, rays, angle) for wall in world.walls),
+        (_slab(slab, camera, light, rays, angle) for slab in world.slabs),
+    )
+    for hit, colour, reach in traced:
         there = hit & (reach * scale < distance)
         image[there], distance[there], nearest[there] = colour[there], (reach * scale)[there], (reach * scale)[there]
     leaves = np.zeros(size, np.float32)
-    for thing in sorted((*world.poles, *world.crowns), key=lambda one: -np.hypot(*one.at)):
-        draw = _pole if isinstance(thing, Pole) else _crown
-        cover, colour, away = draw(thing, camera, light, size)  # type: ignore[arg-type]
+    things: list[Pole | Foliage] = [*world.poles, *world.crowns]
+    for thing in sorted(things, key=lambda one: -np.hypot(*one.at)):
+        drawn = _pole(thing, camera, light, size) if isinstance(thing, Pole) else _crown(thing, camera, light, size)
+        cover, colour, away = drawn
         cover = cover * (away < distance)
         image = image * (1 - cover[..., None]) + colour * cover[..., None]
         solid = cover > 0.5
@@ -122,7 +127,7 @@ def _clipped(camera: Camera, polygon: Array, size: tuple[int, int]) -> Array:
     u = camera.focal * points[:, 0] / points[:, 2] / camera.aspect + 0.5
     v = -camera.focal * points[:, 1] / points[:, 2] + 0.5
     pixels = np.stack([u * size[1] - 0.5, v * size[0] - 0.5], -1)
-    return np.clip(pixels * 16, -2e5, 2e5).astype(np.int32)
+    return np.asarray(np.clip(pixels * 16, -2e5, 2e5), np.int32)
 
 
 def _wall(wall: Wall, camera: Camera, light: Light, rays: Array, angle: float) -> tuple[Array, Array, Array]:
@@ -187,8 +192,13 @@ def _pole(pole: Pole, camera: Camera, light: Light, size: tuple[int, int]) -> tu
             cover = np.maximum(cover, part)
             colour[part > 0] = np.array(pole.colour) * (0.85 + (step - 1) * (0.15 + 0.5 * sun_side) * 0.5)
     if pole.head != "none":
-        points = _clipped(camera, top + np.array([[-0.6, 0, 0], [-0.5, 0.18, 0], [0.5, 0.18, 0], [0.6, 0, 0]]) *
-                          (1.0 if pole.head == "lamp" else np.array([0.6, 4.0, 0])), size)
+        points = _clipped(
+            camera,
+            top
+            + np.array([[-0.6, 0, 0], [-0.5, 0.18, 0], [0.5, 0.18, 0], [0.6, 0, 0]])
+            * (1.0 if pole.head == "lamp" else np.array([0.6, 4.0, 0])),
+            size,
+        )
         if len(points) > 2:
             part = np.zeros(size, np.uint8)
             cv2.fillPoly(part, [points], 255, cv2.LINE_AA, 4)
@@ -225,6 +235,11 @@ def _sway(lit: Array, leaves: Array) -> tuple[Array, tuple[int, int, int, int]]:
     height, width = leaves.shape
     v, u = np.mgrid[0:height, 0:width].astype(np.float32)
     amount = cv2.GaussianBlur(leaves.astype(np.float32), (0, 0), 2) * np.float32(height / 150)
-    moved = cv2.remap(lit, u + amount * np.sin(v / 9 + u / 31), v + 0.5 * amount * np.cos(u / 7 + v / 23),
-                      cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(lit.shape)
+    moved = cv2.remap(
+        lit,
+        u + amount * np.sin(v / 9 + u / 31),
+        v + 0.5 * amount * np.cos(u / 7 + v / 23),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).reshape(lit.shape)
     return moved, (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)

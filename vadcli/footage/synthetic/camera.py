@@ -57,13 +57,13 @@ class Camera:
     def picture(self, points: Array) -> Array:
         """(..., 2) picture fractions u, v of world points (..., 3)."""
         plane, _ = self.plane(points)
-        return plane / np.array([self.aspect, 1.0]) + 0.5
+        return np.asarray(plane / np.array([self.aspect, 1.0]) + 0.5)
 
     def rays(self, u: Array | float, v: Array | float) -> Array:
         """(..., 3) directions in the world through picture fractions, not normalised (forward part 1)."""
         a, b = (np.asarray(u) - 0.5) * self.aspect / self.focal, (np.asarray(v) - 0.5) / self.focal
         local = np.stack([a, -b, np.ones_like(a * b)], -1) if np.ndim(a) == np.ndim(b) else _stack(a, b)
-        return local @ self.axes
+        return np.asarray(local @ self.axes)
 
     def ground(self, u: float, v: float, height: float = 0.0) -> Array | None:
         """(2,) x and z where the ray through (u, v) meets the plane y = height; None above the horizon."""

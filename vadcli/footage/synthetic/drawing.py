@@ -54,18 +54,28 @@ def capsules(p: Array, q: Array, r0: Array, r1: Array, cap: Array) -> Array:
     along = np.where(length > 1e-7, along / np.maximum(length, 1e-7), np.array([0.0, 1.0]))
     across = np.stack([-along[..., 1], along[..., 0]], -1)
     a, b, c = r0[..., None], r1[..., None], cap[..., None]
-    return np.stack([
-        p + a * across, p + a * (0.7 * across - 0.7 * c * along), p - a * c * along,
-        p - a * (0.7 * across + 0.7 * c * along), p - a * across,
-        q - b * across, q - b * (0.7 * across - 0.7 * c * along), q + b * c * along,
-        q + b * (0.7 * across + 0.7 * c * along), q + b * across], axis=-2)
+    return np.stack(
+        [
+            p + a * across,
+            p + a * (0.7 * across - 0.7 * c * along),
+            p - a * c * along,
+            p - a * (0.7 * across + 0.7 * c * along),
+            p - a * across,
+            q - b * across,
+            q - b * (0.7 * across - 0.7 * c * along),
+            q + b * c * along,
+            q + b * (0.7 * across + 0.7 * c * along),
+            q + b * across,
+        ],
+        axis=-2,
+    )
 
 
 def pixels(plane: Array, camera: Camera, size: tuple[int, int]) -> Array:
     """Canvas coordinates with `SHIFT` fraction bits, int32, of plane coordinates (..., 2)."""
     factor = np.array([size[1] / camera.aspect, size[0]]) * (1 << SHIFT)
     centre = (np.array([size[1], size[0]]) / 2 - 0.5) * (1 << SHIFT)
-    return np.clip(plane * factor + centre, -1e6, 1e6).astype(np.int32)
+    return np.asarray(np.clip(plane * factor + centre, -1e6, 1e6), np.int32)
 
 
 def bounds(points: Array, size: tuple[int, int]) -> Array:

@@ -13,13 +13,43 @@ from vadcli.footage.synthetic.light import Light
 
 Array = NDArray[Any]
 RGB = tuple[float, float, float]
-_DARK: tuple[RGB, ...] = ((0.08, 0.08, 0.09), (0.13, 0.15, 0.22), (0.2, 0.18, 0.16), (0.16, 0.2, 0.3), (0.25, 0.25, 0.26))
+_DARK: tuple[RGB, ...] = (
+    (0.08, 0.08, 0.09),
+    (0.13, 0.15, 0.22),
+    (0.2, 0.18, 0.16),
+    (0.16, 0.2, 0.3),
+    (0.25, 0.25, 0.26),
+)
 _TOPS: tuple[RGB, ...] = (
-    *_DARK, (0.85, 0.84, 0.82), (0.6, 0.6, 0.58), (0.55, 0.12, 0.12), (0.16, 0.27, 0.5), (0.22, 0.38, 0.26),
-    (0.66, 0.56, 0.4), (0.8, 0.55, 0.55), (0.75, 0.65, 0.2), (0.4, 0.3, 0.45), (0.45, 0.55, 0.65), (0.9, 0.9, 0.92))
-_LEGS: tuple[RGB, ...] = (*_DARK, (0.2, 0.27, 0.42), (0.32, 0.38, 0.5), (0.55, 0.5, 0.4), (0.4, 0.4, 0.38), (0.75, 0.73, 0.7))
+    *_DARK,
+    (0.85, 0.84, 0.82),
+    (0.6, 0.6, 0.58),
+    (0.55, 0.12, 0.12),
+    (0.16, 0.27, 0.5),
+    (0.22, 0.38, 0.26),
+    (0.66, 0.56, 0.4),
+    (0.8, 0.55, 0.55),
+    (0.75, 0.65, 0.2),
+    (0.4, 0.3, 0.45),
+    (0.45, 0.55, 0.65),
+    (0.9, 0.9, 0.92),
+)
+_LEGS: tuple[RGB, ...] = (
+    *_DARK,
+    (0.2, 0.27, 0.42),
+    (0.32, 0.38, 0.5),
+    (0.55, 0.5, 0.4),
+    (0.4, 0.4, 0.38),
+    (0.75, 0.73, 0.7),
+)
 _SKIN: tuple[RGB, ...] = ((0.85, 0.68, 0.57), (0.78, 0.58, 0.45), (0.6, 0.42, 0.3), (0.4, 0.27, 0.2))
-_HAIR: tuple[RGB, ...] = ((0.07, 0.06, 0.06), (0.18, 0.12, 0.08), (0.35, 0.24, 0.14), (0.6, 0.5, 0.32), (0.55, 0.55, 0.55))
+_HAIR: tuple[RGB, ...] = (
+    (0.07, 0.06, 0.06),
+    (0.18, 0.12, 0.08),
+    (0.35, 0.24, 0.14),
+    (0.6, 0.5, 0.32),
+    (0.55, 0.55, 0.55),
+)
 
 
 @dataclass(frozen=True)
@@ -48,19 +78,40 @@ def random_look(rng: np.random.Generator) -> Look:
     height = rng.uniform(1.1, 1.45) if child else np.clip(rng.normal(1.71, 0.09), 1.5, 1.95)
 
     def pick(colours: tuple[RGB, ...]) -> RGB:
-        chosen = np.clip(np.array(colours[rng.integers(len(colours))]) * rng.uniform(0.75, 1.25) + rng.normal(0, 0.02, 3), 0.03, 1)
+        chosen = np.clip(
+            np.array(colours[rng.integers(len(colours))]) * rng.uniform(0.75, 1.25) + rng.normal(0, 0.02, 3), 0.03, 1
+        )
         return float(chosen[0]), float(chosen[1]), float(chosen[2])
 
     return Look(
-        height=float(height), girth=float(np.clip(rng.normal(1.0, 0.12), 0.8, 1.35)) * float(height) / 1.7,
-        arm_swing=float(rng.choice([0.1, 0.7, 1.0, 1.3])), top=pick(_TOPS), legs=pick(_LEGS), skin=pick(_SKIN),
-        hair=pick(_HAIR), shoes=pick(_DARK), sleeves=rng.random() < 0.65, trousers=rng.random() < 0.85,
-        skirt=float(rng.choice([0.0, 0.0, 0.0, 0.0, 0.22, 0.3])), hat=rng.random() < 0.1,
-        bag=str(rng.choice(["none", "back", "hand", "none", "back"])), bag_colour=pick(_TOPS))
+        height=float(height),
+        girth=float(np.clip(rng.normal(1.0, 0.12), 0.8, 1.35)) * float(height) / 1.7,
+        arm_swing=float(rng.choice([0.1, 0.7, 1.0, 1.3])),
+        top=pick(_TOPS),
+        legs=pick(_LEGS),
+        skin=pick(_SKIN),
+        hair=pick(_HAIR),
+        shoes=pick(_DARK),
+        sleeves=rng.random() < 0.65,
+        trousers=rng.random() < 0.85,
+        skirt=float(rng.choice([0.0, 0.0, 0.0, 0.0, 0.22, 0.3])),
+        hat=rng.random() < 0.1,
+        bag=str(rng.choice(["none", "back", "hand", "none", "back"])),
+        bag_colour=pick(_TOPS),
+    )
 
 
-def sketch_figure(look: Look, motion: Motion, camera: Camera, light: Light, size: tuple[int, int], dim: Array,
-                  *, grey: bool, extra: tuple[Array, Array, Array, RGB] | None = None) -> Sketch:
+def sketch_figure(
+    look: Look,
+    motion: Motion,
+    camera: Camera,
+    light: Light,
+    size: tuple[int, int],
+    dim: Array,
+    *,
+    grey: bool,
+    extra: tuple[Array, Array, Array, RGB] | None = None,
+) -> Sketch:
     """Outlines of a person.
 
     Args:
@@ -100,25 +151,51 @@ def sketch_figure(look: Look, motion: Motion, camera: Camera, light: Light, size
     for side, shade in ((0, dark), (1, lit)):
         hip, knee, ankle, toe = (far_near[k][:, side] for k in ("hip", "knee", "ankle", "toe"))
         shin = look.legs if look.trousers else skin
-        legs.append([limb(ankle, toe, 0.045 * scale, 0.035 * scale, look.shoes, shade),
-                     limb(knee, ankle, 0.06 * look.girth, 0.042 * scale, shin, shade * 0.97),
-                     limb(hip, knee, 0.085 * look.girth, 0.065 * look.girth, look.legs, shade)])
+        legs.append(
+            [
+                limb(ankle, toe, 0.045 * scale, 0.035 * scale, look.shoes, shade),
+                limb(knee, ankle, 0.06 * look.girth, 0.042 * scale, shin, shade * 0.97),
+                limb(hip, knee, 0.085 * look.girth, 0.065 * look.girth, look.legs, shade),
+            ]
+        )
         shoulder, elbow, hand = (far_near[k][:, side] for k in ("shoulder", "elbow", "hand"))
         fore = look.top if look.sleeves else skin
-        arms.append([limb(shoulder, elbow, 0.055 * look.girth, 0.045 * look.girth, look.top, shade * 0.93),
-                     limb(elbow, hand, 0.042 * look.girth, 0.034 * scale, fore, shade * 0.95),
-                     limb(hand, hand + (hand - elbow) * 0.25, 0.036 * scale, 0.03 * scale, skin, shade)])
+        arms.append(
+            [
+                limb(shoulder, elbow, 0.055 * look.girth, 0.045 * look.girth, look.top, shade * 0.93),
+                limb(elbow, hand, 0.042 * look.girth, 0.034 * scale, fore, shade * 0.95),
+                limb(hand, hand + (hand - elbow) * 0.25, 0.036 * scale, 0.03 * scale, skin, shade),
+            ]
+        )
     body = [limb(j["waist"] - up * 0.05, j["neck"] - up * 0.04, wide * 0.88, wide * 1.06, look.top, 0.96, 0.35)]
     if look.skirt and motion.pose == "walk":
         knees = j["waist"] - up * (look.skirt / 0.3) * 0.9
         body.insert(0, limb(j["waist"], knees, wide * 0.9, wide * 1.15, look.legs, 0.9, 0.2))
-    head = [limb(j["neck"], j["head"], 0.055 * scale, 0.06 * scale, skin, 0.85),
-            limb(j["head"] - up * 0.07, j["head"] + up * 0.09, 0.082 * scale, 0.09 * scale, skin, 1.0),
-            limb(hair_at - up * (0.02 + 0.15 * np.maximum(-front, 0)[:, None]), hair_at + up * 0.1, 0.088 * scale, 0.09 * scale,
-                 look.bag_colour if look.hat else look.hair, 1.0)]
+    head = [
+        limb(j["neck"], j["head"], 0.055 * scale, 0.06 * scale, skin, 0.85),
+        limb(j["head"] - up * 0.07, j["head"] + up * 0.09, 0.082 * scale, 0.09 * scale, skin, 1.0),
+        limb(
+            hair_at - up * (0.02 + 0.15 * np.maximum(-front, 0)[:, None]),
+            hair_at + up * 0.1,
+            0.088 * scale,
+            0.09 * scale,
+            look.bag_colour if look.hat else look.hair,
+            1.0,
+        ),
+    ]
     bag: list[int] = []
     if look.bag == "back":
-        bag = [limb(pack - up * 0.28, pack + up * 0.25, 0.12 * scale + 0.04 * np.abs(front), 0.11 * scale + 0.04 * np.abs(front), look.bag_colour, 0.85, 0.5)]
+        bag = [
+            limb(
+                pack - up * 0.28,
+                pack + up * 0.25,
+                0.12 * scale + 0.04 * np.abs(front),
+                0.11 * scale + 0.04 * np.abs(front),
+                look.bag_colour,
+                0.85,
+                0.5,
+            )
+        ]
     elif look.bag == "hand":
         hand = far_near["hand"][:, 1]
         drop = np.array([0, 0.32 * scale, 0])
@@ -129,17 +206,30 @@ def sketch_figure(look: Look, motion: Motion, camera: Camera, light: Light, size
     if extra is not None:
         first, last, radii, tone = extra
         things = [limb(first[:, k], last[:, k], radii[k], radii[k], tone, 1.0) for k in range(first.shape[1])]
-    return _outline(ends, [things + away, things + toward], (front > 0).astype(int), motion, camera, light, size, dim, grey)
+    return _outline(
+        ends, [things + away, things + toward], (front > 0).astype(int), motion, camera, light, size, dim, grey
+    )
 
 
-def _outline(ends: list[tuple[Array, Array, Array, Array, float, RGB, float]], orders: list[list[int]], chosen: Array,
-             motion: Motion, camera: Camera, light: Light, size: tuple[int, int], dim: Array, grey: bool) -> Sketch:
+def _outline(
+    ends: list[tuple[Array, Array, Array, Array, float, RGB, float]],
+    orders: list[list[int]],
+    chosen: Array,
+    motion: Motion,
+    camera: Camera,
+    light: Light,
+    size: tuple[int, int],
+    dim: Array,
+    grey: bool,
+) -> Sketch:
     p, q = (np.stack([end[k] for end in ends], 1) for k in (0, 1))  # (n, limbs, 3)
     radii0, radii1 = (np.stack([end[k] for end in ends], 1) for k in (2, 3))
     cap = np.broadcast_to(np.array([end[4] for end in ends]), radii0.shape)
     plane_p, depth_p = camera.plane(p)
     plane_q, depth_q = camera.plane(q)
-    outline = pixels(capsules(plane_p, plane_q, radii0 * camera.focal / depth_p, radii1 * camera.focal / depth_q, cap), camera, size)
+    outline = pixels(
+        capsules(plane_p, plane_q, radii0 * camera.focal / depth_p, radii1 * camera.focal / depth_q, cap), camera, size
+    )
     distance = np.sqrt(motion.x**2 + motion.z**2 + (camera.height_m - 0.9) ** 2)
     base = np.array([np.array(end[5]) * end[6] for end in ends])
     colours = tinted(base, light, dim, distance, grey=grey)
@@ -166,14 +256,26 @@ def tinted(base: Array, light: Light, dim: Array, distance: Array, *, grey: bool
     return [[tuple(colour) for colour in row] for row in whole]
 
 
-def _shadows(p: Array, q: Array, r0: Array, r1: Array, cap: Array, motion: Motion, camera: Camera, light: Light,
-             size: tuple[int, int], dim: Array) -> list[list[Array]]:
+def _shadows(
+    p: Array,
+    q: Array,
+    r0: Array,
+    r1: Array,
+    cap: Array,
+    motion: Motion,
+    camera: Camera,
+    light: Light,
+    size: tuple[int, int],
+    dim: Array,
+) -> list[list[Array]]:
     n = len(motion)
     if light.direct > 0.1:
         slope = light.shadow_slope()
         plane_p, depth_p = camera.plane(on_ground(p, slope))
         plane_q, depth_q = camera.plane(on_ground(q, slope))
-        outline = pixels(capsules(plane_p, plane_q, r0 * camera.focal / depth_p, r1 * camera.focal / depth_q, cap), camera, size)
+        outline = pixels(
+            capsules(plane_p, plane_q, r0 * camera.focal / depth_p, r1 * camera.focal / depth_q, cap), camera, size
+        )
         fine = (depth_p.min(1) > 0.4) & (depth_q.min(1) > 0.4) & (dim > 0.8)
         return [list(outline[i]) if fine[i] else [] for i in range(n)]
     around = np.linspace(0, 2 * np.pi, 10, endpoint=False)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.footage.synthetic.actors import Actor
-from vadcli.footage.synthetic.anomalies import Stage, possible, stage_events
+from vadcli.footage.synthetic.anomalies import Stage
 from vadcli.footage.synthetic.avoidance import step_aside
 from vadcli.footage.synthetic.backdrop import Backdrop
 from vadcli.footage.synthetic.drawing import SHIFT, Sketch, fill, fill_mask
+from vadcli.footage.synthetic.events import possible, stage_events
 from vadcli.footage.synthetic.light import brightness
 from vadcli.footage.synthetic.population import standing, vehicles, walkers
 from vadcli.footage.synthetic.scene import Scene, backdrop_of
@@ -38,7 +39,9 @@ class Rendered:
     mask: Array
 
 
-def render(scene: Scene, clip_seed: int, *, seconds: float, fps: float, size: tuple[int, int], anomalies: bool) -> Iterator[Rendered]:
+def render(
+    scene: Scene, clip_seed: int, *, seconds: float, fps: float, size: tuple[int, int], anomalies: bool
+) -> Iterator[Rendered]:
     """Film a clip; the same arguments give the same bytes.
 
     Args:
@@ -95,13 +98,23 @@ def cast(scene: Scene, frames: int, fps: float, anomalies: bool, rng: np.random.
     for spot in scene.standing:
         actors += standing(spot, frames, fps, rng)
     if anomalies:
-        stage = Stage(scene.camera, scene.routes, scene.blockers, scene.far_m, frames, fps, scene.kind in ("corridor", "hall", "room"))
+        stage = Stage(
+            scene.camera,
+            scene.routes,
+            scene.blockers,
+            scene.far_m,
+            frames,
+            fps,
+            scene.kind in ("corridor", "hall", "room"),
+        )
         kinds = possible(stage, standing=bool(scene.standing), wild=scene.kind == "path")
         actors += stage_events(stage, kinds, rng)
     return step_aside(actors, fps)
 
 
-def _draw(scene: Scene, backdrop: Backdrop, sketches: list[Sketch], frame: int, sunny: float, breeze: float) -> tuple[Array, Array | None]:
+def _draw(
+    scene: Scene, backdrop: Backdrop, sketches: list[Sketch], frame: int, sunny: float, breeze: float
+) -> tuple[Array, Array | None]:
     """The canvas (h, w, C) and the abnormal pixels (h, w) uint8, None when there are none."""
     canvas = backdrop.lit.copy()
     top, bottom, left, right = backdrop.sway_box
@@ -112,7 +125,11 @@ def _draw(scene: Scene, backdrop: Backdrop, sketches: list[Sketch], frame: int, 
     here = [(sketch, frame - sketch.start) for sketch in sketches]
     here = [(sketch, at) for sketch, at in here if sketch.parts[at]]
     _shade(canvas, [outline for sketch, at in here for outline in sketch.shadows[at]], scene.light.direct, sunny)
-    here = [(sketch, at) for sketch, at in here if sketch.boxes[at, 0] < sketch.boxes[at, 2] and sketch.boxes[at, 1] < sketch.boxes[at, 3]]
+    here = [
+        (sketch, at)
+        for sketch, at in here
+        if sketch.boxes[at, 0] < sketch.boxes[at, 2] and sketch.boxes[at, 1] < sketch.boxes[at, 3]
+    ]
     here.sort(key=lambda one: -one[0].distance[one[1]])
     marks: Array | None = None
     if any(sketch.abnormal[at] for sketch, at in here):

@@ -123,18 +123,32 @@ def joints(motion: Motion, height: float, girth: float, arm_swing: float) -> dic
     neck, waist = shoulder.mean(1), hip.mean(1)
     head = neck + up[:, 0] * 0.115 * height
     side = np.array([-1.0, 1.0])
-    found = {name: _place(motion, value, side * half * girth) for name, value, half in (
-        ("hip", hip, 0.085), ("knee", knee, 0.085), ("ankle", ankle, 0.08), ("toe", toe, 0.10),
-        ("shoulder", shoulder, 0.185), ("elbow", elbow, 0.225), ("hand", hand, 0.215))}
-    return found | {name: _place(motion, value[:, None], np.zeros(1))[:, 0]
-                    for name, value in (("waist", waist), ("neck", neck), ("head", head))}
+    found = {
+        name: _place(motion, value, side * half * girth)
+        for name, value, half in (
+            ("hip", hip, 0.085),
+            ("knee", knee, 0.085),
+            ("ankle", ankle, 0.08),
+            ("toe", toe, 0.10),
+            ("shoulder", shoulder, 0.185),
+            ("elbow", elbow, 0.225),
+            ("hand", hand, 0.215),
+        )
+    }
+    return found | {
+        name: _place(motion, value[:, None], np.zeros(1))[:, 0]
+        for name, value in (("waist", waist), ("neck", neck), ("head", head))
+    }
 
 
 def _place(motion: Motion, local: Array, side: Array) -> Array:
     """World points (n, k, 3) of forward-and-up coordinates (n, k, 2) at `side` (k,) metres to the right."""
     s, y = local[..., 0], local[..., 1]
     fall = motion.fallen[:, None] * np.pi / 2
-    s, y = s * np.cos(fall) + y * np.sin(fall), np.maximum(y * np.cos(fall) - s * np.sin(fall), 0.09 * motion.fallen[:, None])
+    s, y = (
+        s * np.cos(fall) + y * np.sin(fall),
+        np.maximum(y * np.cos(fall) - s * np.sin(fall), 0.09 * motion.fallen[:, None]),
+    )
     heading = motion.heading + (1.0 if motion.pose == "glide" else 0.0)
     sin, cos = np.sin(heading)[:, None], np.cos(heading)[:, None]
     side = side[None]

@@ -1,21 +1,31 @@
 """Corridors, halls, rooms and shops."""
 
-import numpy as np
+from itertools import pairwise
+from typing import Any
 
-from vadcli.footage.synthetic.camera import Camera
+import numpy as np
+from numpy.typing import NDArray
+
 from vadcli.footage.synthetic.places import Place, paving, pick_camera, tone, walkways
 from vadcli.footage.synthetic.routes import Route, visible_point
 from vadcli.footage.synthetic.textures import Material
 from vadcli.footage.synthetic.world import Builder, Pole, Slab, Strip, Wall
 
+Array = NDArray[Any]
 Generator = np.random.Generator
 
 
 def _floor(rng: Generator) -> Material:
     kind = str(rng.choice(["tiles", "checker", "planks", "plain"], p=[0.45, 0.15, 0.2, 0.2]))
     first = tone(rng, 0.3, 0.75, 0.02)
-    return Material(kind, first, tuple((np.array(first) * rng.uniform(0.6, 0.9)).tolist()),
-                    float(rng.uniform(0.3, 1.2)) if kind != "planks" else 0.12, float(rng.uniform(0.5, 1.1)), float(rng.uniform(0, 99)))
+    return Material(
+        kind,
+        first,
+        tuple((np.array(first) * rng.uniform(0.6, 0.9)).tolist()),
+        float(rng.uniform(0.3, 1.2)) if kind != "planks" else 0.12,
+        float(rng.uniform(0.5, 1.1)),
+        float(rng.uniform(0, 99)),
+    )
 
 
 def _plaster(rng: Generator) -> Material:
@@ -23,9 +33,20 @@ def _plaster(rng: Generator) -> Material:
 
 
 def _ceiling(place: Place, rng: Generator, level: float, deep: float, wide: float) -> None:
-    place.build.slabs.append(Slab((0.0, deep / 2), 0.0, (deep, wide), level, Material("tiles", tone(rng, 0.55, 0.8), unit_m=0.6), glow=0.8))
+    place.build.slabs.append(
+        Slab((0.0, deep / 2), 0.0, (deep, wide), level, Material("tiles", tone(rng, 0.55, 0.8), unit_m=0.6), glow=0.8)
+    )
     for z in np.arange(2.0, deep, float(rng.uniform(2, 4))):
-        place.build.slabs.append(Slab((float(rng.uniform(-0.3, 0.3)), float(z)), 0.0, (0.5, 0.3), level - 0.02, Material("plain", (1, 1, 0.97), contrast=0), glow=1.1))
+        place.build.slabs.append(
+            Slab(
+                (float(rng.uniform(-0.3, 0.3)), float(z)),
+                0.0,
+                (0.5, 0.3),
+                level - 0.02,
+                Material("plain", (1, 1, 0.97), contrast=0),
+                glow=1.1,
+            )
+        )
 
 
 def corridor(rng: Generator) -> Place:
@@ -50,19 +71,36 @@ def corridor(rng: Generator) -> Place:
         door = Material("planks", tone(rng, 0.2, 0.5, 0.06), unit_m=1.0)
         for at in rng.uniform(2, deep, int(rng.integers(1, 5))):
             if all(abs(at - gap) > 2 for s, gap in gaps if s == side):
-                place.build.walls.append(Wall((side * (half - 0.03), float(at) - 0.45), (side * (half - 0.03), float(at) + 0.45), 0, 2.05, door))
-    place.build.walls.append(Wall((-half - 3, deep), (half + 3, deep), 0, level, _plaster(rng), glow=float(rng.choice([0.0, 1.15]))))
+                place.build.walls.append(
+                    Wall(
+                        (side * (half - 0.03), float(at) - 0.45),
+                        (side * (half - 0.03), float(at) + 0.45),
+                        0,
+                        2.05,
+                        door,
+                    )
+                )
+    place.build.walls.append(
+        Wall((-half - 3, deep), (half + 3, deep), 0, level, _plaster(rng), glow=float(rng.choice([0.0, 1.15])))
+    )
     _ceiling(place, rng, level, deep, half + 3)
     rate = float(np.exp(rng.uniform(np.log(3), np.log(22))))
-    ends: list[np.ndarray] = [np.array([side * (half + 1.4), z]) for side, z in gaps]  # type: ignore[type-arg]
+    ends: list[Array] = [np.array([side * (half + 1.4), z]) for side, z in gaps]
     near = camera.ground(0.5, 1.06, min(2.0, height * 0.6))
     start = np.array([0.0, near[1] if near is not None else 1.0])
     one_way = rng.random() < 0.35
     for end in ends:
         turn = np.array([np.sign(end[0]) * half * 0.3, end[1]])
-        place.routes.append(Route(np.stack([start + np.array([rng.uniform(-0.6, 0.6) * half, 0]), turn - np.array([0, 1.0]), turn, end]),
-                                  half * 0.12, rate / len(ends), 0.0 if one_way else 0.5, 1.25))
-    for first, second in zip(ends[:-1], ends[1:], strict=True):
+        place.routes.append(
+            Route(
+                np.stack([start + np.array([rng.uniform(-0.6, 0.6) * half, 0]), turn - np.array([0, 1.0]), turn, end]),
+                half * 0.12,
+                rate / len(ends),
+                0.0 if one_way else 0.5,
+                1.25,
+            )
+        )
+    for first, second in pairwise(ends):
         if not one_way and first[0] * second[0] < 0:
             inner = [np.array([np.sign(p[0]) * half * 0.3, p[1]]) for p in (first, second)]
             place.routes.append(Route(np.stack([first, *inner, second]), half * 0.1, rate / 4, 0.5, 1.25))
@@ -76,8 +114,24 @@ def hall(rng: Generator) -> Place:
     place = Place(Builder(_floor(rng)), camera, deep, indoor=True, sky=((0.3, 0.3, 0.3), (0.3, 0.3, 0.3)))
     wide = float(rng.uniform(0.35, 0.8)) * deep
     for side in (-1.0, 1.0):
-        place.build.walls.append(Wall((side * wide, 0), (side * wide, deep * 1.05), 0, 14, Material("windows", tone(rng, 0.3, 0.8), tone(rng, 0.2, 0.95), 3.0)))
-    place.build.walls.append(Wall((-wide, deep * 1.05), (wide, deep * 1.05), 0, 14, Material("windows", tone(rng, 0.3, 0.8), tone(rng, 0.1, 0.95), 2.4)))
+        place.build.walls.append(
+            Wall(
+                (side * wide, 0),
+                (side * wide, deep * 1.05),
+                0,
+                14,
+                Material("windows", tone(rng, 0.3, 0.8), tone(rng, 0.2, 0.95), 3.0),
+            )
+        )
+    place.build.walls.append(
+        Wall(
+            (-wide, deep * 1.05),
+            (wide, deep * 1.05),
+            0,
+            14,
+            Material("windows", tone(rng, 0.3, 0.8), tone(rng, 0.1, 0.95), 2.4),
+        )
+    )
     for _ in range(int(rng.integers(0, 4))):
         stripe = float(rng.uniform(0.15, 0.8))
         at = visible_point(camera, rng, deep)
@@ -87,14 +141,24 @@ def hall(rng: Generator) -> Place:
     for _ in range(int(rng.integers(0, 4))):
         at = visible_point(camera, rng, deep)
         if at is not None and np.hypot(*at) > 5 and abs(at[0]) < wide - 1:
-            place.build.add_pole(Pole((float(at[0]), float(at[1])), 9.0, float(rng.uniform(0.2, 0.5)), tone(rng, 0.25, 0.8)))
+            place.build.add_pole(
+                Pole((float(at[0]), float(at[1])), 9.0, float(rng.uniform(0.2, 0.5)), tone(rng, 0.25, 0.8))
+            )
     walkways(place, rng, int(rng.integers(4, 9)), float(np.exp(rng.uniform(np.log(6), np.log(50)))), speed=1.2)
     place.routes[:] = [route for route in place.routes if np.abs(route.points[:, 0]).max() < wide * 1.6]
     for _ in range(3):  # people who come through the far doors
         side = float(rng.uniform(-0.7, 0.7)) * wide
         near = camera.ground(float(rng.uniform(0.2, 0.8)), 1.05, 2.0)
         if near is not None:
-            place.routes.append(Route(np.array([[side, deep * 1.05 + 1.0], [side, deep * 0.95], near]), 0.5, float(rng.uniform(1, 8)), 0.5, 1.2))
+            place.routes.append(
+                Route(
+                    np.array([[side, deep * 1.05 + 1.0], [side, deep * 0.95], near]),
+                    0.5,
+                    float(rng.uniform(1, 8)),
+                    0.5,
+                    1.2,
+                )
+            )
     for _ in range(int(rng.integers(0, 5))):
         at = visible_point(camera, rng, deep)
         if at is not None and abs(at[0]) < wide - 1 and np.hypot(*at) > 4:
@@ -111,24 +175,59 @@ def room(rng: Generator) -> Place:
     level, paint = max(height + 0.2, 2.7), _plaster(rng)
     door = float(rng.uniform(0.45, 0.75)) * deep
     side = float(rng.choice([-1, 1]))
-    place.build.walls += [Wall((-side * wide, 0), (-side * wide, deep), 0, level, paint), Wall((side * wide, 0), (side * wide, door), 0, level, paint),
-                          Wall((side * wide, door + 1.1), (side * wide, deep), 0, level, paint), Wall((-wide - 3, deep), (wide + 3, deep), 0, level, _plaster(rng)),
-                          Wall((side * (wide + 1.6), 0), (side * (wide + 1.6), deep), 0, level, _plaster(rng))]
+    place.build.walls += [
+        Wall((-side * wide, 0), (-side * wide, deep), 0, level, paint),
+        Wall((side * wide, 0), (side * wide, door), 0, level, paint),
+        Wall((side * wide, door + 1.1), (side * wide, deep), 0, level, paint),
+        Wall((-wide - 3, deep), (wide + 3, deep), 0, level, _plaster(rng)),
+        Wall((side * (wide + 1.6), 0), (side * (wide + 1.6), deep), 0, level, _plaster(rng)),
+    ]
     for _ in range(int(rng.integers(1, 4))):  # pictures, boards and windows
         at, half = float(rng.uniform(-wide * 0.8, wide * 0.8)), float(rng.uniform(0.3, 0.8))
         bright = rng.random() < 0.4
-        place.build.walls.append(Wall((at - half, deep - 0.04), (at + half, deep - 0.04), 1.0, float(rng.uniform(1.6, 2.3)),
-                                      Material("plain", tone(rng, 0.75, 0.97) if bright else tone(rng, 0.1, 0.7, 0.12)), glow=1.2 if bright else 0.0))
-    shelf = Material("shelves", tone(rng, 0.3, 0.6, 0.06), tone(rng, 0.08, 0.3), float(rng.uniform(0.3, 0.45)), offset=float(rng.uniform(0, 99)))
+        place.build.walls.append(
+            Wall(
+                (at - half, deep - 0.04),
+                (at + half, deep - 0.04),
+                1.0,
+                float(rng.uniform(1.6, 2.3)),
+                Material("plain", tone(rng, 0.75, 0.97) if bright else tone(rng, 0.1, 0.7, 0.12)),
+                glow=1.2 if bright else 0.0,
+            )
+        )
+    shelf = Material(
+        "shelves",
+        tone(rng, 0.3, 0.6, 0.06),
+        tone(rng, 0.08, 0.3),
+        float(rng.uniform(0.3, 0.45)),
+        offset=float(rng.uniform(0, 99)),
+    )
     if rng.random() < 0.7:
-        place.build.add_box((float(rng.uniform(-wide * 0.6, wide * 0.6)), deep - 0.3), np.pi / 2, (float(rng.uniform(0.6, 1.8)), 0.25), float(rng.uniform(1.3, 2.1)), shelf)
+        place.build.add_box(
+            (float(rng.uniform(-wide * 0.6, wide * 0.6)), deep - 0.3),
+            np.pi / 2,
+            (float(rng.uniform(0.6, 1.8)), 0.25),
+            float(rng.uniform(1.3, 2.1)),
+            shelf,
+        )
     for _ in range(int(rng.integers(1, 4))):
-        at = visible_point(camera, rng, deep, 0.35, 0.9)
-        if at is not None and abs(at[0]) < wide - 0.7 and abs(at[0] - side * wide) > 1.4 and np.hypot(*at) > 2.2:
+        spot = visible_point(camera, rng, deep, 0.35, 0.9)
+        if (
+            spot is not None
+            and abs(spot[0]) < wide - 0.7
+            and abs(spot[0] - side * wide) > 1.4
+            and np.hypot(*spot) > 2.2
+        ):
             wood = Material("planks", tone(rng, 0.25, 0.65, 0.06), unit_m=0.25)
             high = float(rng.choice([0.74, 0.74, 1.4]))
-            place.build.add_box((float(at[0]), float(at[1])), float(rng.choice([0, np.pi / 2])), (float(rng.uniform(0.5, 1.1)), float(rng.uniform(0.3, 0.5))),
-                                high, shelf if high > 1 else wood, wood)
+            place.build.add_box(
+                (float(spot[0]), float(spot[1])),
+                float(rng.choice([0, np.pi / 2])),
+                (float(rng.uniform(0.5, 1.1)), float(rng.uniform(0.3, 0.5))),
+                high,
+                shelf if high > 1 else wood,
+                wood,
+            )
     _ceiling(place, rng, level, deep, wide + 3)
     way_in = np.array([side * (wide + 0.9), door + 0.55])
     inside = np.array([side * (wide - 0.8), door + 0.55])
@@ -146,4 +245,3 @@ def room(rng: Generator) -> Place:
 
 
 INDOORS = {"corridor": corridor, "hall": hall, "room": room}
-__all__ = ["INDOORS", "Camera"]

@@ -66,19 +66,31 @@ def outdoor_light(rng: np.random.Generator) -> Light:
     warm = rng.normal(0, 0.04)
     grey = rng.uniform(0.62, 0.82)
     return Light(
-        elevation=rng.uniform(0.5, 1.25), azimuth=rng.uniform(-np.pi, np.pi), direct=float(direct),
-        tint=(1 + warm, 1.0, 1 - warm), fog_m=float(rng.uniform(35, 120)) if weather == "fog" else
-        (float(rng.uniform(150, 400)) if weather in ("haze", "rain") else float("inf")),
-        fog_colour=(grey, grey, grey * 1.02), rain=float(rng.uniform(0.3, 1)) if weather == "rain" else 0.0,
-        drift=float(rng.uniform(0.005, 0.05)), clouds=float(rng.uniform(0.2, 0.8)) if rng.random() < 0.35 else 0.0)
+        elevation=rng.uniform(0.5, 1.25),
+        azimuth=rng.uniform(-np.pi, np.pi),
+        direct=float(direct),
+        tint=(1 + warm, 1.0, 1 - warm),
+        fog_m=float(rng.uniform(35, 120))
+        if weather == "fog"
+        else (float(rng.uniform(150, 400)) if weather in ("haze", "rain") else float("inf")),
+        fog_colour=(grey, grey, grey * 1.02),
+        rain=float(rng.uniform(0.3, 1)) if weather == "rain" else 0.0,
+        drift=float(rng.uniform(0.005, 0.05)),
+        clouds=float(rng.uniform(0.2, 0.8)) if rng.random() < 0.35 else 0.0,
+    )
 
 
 def indoor_light(rng: np.random.Generator) -> Light:
     """Lamps or a window."""
     warm = rng.normal(0.02, 0.05)
-    return Light(elevation=float(rng.uniform(0.9, 1.4)), azimuth=float(rng.uniform(-np.pi, np.pi)),
-                 direct=float(rng.uniform(0.05, 0.35)), tint=(1 + warm, 1.0, 1 - warm),
-                 drift=float(rng.uniform(0, 0.03)), flicker=float(rng.uniform(0, 0.012)) if rng.random() < 0.5 else 0.0)
+    return Light(
+        elevation=float(rng.uniform(0.9, 1.4)),
+        azimuth=float(rng.uniform(-np.pi, np.pi)),
+        direct=float(rng.uniform(0.05, 0.35)),
+        tint=(1 + warm, 1.0, 1 - warm),
+        drift=float(rng.uniform(0, 0.03)),
+        flicker=float(rng.uniform(0, 0.012)) if rng.random() < 0.5 else 0.0,
+    )
 
 
 def brightness(light: Light, seconds: Array, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -1,6 +1,9 @@
 """Plazas, paths, lawns, roads, streets and car parks."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from vadcli.footage.synthetic.camera import Camera
 from vadcli.footage.synthetic.places import (
@@ -21,11 +24,12 @@ from vadcli.footage.synthetic.places import (
     tone,
     walkways,
 )
-from vadcli.footage.synthetic.routes import Route
+from vadcli.footage.synthetic.routes import Route, visible_point
 from vadcli.footage.synthetic.textures import Material
 from vadcli.footage.synthetic.vehicles import random_make
-from vadcli.footage.synthetic.world import Builder, Foliage, Strip, Wall
+from vadcli.footage.synthetic.world import Builder, Strip, Wall
 
+Array = NDArray[Any]
 Generator = np.random.Generator
 
 
@@ -68,11 +72,21 @@ def path(rng: Generator) -> Place:
     kerb = Material("plain", tone(rng, 0.45, 0.75))
     place.build.marks += [Strip((at[0], at[1]), angle, side * half - 0.1, side * half + 0.1, kerb) for side in (-1, 1)]
     if rng.random() < 0.6:
-        place.build.marks.append(Strip((at[0] + long * float(rng.uniform(0.1, 0.5)), at[1]), angle + float(rng.uniform(-2.2, -1.0)),
-                                       -0.9, 0.9, paving(rng), start=half * 0.9))
+        place.build.marks.append(
+            Strip(
+                (at[0] + long * float(rng.uniform(0.1, 0.5)), at[1]),
+                angle + float(rng.uniform(-2.2, -1.0)),
+                -0.9,
+                0.9,
+                paving(rng),
+                start=half * 0.9,
+            )
+        )
     far = along(at, angle, -half - float(rng.uniform(1, 5)), -long, 2 * long)
     if rng.random() < 0.6:
-        place.build.walls.append(Wall(tuple(far[0]), tuple(far[1]), 0, float(rng.uniform(0.5, 1.6)), leaves(rng), ragged=0.5))
+        place.build.walls.append(
+            Wall(tuple(far[0]), tuple(far[1]), 0, float(rng.uniform(0.5, 1.6)), leaves(rng), ragged=0.5)
+        )
     _far_end(place, rng)
     for _ in range(int(rng.integers(0, 6))):
         side = float(rng.choice([-1, -1, 1])) * (half + float(rng.uniform(0.4, 5)))
@@ -103,7 +117,7 @@ def lawn(rng: Generator) -> Place:
     return place
 
 
-def _carriageway(place: Place, rng: Generator, at: np.ndarray, angle: float, long: float, lanes: int, rate: float) -> float:  # type: ignore[type-arg]
+def _carriageway(place: Place, rng: Generator, at: Array, angle: float, long: float, lanes: int, rate: float) -> float:
     """Paint a road and let vehicles drive on it; its half width."""
     lane = float(rng.uniform(3.0, 3.7))
     half = lanes * lane / 2
@@ -115,21 +129,31 @@ def _carriageway(place: Place, rng: Generator, at: np.ndarray, angle: float, lon
     for k in range(1, lanes):
         middle = both and k == lanes // 2
         line = -half + k * lane
-        marks.append(Strip(here, angle, line - 0.08, line + 0.08, yellow if middle else paint, dash=None if middle else (9.0, 3.5)))
+        marks.append(
+            Strip(
+                here, angle, line - 0.08, line + 0.08, yellow if middle else paint, dash=None if middle else (9.0, 3.5)
+            )
+        )
     marks += [Strip(here, angle, side * (half + 0.1) - 0.07, side * (half + 0.1) + 0.07, paint) for side in (-1, 1)]
     speed = float(rng.uniform(7, 20))
     for k in range(lanes):
         reverse = both and k < lanes // 2
         points = along(at, angle, -half + (k + 0.5) * lane, -0.5 * long - 25, 1.5 * long + 25)
-        place.routes.append(Route(points[::-1] if reverse else points, 0.35, rate / lanes, 0.0,
-                                  speed * float(rng.uniform(0.85, 1.15)), drives=True))
+        place.routes.append(
+            Route(
+                points[::-1] if reverse else points,
+                0.35,
+                rate / lanes,
+                0.0,
+                speed * float(rng.uniform(0.85, 1.15)),
+                drives=True,
+            )
+        )
     return half
 
 
 def _gatherings(place: Place, rng: Generator, chance: float) -> None:
     """People who stand and talk, as part of what is normal here."""
-    from vadcli.footage.synthetic.routes import visible_point
-
     if rng.random() < chance:
         for _ in range(int(rng.integers(1, 4))):
             at = visible_point(place.camera, rng, place.far_m)
@@ -137,7 +161,7 @@ def _gatherings(place: Place, rng: Generator, chance: float) -> None:
                 place.standing.append(at)
 
 
-def _deep_line(place: Place, rng: Generator) -> tuple[np.ndarray, float, float]:  # type: ignore[type-arg]
+def _deep_line(place: Place, rng: Generator) -> tuple[Array, float, float]:
     """A road's line: across the picture, or away from the camera."""
     camera = place.camera
     if rng.random() < 0.5:
@@ -157,12 +181,22 @@ def road(rng: Generator) -> Place:
     place = _start(grass(rng) if rng.random() < 0.7 else paving(rng), camera, rng, 0.02)
     _far_end(place, rng)
     at, angle, long = _deep_line(place, rng)
-    half = _carriageway(place, rng, at, angle, long, int(rng.integers(2, 6)), float(np.exp(rng.uniform(np.log(12), np.log(90)))))
+    half = _carriageway(
+        place, rng, at, angle, long, int(rng.integers(2, 6)), float(np.exp(rng.uniform(np.log(12), np.log(90))))
+    )
     if rng.random() < 0.5:
         rail = along(at, angle, float(rng.choice([-1, 1])) * (half + 1.0), -long, 2 * long)
-        place.build.walls.append(Wall(tuple(rail[0]), tuple(rail[1]), 0.3, 0.75, Material("plain", tone(rng, 0.5, 0.75))))
+        place.build.walls.append(
+            Wall(tuple(rail[0]), tuple(rail[1]), 0.3, 0.75, Material("plain", tone(rng, 0.5, 0.75)))
+        )
     for _ in range(int(rng.integers(0, 6))):
-        spot = along(at, angle, float(rng.choice([-1, 1])) * (half + float(rng.uniform(1.5, 7))), float(rng.uniform(0, 1)) * long, 0)[0]
+        spot = along(
+            at,
+            angle,
+            float(rng.choice([-1, 1])) * (half + float(rng.uniform(1.5, 7))),
+            float(rng.uniform(0, 1)) * long,
+            0,
+        )[0]
         if np.hypot(*spot) > 6:
             put(place, rng, str(rng.choice(["tree", "bush", "lamp", "sign"])), (spot[0], spot[1]))
     return place
@@ -173,7 +207,9 @@ def street(rng: Generator) -> Place:
     place = _start(paving(rng), pick_camera(rng, (4, 12), (14, 40), (0.08, 0.22)), rng)
     _far_end(place, rng)
     at, angle, long = _deep_line(place, rng)
-    half = _carriageway(place, rng, at, angle, long, int(rng.integers(1, 4)), float(np.exp(rng.uniform(np.log(5), np.log(35)))))
+    half = _carriageway(
+        place, rng, at, angle, long, int(rng.integers(1, 4)), float(np.exp(rng.uniform(np.log(5), np.log(35))))
+    )
     kerb = Material("plain", tone(rng, 0.5, 0.75))
     for side in (-1, 1):
         edges = sorted((side * (half + 0.4), side * (half + 0.65)))
@@ -198,7 +234,9 @@ def parking(rng: Generator) -> Place:
     full = float(rng.uniform(0.2, 0.85))
     for side in (-1.0, 1.0):
         inner, outer = side * aisle, side * (aisle + 5)
-        place.build.marks.append(Strip((at[0], at[1]), angle, min(outer, inner), max(outer, inner), paint, dash=(2.6, 0.12)))
+        place.build.marks.append(
+            Strip((at[0], at[1]), angle, min(outer, inner), max(outer, inner), paint, dash=(2.6, 0.12))
+        )
         for bay in range(int(-0.3 * long / 2.6), int(1.3 * long / 2.6)):
             if rng.random() < full:
                 spot = along(at, angle, side * (aisle + 2.5), bay * 2.6 + 1.36, 0)[0]
@@ -206,14 +244,17 @@ def parking(rng: Generator) -> Place:
                     _parked(place, rng, spot, angle + np.pi / 2)
     for reverse in (False, True):
         points = along(at, angle, 1.4 if reverse else -1.4, -0.5 * long - 8, 1.5 * long + 8)
-        place.routes.append(Route(points[::-1] if reverse else points, 0.2, float(rng.uniform(1, 6)), 0.0, 4.0, drives=True))
+        place.routes.append(
+            Route(points[::-1] if reverse else points, 0.2, float(rng.uniform(1, 6)), 0.0, 4.0, drives=True)
+        )
     for across in (-aisle + 0.5, aisle - 0.5, -aisle - 6.5, aisle + 6.2):
-        place.routes.append(Route(along(at, angle, across, -0.4 * long - 4, 1.4 * long + 4), 0.4, float(rng.uniform(2, 12)), 0.5, 1.3))
-    furnish(place, rng, 0, ())
+        place.routes.append(
+            Route(along(at, angle, across, -0.4 * long - 4, 1.4 * long + 4), 0.4, float(rng.uniform(2, 12)), 0.5, 1.3)
+        )
     return place
 
 
-def _parked(place: Place, rng: Generator, spot: np.ndarray, angle: float) -> None:  # type: ignore[type-arg]
+def _parked(place: Place, rng: Generator, spot: Array, angle: float) -> None:
     make = random_make(rng, "car" if rng.random() < 0.8 else "van")
     paint, glass = Material("plain", make.paint, contrast=0.3), Material("plain", (0.12, 0.13, 0.15), contrast=0.3)
     here = (float(spot[0]), float(spot[1]))
@@ -221,8 +262,15 @@ def _parked(place: Place, rng: Generator, spot: np.ndarray, angle: float) -> Non
     low, high = make.cabin
     shift = ((low + high) / 2 - 0.5) * make.length * float(rng.choice([-1, 1]))
     centre = (here[0] + shift * float(np.sin(angle)), here[1] + shift * float(np.cos(angle)))
-    place.build.add_box(centre, angle, ((high - low) * make.length / 2 - 0.25, make.width / 2 - 0.15), make.roof - make.deck, glass, paint, make.deck)
+    place.build.add_box(
+        centre,
+        angle,
+        ((high - low) * make.length / 2 - 0.25, make.width / 2 - 0.15),
+        make.roof - make.deck,
+        glass,
+        paint,
+        make.deck,
+    )
 
 
 OUTDOORS = {"plaza": plaza, "path": path, "lawn": lawn, "road": road, "street": street, "parking": parking}
-__all__ = ["OUTDOORS", "Foliage"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vadcli.footage.synthetic.camera import Camera
 from vadcli.footage.synthetic.routes import Route, side_point, visible_point
 from vadcli.footage.synthetic.textures import Material
-from vadcli.footage.synthetic.world import Builder, Pole, Ring, Strip, Wall
+from vadcli.footage.synthetic.world import Builder, Foliage, Pole, Ring, Strip, Wall
 
 Array = NDArray[Any]
 RGB = tuple[float, float, float]
@@ -41,7 +41,7 @@ def green(rng: np.random.Generator) -> tuple[RGB, RGB]:
     dry = rng.uniform(0, 1)
     level = rng.uniform(0.65, 1.2)
     first = np.array([0.22 + 0.2 * dry, 0.34 + 0.04 * dry, 0.18 + 0.06 * dry]) * level
-    return tuple(first.tolist()), tuple((first * np.array([0.75, 0.72, 0.7])).tolist())  # type: ignore[return-value]
+    return tuple(first.tolist()), tuple((first * np.array([0.75, 0.72, 0.7])).tolist())
 
 
 def grass(rng: np.random.Generator) -> Material:
@@ -54,14 +54,20 @@ def paving(rng: np.random.Generator) -> Material:
     """Something to walk on."""
     kind = str(rng.choice(["tiles", "bricks", "plain", "asphalt", "checker"], p=[0.4, 0.15, 0.2, 0.15, 0.1]))
     first = tone(rng, 0.4, 0.8)
-    second = tuple(np.clip(np.array(first) * rng.choice([rng.uniform(0.45, 0.9), rng.uniform(1.05, 1.3)]), 0, 1).tolist())
-    unit = {"tiles": rng.uniform(0.4, 3.0), "bricks": rng.uniform(0.25, 0.7), "checker": rng.uniform(0.6, 2.5)}.get(kind, 1.0)
+    second = tuple(
+        np.clip(np.array(first) * rng.choice([rng.uniform(0.45, 0.9), rng.uniform(1.05, 1.3)]), 0, 1).tolist()
+    )
+    unit = {"tiles": rng.uniform(0.4, 3.0), "bricks": rng.uniform(0.25, 0.7), "checker": rng.uniform(0.6, 2.5)}.get(
+        kind, 1.0
+    )
     return Material(kind, first, second, float(unit), float(rng.uniform(0.8, 1.9)), float(rng.uniform(0, 99)))
 
 
 def tarmac(rng: np.random.Generator) -> Material:
     """A road's surface."""
-    return Material("asphalt", tone(rng, 0.24, 0.5, 0.007), offset=float(rng.uniform(0, 99)), contrast=float(rng.uniform(0.7, 1.8)))
+    return Material(
+        "asphalt", tone(rng, 0.24, 0.5, 0.007), offset=float(rng.uniform(0, 99)), contrast=float(rng.uniform(0.7, 1.8))
+    )
 
 
 def leaves(rng: np.random.Generator) -> Material:
@@ -79,8 +85,9 @@ def wall_material(rng: np.random.Generator) -> Material:
     return Material(kind, colour, second, float(unit), offset=float(rng.uniform(0, 99)))
 
 
-def pick_camera(rng: np.random.Generator, height: tuple[float, float], pitch: tuple[float, float],
-                share: tuple[float, float]) -> Camera:
+def pick_camera(
+    rng: np.random.Generator, height: tuple[float, float], pitch: tuple[float, float], share: tuple[float, float]
+) -> Camera:
     """A camera whose people take a `share` of the picture's height at its centre; angles in degrees."""
     aspect = float(rng.choice([1.0, 4 / 3, 4 / 3, 1.5, 16 / 9]))
     for _ in range(200):
@@ -90,7 +97,9 @@ def pick_camera(rng: np.random.Generator, height: tuple[float, float], pitch: tu
         focal = wanted * away / (1.7 * max(np.cos(tilt), 0.3))
         if 0.65 < focal < 6:
             break
-    return Camera(float(tall), float(tilt), float(np.deg2rad(rng.normal(0, 1.2))), float(np.clip(focal, 0.65, 6)), aspect)
+    return Camera(
+        float(tall), float(tilt), float(np.deg2rad(rng.normal(0, 1.2))), float(np.clip(focal, 0.65, 6)), aspect
+    )
 
 
 def horizon_m(camera: Camera, share: float = 0.03) -> float:
@@ -112,7 +121,9 @@ def backdrop_line(place: Place, rng: np.random.Generator, at_m: float) -> None:
             corners = np.array([[left, z0], [left + long, z1], [left + long, z1 + 8], [left, z0 + 8]])
             build.casters.append((corners, high))
         elif kind < 0.85:
-            build.walls.append(Wall((left, z0), (left + long, z1), 0, float(rng.uniform(3, 9)), leaves(rng), ragged=2.0))
+            build.walls.append(
+                Wall((left, z0), (left + long, z1), 0, float(rng.uniform(3, 9)), leaves(rng), ragged=2.0)
+            )
         else:
             build.walls.append(Wall((left, z0), (left + long, z1), 0, float(rng.uniform(0.8, 2.2)), wall_material(rng)))
         left += long * float(rng.uniform(1.0, 1.1))
@@ -150,18 +161,26 @@ def put(place: Place, rng: np.random.Generator, kind: str, at: tuple[float, floa
         build.add_pole(Pole(at, 0.9, 0.09, tone(rng, 0.15, 0.7)))
 
 
-def _bush(rng: np.random.Generator, at: tuple[float, float], level: float, radius: float) -> list[Any]:
-    from vadcli.footage.synthetic.world import Foliage
-
+def _bush(rng: np.random.Generator, at: tuple[float, float], level: float, radius: float) -> list[Foliage]:
     return [Foliage(at, level, (radius, 0.45 + 0.3 * radius), leaves(rng))]
 
 
-def walkways(place: Place, rng: np.random.Generator, count: int, rate: float, *, one_way: bool = False,
-             speed: float = 1.3, via: bool = True) -> None:
+def walkways(
+    place: Place,
+    rng: np.random.Generator,
+    count: int,
+    rate: float,
+    *,
+    one_way: bool = False,
+    speed: float = 1.3,
+    via: bool = True,
+) -> None:
     """Add `count` ways between sides of the picture, `rate` people a minute in all."""
     sides = ["left", "right", "bottom", "top"]
     top = place.camera.ground(0.5, -0.04)
-    weights = np.array([1, 1, 0.6 if place.camera.height_m > 2.5 else 0, 0.6 if top is not None and top[1] < place.far_m else 0])
+    weights = np.array(
+        [1, 1, 0.6 if place.camera.height_m > 2.5 else 0, 0.6 if top is not None and top[1] < place.far_m else 0]
+    )
     shares = rng.dirichlet(np.full(count, 1.5))
     for share in shares:
         for _ in range(10):
@@ -171,8 +190,15 @@ def walkways(place: Place, rng: np.random.Generator, count: int, rate: float, *,
                 continue
             middle = visible_point(place.camera, rng, place.far_m) if via and rng.random() < 0.5 else None
             points = [ends[0], *([middle] if middle is not None else []), ends[1]]
-            place.routes.append(Route(np.array(points), float(rng.uniform(0.4, 2.5)), float(rate * share),
-                                      0.0 if one_way else float(rng.choice([0.5, 0.2, 0.5])), speed))
+            place.routes.append(
+                Route(
+                    np.array(points),
+                    float(rng.uniform(0.4, 2.5)),
+                    float(rate * share),
+                    0.0 if one_way else float(rng.choice([0.5, 0.2, 0.5])),
+                    speed,
+                )
+            )
             break
 
 

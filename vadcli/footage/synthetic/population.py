@@ -16,8 +16,16 @@ Array = NDArray[Any]
 Generator = np.random.Generator
 
 
-def walkers(route: Route, camera: Camera, blockers: Blockers, frames: int, fps: float, density: float, pausing: float,
-            rng: Generator) -> list[Actor]:
+def walkers(
+    route: Route,
+    camera: Camera,
+    blockers: Blockers,
+    frames: int,
+    fps: float,
+    density: float,
+    pausing: float,
+    rng: Generator,
+) -> list[Actor]:
     """People on one way, alone and in groups, already under way when the clip starts."""
     actors: list[Actor] = []
     crossing = length_of(route.points) / route.speed * 1.3
@@ -39,8 +47,15 @@ def walkers(route: Route, camera: Camera, blockers: Blockers, frames: int, fps: 
             look = random_look(rng)
             aside = (member - (company - 1) / 2) * float(rng.uniform(0.55, 0.8))
             lag = float(rng.uniform(0, 0.5)) * member
-            motion = travel(sideways(way, aside) if company > 1 else way, Pace(speed, stops), begin + lag, frames, fps,
-                            height=look.height, phase=float(rng.random()))
+            motion = travel(
+                sideways(way, aside) if company > 1 else way,
+                Pace(speed, stops),
+                begin + lag,
+                frames,
+                fps,
+                height=look.height,
+                phase=float(rng.random()),
+            )
             shown = seen(motion, camera, 0.7) if motion is not None else None
             if shown is not None:
                 actors.append(Actor(shown, look))
@@ -79,6 +94,8 @@ def standing(spot: Array, frames: int, fps: float, rng: Generator) -> list[Actor
         x, z = spot[0] + 0.6 * np.sin(turn) + lull, spot[1] + 0.6 * np.cos(turn) + lull * 0.5
         still = np.zeros(frames)
         phase = 0.31 + 0.02 * np.sin(2 * np.pi * time / rng.uniform(2, 6))
-        motion = Motion(0, x, z, heading + 3 * lull, phase, np.ones(frames), still + 0.12, still, still, "walk", still > 1)
+        motion = Motion(
+            0, x, z, heading + 3 * lull, phase, np.ones(frames), still + 0.12, still, still, "walk", still > 1
+        )
         actors.append(Actor(motion, look))
     return actors

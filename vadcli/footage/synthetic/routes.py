@@ -56,11 +56,13 @@ def side_point(camera: Camera, side: str, rng: np.random.Generator, far_m: float
         v = float(rng.uniform(0.08, 0.97))
         point = camera.ground(0.5 + sign * 0.5, v)
         if point is not None and np.hypot(*point) < far_m and point[1] > 0.5:
-            return point + np.array([sign * (body + 0.1), 0.0])
+            return np.asarray(point + np.array([sign * (body + 0.1), 0.0]))
     return None
 
 
-def visible_point(camera: Camera, rng: np.random.Generator, far_m: float, low: float = 0.2, high: float = 0.9) -> Array | None:
+def visible_point(
+    camera: Camera, rng: np.random.Generator, far_m: float, low: float = 0.2, high: float = 0.9
+) -> Array | None:
     """(2,) a ground point inside the picture between the heights `low` and `high` of it."""
     for _ in range(20):
         point = camera.ground(float(rng.uniform(0.12, 0.88)), float(rng.uniform(low, high)))
@@ -86,7 +88,11 @@ def smooth(points: Array, blockers: Blockers = (), step_m: float = 0.3) -> Array
         if near.any():
             side = np.sign((offset[:-1] * np.diff(way, axis=0)[:, ::-1] * np.array([1, -1])).sum()) or 1.0
             run = np.gradient(way, axis=0)
-            across = side * np.stack([run[:, 1], -run[:, 0]], -1) / np.maximum(np.linalg.norm(run, axis=1, keepdims=True), 1e-6)
+            across = (
+                side
+                * np.stack([run[:, 1], -run[:, 0]], -1)
+                / np.maximum(np.linalg.norm(run, axis=1, keepdims=True), 1e-6)
+            )
             lateral = (offset * across).sum(1, keepdims=True)
             bell = np.exp(-((away**2 - lateral**2) / (1.5 * wanted**2)))
             closest = float(np.abs(lateral[np.argmin(away)]).item())
@@ -127,8 +133,18 @@ class Pace:
     wobble: float = 0.06
 
 
-def travel(way: Array, pace: Pace, begin_s: float, frames: int, fps: float, *, pose: str = "walk", abnormal: bool = False,
-           height: float = 1.7, phase: float = 0.0) -> Motion | None:
+def travel(
+    way: Array,
+    pace: Pace,
+    begin_s: float,
+    frames: int,
+    fps: float,
+    *,
+    pose: str = "walk",
+    abnormal: bool = False,
+    height: float = 1.7,
+    phase: float = 0.0,
+) -> Motion | None:
     """Motion along a way from `begin_s` on, cut to the frames of a clip; None when it never meets them.
 
     Args:

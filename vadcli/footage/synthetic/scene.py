@@ -19,8 +19,17 @@ from vadcli.footage.synthetic.world import World, blockers
 Array = NDArray[Any]
 _BUILDERS = OUTDOORS | INDOORS
 KINDS = tuple(_BUILDERS)
-_SHARES = {"plaza": 0.19, "path": 0.2, "lawn": 0.12, "road": 0.13, "street": 0.09, "parking": 0.06, "corridor": 0.07,
-           "hall": 0.08, "room": 0.06}
+_SHARES = {
+    "plaza": 0.19,
+    "path": 0.2,
+    "lawn": 0.12,
+    "road": 0.13,
+    "street": 0.09,
+    "parking": 0.06,
+    "corridor": 0.07,
+    "hall": 0.08,
+    "room": 0.06,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +90,23 @@ def make_scene(seed: int, *, kind: str | None = None) -> Scene:
     light = indoor_light(rng) if place.indoor else outdoor_light(rng)
     light = replace(light, fog_m=max(light.fog_m, 1.5 * place.camera.height_m / np.sin(place.camera.pitch)))
     world = place.build.world(place.sky)
-    return Scene(seed, kind, world, place.camera, light, random_sensor(rng), tuple(place.routes), tuple(place.standing),
-                 tuple(blockers(world)), place.far_m, float(rng.choice([0.02, 0.1, 0.25])))
+    return Scene(
+        seed,
+        kind,
+        world,
+        place.camera,
+        light,
+        random_sensor(rng),
+        tuple(place.routes),
+        tuple(place.standing),
+        tuple(blockers(world)),
+        place.far_m,
+        float(rng.choice([0.02, 0.1, 0.25])),
+    )
 
 
 def shown_share(route: Route, camera: Camera) -> float:
-    """Length of the part of a way that shows, in picture heights; parts with people too small or too near do not count."""
+    """Length in picture heights of the part of a way that shows, where people are neither too small nor too near."""
     way = smooth(route.points, (), 0.5)
     plane, depth = camera.plane(np.stack([way[:, 0], 0 * way[:, 0] + 0.8, way[:, 1]], -1))
     tall = camera.focal * 1.7 / depth

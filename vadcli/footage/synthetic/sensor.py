@@ -43,22 +43,28 @@ class Sensor:
 def random_sensor(rng: np.random.Generator) -> Sensor:
     """A good or a bad camera."""
     return Sensor(
-        grey=rng.random() < 0.4, blur=float(max(rng.uniform(-0.3, 0.6), 0)),
+        grey=rng.random() < 0.4,
+        blur=float(max(rng.uniform(-0.3, 0.6), 0)),
         noise=float(rng.choice([0.25, 0.5, 1.0, 1.8, 3.2], p=[0.3, 0.25, 0.2, 0.15, 0.1]) * rng.uniform(0.7, 1.3)),
-        grain=rng.random() < 0.6, quality=int(rng.integers(40, 90)) if rng.random() < 0.35 else 0,
-        shake=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.15 else 0.0, contrast=float(rng.uniform(0.85, 1.5)),
-        gamma=float(rng.uniform(0.85, 1.2)), black=float(rng.uniform(0, 16)), level=float(rng.uniform(85, 150)))
+        grain=rng.random() < 0.6,
+        quality=int(rng.integers(40, 90)) if rng.random() < 0.35 else 0,
+        shake=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.15 else 0.0,
+        contrast=float(rng.uniform(0.85, 1.35)),
+        gamma=float(rng.uniform(0.85, 1.2)),
+        black=float(rng.uniform(0, 16)),
+        level=float(rng.uniform(85, 150)),
+    )
 
 
 @lru_cache(maxsize=4)
 def _noise_bank(channels: int, grain: bool) -> Array:
     """(1024, 1024, channels) uint8 noise of deviation 32 about 128."""
     rng = np.random.default_rng(7 + channels + 10 * grain)
-    bank = rng.normal(size=(1024, 1024, channels)).astype(np.float32)
+    bank: Array = rng.normal(size=(1024, 1024, channels)).astype(np.float32)
     if grain:
         bank = cv2.GaussianBlur(bank, (0, 0), 0.8).reshape(bank.shape)
-        bank /= bank.std()
-    return np.clip(bank * 32 + 128, 0, 255).astype(np.uint8)
+        bank = bank / bank.std()
+    return np.asarray(np.clip(bank * 32 + 128, 0, 255), np.uint8)
 
 
 @lru_cache(maxsize=2)
@@ -83,8 +89,15 @@ def exposure_table(sensor: Sensor, gain: float) -> Array:
     return np.clip(sensor.black + knee * (255 - sensor.black), 0, 255).astype(np.uint8)
 
 
-def develop(light: Array, sensor: Sensor, gain: float, rain: float, offset: Array, rng: np.random.Generator,
-            size: tuple[int, int]) -> Array:
+def develop(
+    light: Array,
+    sensor: Sensor,
+    gain: float,
+    rain: float,
+    offset: Array,
+    rng: np.random.Generator,
+    size: tuple[int, int],
+) -> Array:
     """The picture that leaves the camera.
 
     Args:
@@ -103,7 +116,9 @@ def develop(light: Array, sensor: Sensor, gain: float, rain: float, offset: Arra
     picture = light if light.shape[:2] == size else cv2.resize(light, (width, height), interpolation=cv2.INTER_AREA)
     if sensor.shake:
         shift = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float32)
-        picture = cv2.warpAffine(picture, shift, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        picture = cv2.warpAffine(
+            picture, shift, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
     if rain:
         bank = _rain_bank(max(size))
         y, x = rng.integers(0, bank.shape[1] - height), rng.integers(0, bank.shape[2] - width)
@@ -121,7 +136,7 @@ def develop(light: Array, sensor: Sensor, gain: float, rain: float, offset: Arra
     picture = cv2.addWeighted(picture, 1.0, grain, strength, -128 * strength)
     if sensor.quality:
         _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, sensor.quality])
-        picture = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED)
+        picture = np.asarray(cv2.imdecode(coded, cv2.IMREAD_UNCHANGED))
     return cv2.merge([picture] * 3) if sensor.grey else picture
 
 

@@ -20,7 +20,7 @@ def noise_tile() -> Array:
     spectrum = np.fft.rfft2(rng.normal(size=(_SIDE, _SIDE)))
     frequency = np.hypot(np.fft.fftfreq(_SIDE)[:, None], np.fft.rfftfreq(_SIDE)[None])
     tile = np.fft.irfft2(spectrum * np.exp(-((frequency / 0.07) ** 2)), s=(_SIDE, _SIDE))
-    return (tile / tile.std()).astype(np.float32)
+    return np.asarray(tile / tile.std(), np.float32)
 
 
 def noise(s: Array, t: Array, footprint: Array, grain_m: float, offset: float) -> Array:
@@ -46,7 +46,7 @@ def noise(s: Array, t: Array, footprint: Array, grain_m: float, offset: float) -
 def cells(i: Array, j: Array, offset: float) -> Array:
     """A random number in [0, 1) for each whole cell (i, j), the same whenever asked."""
     value = np.sin(i * 127.1 + j * 311.7 + offset * 74.7) * 43758.5453
-    return value - np.floor(value)
+    return np.asarray(value - np.floor(value))
 
 
 def lines(s: Array, period: float, width: float, footprint: Array) -> Array:
@@ -84,7 +84,7 @@ class Material:
 
 
 def _mix(first: Array, second: Array, share: Array) -> Array:
-    return first + (second - first) * share[..., None]
+    return np.asarray(first + (second - first) * share[..., None])
 
 
 def _flat(m: Material, shade: Array) -> Array:
@@ -110,7 +110,9 @@ def _tiles(m: Material, s: Array, t: Array, fp: Array) -> Array:
     own = cells(np.floor(s / m.unit_m), np.floor(t / m.unit_m), m.offset) - 0.5
     own = own / (1 + (fp / m.unit_m) ** 2)
     shade = 0.17 * own + 0.04 * noise(s, t, fp, 0.3, m.offset) + 0.035 * noise(s, t, fp, 5.0, m.offset + 1)
-    joint = np.maximum(lines(s, m.unit_m, 0.025 + m.unit_m * 0.015, fp), lines(t, m.unit_m, 0.025 + m.unit_m * 0.015, fp))
+    joint = np.maximum(
+        lines(s, m.unit_m, 0.025 + m.unit_m * 0.015, fp), lines(t, m.unit_m, 0.025 + m.unit_m * 0.015, fp)
+    )
     return _mix(_flat(m, shade), np.array(m.second, np.float32), joint * 0.75)
 
 
@@ -177,6 +179,14 @@ def _shelves(m: Material, s: Array, t: Array, fp: Array) -> Array:
 
 
 MATERIALS: dict[str, Callable[[Material, Array, Array, Array], Array]] = {
-    "asphalt": _asphalt, "grass": _grass, "tiles": _tiles, "checker": _checker, "bricks": _bricks,
-    "planks": _planks, "plain": _plain, "leaves": _leaves, "windows": _windows, "shelves": _shelves,
+    "asphalt": _asphalt,
+    "grass": _grass,
+    "tiles": _tiles,
+    "checker": _checker,
+    "bricks": _bricks,
+    "planks": _planks,
+    "plain": _plain,
+    "leaves": _leaves,
+    "windows": _windows,
+    "shelves": _shelves,
 }

@@ -15,8 +15,16 @@ from vadcli.footage.synthetic.light import Light
 
 Array = NDArray[Any]
 _PAINT: tuple[RGB, ...] = (
-    (0.85, 0.85, 0.86), (0.6, 0.61, 0.63), (0.35, 0.36, 0.38), (0.1, 0.1, 0.11), (0.55, 0.1, 0.1), (0.12, 0.2, 0.42),
-    (0.5, 0.46, 0.38), (0.14, 0.28, 0.2), (0.75, 0.6, 0.15))
+    (0.85, 0.85, 0.86),
+    (0.6, 0.61, 0.63),
+    (0.35, 0.36, 0.38),
+    (0.1, 0.1, 0.11),
+    (0.55, 0.1, 0.1),
+    (0.12, 0.2, 0.42),
+    (0.5, 0.46, 0.38),
+    (0.14, 0.28, 0.2),
+    (0.75, 0.6, 0.15),
+)
 
 
 @dataclass(frozen=True)
@@ -50,27 +58,44 @@ def random_make(rng: np.random.Generator, kind: str | None = None) -> Make:
     return Make(4.3 * k, 1.78, 0.85 * k, 1.45 * k, (0.08, 0.72), (0.1, 0.16), paint, 0.32)
 
 
-def sketch_vehicle(make: Make, motion: Motion, camera: Camera, light: Light, size: tuple[int, int], dim: Array,
-                   *, grey: bool) -> Sketch:
+def sketch_vehicle(
+    make: Make, motion: Motion, camera: Camera, light: Light, size: tuple[int, int], dim: Array, *, grey: bool
+) -> Sketch:
     """Outlines of a vehicle; arguments as of `sketch_figure`."""
     faces, base, normals = _faces(make)  # (f, 8, 3) forward, up, right
     n = len(motion)
     sin, cos = np.sin(motion.heading)[:, None, None], np.cos(motion.heading)[:, None, None]
     s, y, r = faces[None, ..., 0], faces[None, ..., 1], faces[None, ..., 2]
-    world = np.stack([motion.x[:, None, None] + s * sin + r * cos, np.broadcast_to(y, (n, *y.shape[1:])),
-                      motion.z[:, None, None] + s * cos - r * sin], -1)
+    world = np.stack(
+        [
+            motion.x[:, None, None] + s * sin + r * cos,
+            np.broadcast_to(y, (n, *y.shape[1:])),
+            motion.z[:, None, None] + s * cos - r * sin,
+        ],
+        -1,
+    )
     plane, depth = camera.plane(world)
     outline = pixels(plane, camera, size)
-    normal = np.stack([normals[:, 0] * sin[:, 0] + normals[:, 2] * cos[:, 0], np.broadcast_to(normals[:, 1], (n, len(normals))),
-                       normals[:, 0] * cos[:, 0] - normals[:, 2] * sin[:, 0]], -1)
+    normal = np.stack(
+        [
+            normals[:, 0] * sin[:, 0] + normals[:, 2] * cos[:, 0],
+            np.broadcast_to(normals[:, 1], (n, len(normals))),
+            normals[:, 0] * cos[:, 0] - normals[:, 2] * sin[:, 0],
+        ],
+        -1,
+    )
     outward = ((np.array([0, camera.height_m, 0]) - world.mean(2)) * normal).sum(-1) > 0
     distance = np.sqrt(motion.x**2 + motion.z**2 + camera.height_m**2)
     sun = light.towards_sun
-    shade = 0.55 + 0.3 * normal[..., 1] * (normal[..., 1] > 0) + (0.12 + 0.5 * light.direct) * np.maximum(normal @ sun, 0)
+    shade = (
+        0.55 + 0.3 * normal[..., 1] * (normal[..., 1] > 0) + (0.12 + 0.5 * light.direct) * np.maximum(normal @ sun, 0)
+    )
     ready = depth.min((1, 2)) > 0.6
     parts: list[list[Part]] = []
     for i in range(n):
-        tones = tinted(base * np.minimum(shade[i], 1.25)[:, None], light, dim[i : i + 1], distance[i : i + 1], grey=grey)[0]
+        tones = tinted(
+            base * np.minimum(shade[i], 1.25)[:, None], light, dim[i : i + 1], distance[i : i + 1], grey=grey
+        )[0]
         parts.append([(outline[i, k], tones[k]) for k in np.flatnonzero(outward[i])] if ready[i] else [])
     slope = light.shadow_slope() if light.direct > 0.1 else np.zeros(2)
     flat, depth = camera.plane(on_ground(world, slope))
@@ -95,7 +120,9 @@ def _faces(make: Make) -> tuple[Array, Array, Array]:
         colours.append(colour)
         normals.append(normal)
 
-    def hull(low: tuple[float, float, float], high: tuple[float, float, float], inset: float, colours4: tuple[RGB, ...]) -> None:
+    def hull(
+        low: tuple[float, float, float], high: tuple[float, float, float], inset: float, colours4: tuple[RGB, ...]
+    ) -> None:
         """Four sides and a top between two levels (level, rear, front)."""
         (y0, a0, b0), (y1, a1, b1) = low, high
         w0, w1 = half, half - inset
@@ -103,7 +130,11 @@ def _faces(make: Make) -> tuple[Array, Array, Array]:
         add([(a0, y0, -w0), (a0, y0, w0), (a1, y1, w1), (a1, y1, -w1)], colours4[0], (-1, (a1 - a0) / rise, 0))
         add([(b0, y0, -w0), (b0, y0, w0), (b1, y1, w1), (b1, y1, -w1)], colours4[1], (1, (b0 - b1) / rise, 0))
         for side in (-1.0, 1.0):
-            add([(a0, y0, side * w0), (b0, y0, side * w0), (b1, y1, side * w1), (a1, y1, side * w1)], colours4[2], (0, inset / rise, side))
+            add(
+                [(a0, y0, side * w0), (b0, y0, side * w0), (b1, y1, side * w1), (a1, y1, side * w1)],
+                colours4[2],
+                (0, inset / rise, side),
+            )
         add([(a1, y1, -w1), (b1, y1, -w1), (b1, y1, w1), (a1, y1, w1)], colours4[3], (0, 1, 0))
 
     paint, dark = make.paint, (0.1, 0.11, 0.13)
@@ -111,14 +142,25 @@ def _faces(make: Make) -> tuple[Array, Array, Array]:
     for s in (back + make.length * 0.2, front - make.length * 0.2):
         for side in (-1.0, 1.0):
             around = np.linspace(0, 2 * np.pi, 8, endpoint=False)
-            add([(s + make.wheel * np.cos(a), make.wheel * (1 + np.sin(a)), side * (half + 0.01)) for a in around],
-                (0.06, 0.06, 0.06), (0, 0, side))
+            add(
+                [(s + make.wheel * np.cos(a), make.wheel * (1 + np.sin(a)), side * (half + 0.01)) for a in around],
+                (0.06, 0.06, 0.06),
+                (0, 0, side),
+            )
     for end, colour in ((back, (0.5, 0.08, 0.06)), (front, (0.85, 0.85, 0.78))):
         for side in (-1.0, 1.0):
             a, b, x = side * half * 0.95, side * half * 0.6, end * 1.003
-            add([(x, make.deck * 0.6, a), (x, make.deck * 0.6, b), (x, make.deck * 0.82, b), (x, make.deck * 0.82, a)],
-                colour, (1.0 if end > 0 else -1.0, 0, 0))
+            add(
+                [(x, make.deck * 0.6, a), (x, make.deck * 0.6, b), (x, make.deck * 0.82, b), (x, make.deck * 0.82, a)],
+                colour,
+                (1.0 if end > 0 else -1.0, 0, 0),
+            )
     a, b = back + make.cabin[0] * make.length, back + make.cabin[1] * make.length
     sa, sb = make.slope[0] * make.length, make.slope[1] * make.length
-    hull((make.deck, a, b), (make.roof, a + sa, b - sb), 0.15, (dark if make.slope[0] else paint, dark, dark if make.roof < 2.6 else paint, paint))
+    hull(
+        (make.deck, a, b),
+        (make.roof, a + sa, b - sb),
+        0.15,
+        (dark if make.slope[0] else paint, dark, dark if make.roof < 2.6 else paint, paint),
+    )
     return np.array(faces), np.array(colours), np.array(normals, float)

@@ -142,8 +142,9 @@ class World:
     sky: tuple[tuple[float, float, float], tuple[float, float, float]] = ((0.8, 0.84, 0.88), (0.6, 0.7, 0.85))
 
 
-def box(at: Point, angle: float, half: Point, height: float, side: Material, top: Material | None = None,
-        low: float = 0.0) -> tuple[list[Wall], list[Slab], list[tuple[Array, float]]]:
+def box(
+    at: Point, angle: float, half: Point, height: float, side: Material, top: Material | None = None, low: float = 0.0
+) -> tuple[list[Wall], list[Slab], list[tuple[Array, float]]]:
     """A box on the ground: its four walls, its top and what casts its shadow."""
     corners = _corners(at, angle, half)
     walls = [Wall(tuple(corners[k]), tuple(corners[(k + 1) % 4]), low, low + height, side) for k in range(4)]
@@ -168,8 +169,16 @@ class Builder:
     crowns: list[Foliage] = field(default_factory=list)
     casters: list[tuple[Array, float]] = field(default_factory=list)
 
-    def add_box(self, at: Point, angle: float, half: Point, height: float, side: Material,
-                top: Material | None = None, low: float = 0.0) -> None:
+    def add_box(
+        self,
+        at: Point,
+        angle: float,
+        half: Point,
+        height: float,
+        side: Material,
+        top: Material | None = None,
+        low: float = 0.0,
+    ) -> None:
         """Add a box: half its sides along and across `angle`, and its height in metres."""
         walls, slabs, casters = box(at, angle, half, height, side, top, low)
         self.walls += walls
@@ -192,8 +201,16 @@ class Builder:
 
     def world(self, sky: tuple[tuple[float, float, float], tuple[float, float, float]]) -> World:
         """What was collected."""
-        return World(self.ground, tuple(self.marks), tuple(self.walls), tuple(self.slabs), tuple(self.poles),
-                     tuple(self.crowns), tuple(self.casters), sky)
+        return World(
+            self.ground,
+            tuple(self.marks),
+            tuple(self.walls),
+            tuple(self.slabs),
+            tuple(self.poles),
+            tuple(self.crowns),
+            tuple(self.casters),
+            sky,
+        )
 
 
 def blockers(world: World) -> Iterator[tuple[Array, float]]:
