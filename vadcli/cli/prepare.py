@@ -14,7 +14,13 @@ class Layout(StrEnum):
 
     VIDEOS = "videos"
     FRAMES = "frames"
+    DEMO = "demo"
     FRAMES_BENCHMARK = "frames-benchmark"
+    UCSD = "ucsd"
+    AVENUE = "avenue"
+    SHANGHAITECH = "shanghaitech"
+    UCF_CRIME = "ucf-crime"
+    UMN = "umn"
 
 
 class SplitName(StrEnum):
@@ -84,6 +90,7 @@ def command(
         )
     print(made.summary(out))
     if not quiet:
-        print(f"next: vad pretrain {out} --out model.safetensors", file=sys.stderr)
+        trains = any(clip.split == "train" for clip in made.clips)
+        print(f"next: vad {'pretrain' if trains else 'eval'} {out}{' --out model.safetensors' * trains}", file=sys.stderr)
     if made.problems:
         raise FootageError("\n".join(made.problems))

@@ -6,9 +6,20 @@ from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Split
-from vadcli.footage.layouts import frames_benchmark, picture_folders, videos
+from vadcli.footage.layouts import (
+    avenue,
+    demo,
+    frames_benchmark,
+    picture_folders,
+    shanghaitech,
+    ucf_crime,
+    ucsd,
+    umn,
+    videos,
+)
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for
+from vadcli.footage.naming import images_in
 from vadcli.footage.source import is_live
 
 __all__ = ["LAYOUTS", "ClipSource", "find_clips"]
@@ -17,19 +28,30 @@ Find = Callable[[Path, Path | None], list[ClipSource]]
 
 
 def _labelled(find: Callable[[Path], list[ClipSource]]) -> Find:
-    """A layout without labels of its own takes those that the user names."""
+    """A layout that takes labels that the user names instead of its own.
+
+    Where the layout has test clips, labels that go by order are of those; else of all clips.
+    """
 
     def with_labels(path: Path, labels: Path | None) -> list[ClipSource]:
         clips = find(path)
         if labels is None:
             return clips
-        tracks = labels_for(labels, {clip.name: None for clip in clips})
-        return [replace(clip, labels=tracks.get(clip.name)) for clip in clips]
+        labelled = [clip for clip in clips if clip.split == "test"] or clips
+        counts = {clip.name: len(images_in(clip.source)) if clip.source.is_dir() else None for clip in labelled}
+        tracks = labels_for(labels, counts)
+        return [replace(clip, labels=tracks.get(clip.name, clip.labels)) for clip in clips]
 
     return with_labels
 
 
 LAYOUTS: dict[str, tuple[Callable[[Path], bool], Find]] = {  # the first that fits is taken
+    "demo": (demo.detect, _labelled(demo.find)),
+    "ucsd": (ucsd.detect, _labelled(ucsd.find)),
+    "avenue": (avenue.detect, _labelled(avenue.find)),
+    "shanghaitech": (shanghaitech.detect, _labelled(shanghaitech.find)),
+    "ucf-crime": (ucf_crime.detect, _labelled(ucf_crime.find)),
+    "umn": (umn.detect, _labelled(umn.find)),
     "frames-benchmark": (frames_benchmark.detect, frames_benchmark.find),
     "frames": (picture_folders.detect, _labelled(picture_folders.find)),
     "videos": (videos.detect, _labelled(videos.find)),
@@ -55,16 +77,13 @@ def find_clips(
         raise FootageError(f"{source}: `vad prepare` reads files and folders. Record the stream to a file first.")
     if not path.exists():
         raise FootageError(f"{source}: not found. Check the path.")
-    if layout is not None:
-        detect, find = LAYOUTS[layout]
-        if not detect(path):
-            raise FootageError(f"{source}: not laid out as {layout}. Leave --layout away to have it recognised.")
-    else:
-        fitting = [find for detect, find in LAYOUTS.values() if detect(path)]
-        if not fitting:
+    if layout is None:
+        layout = next((name for name, (detect, _) in LAYOUTS.items() if detect(path)), None)
+        if layout is None:
             raise FootageError(f"{source}: no videos or pictures in this folder. Give footage or a benchmark.")
-        find = fitting[0]
-    clips = find(path, labels)
+    clips = LAYOUTS[layout][1](path, labels) if path.is_dir() or layout == "videos" else []
+    if not clips:
+        raise FootageError(f"{source}: not laid out as {layout}. Leave --layout away to have it recognised.")
     return [replace(clip, split=split) for clip in clips] if split else clips
 
 

@@ -59,7 +59,7 @@ def read_m(path: Path) -> list[LabelTrack]:
 
 
 def read_mat(path: Path) -> list[LabelTrack]:
-    """Ranges of a `.mat` file's `gt`: a cell a clip, each 2 x n of first and last frames, counted from 1."""
+    """Labels of a `.mat` file's `gt`: a cell a clip, 2 x n first and last frames counted from 1, or 1 x n labels."""
     content = load_mat(path)
     if "gt" not in content:
         found = ", ".join(key for key in content if not key.startswith("__")) or "nothing"
@@ -67,6 +67,9 @@ def read_mat(path: Path) -> list[LabelTrack]:
     clips: list[LabelTrack] = []
     for cell in content["gt"].reshape(-1):
         ranges = np.asarray(cell).astype(np.int64)
+        if ranges.size > 2 and 1 in ranges.shape and ranges.max() <= 1:  # a label a frame instead of ranges
+            clips.append(as_labels(ranges, path.name))
+            continue
         if ranges.size % 2 or (ranges.ndim == 2 and ranges.size and ranges.shape[0] != 2):
             raise FootageError(f"{path}: clip {len(clips) + 1} of `gt` is {ranges.shape}; expected 2 x n ranges.")
         pairs = ranges.reshape(2, -1)

@@ -19,10 +19,12 @@ class Intervals:
     Attributes:
         origin: the file they are from, for messages.
         intervals: first and last frame of each, counted from 0, both included.
+        may_overrun: whether an interval may end after the clip, as some annotations do.
     """
 
     origin: str
     intervals: tuple[tuple[int, int], ...]
+    may_overrun: bool = False
 
     def for_frames(self, count: int, clip: str) -> Labels:
         """Labels of `count` frames, 1 inside the intervals.
@@ -34,7 +36,7 @@ class Intervals:
         for first, last in self.intervals:
             if not 0 <= first <= last:
                 raise FootageError(f"{clip}: {self.origin} has the interval {first} to {last}. Give first <= last.")
-            if last >= count:
+            if last >= count and not self.may_overrun:
                 raise FootageError(
                     f"{clip}: {self.origin} labels frame {last}, {last - count + 1} beyond the last of {count} frames. "
                     "Use the labels of this footage."

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,23 @@ class MaskArray:
         return list(array)
 
 
-MaskTrack: TypeAlias = MaskFolder | MaskMatlab | MaskArray
+@dataclass(frozen=True)
+class MaskPacked:
+    """A `.npz` of `masks` (n, h, ceil(w / 8)), eight pixels a byte along the width, and `shape` (n, h, w)."""
+
+    origin: Path
+
+    def masks(self) -> Sequence[Mask]:
+        """One mask a frame."""
+        try:
+            with np.load(self.origin, allow_pickle=False) as stored:
+                _, _, width = (int(side) for side in stored["shape"])
+                return list(np.unpackbits(stored["masks"], axis=2, count=width))
+        except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
+            raise FootageError(f"{self.origin}: no masks that can be read. Make the scenes again.") from error
+
+
+MaskTrack: TypeAlias = MaskFolder | MaskMatlab | MaskArray | MaskPacked
 
 
 def packed_masks(track: MaskTrack, count: int, size: tuple[int, int], clip: str) -> npt.NDArray[np.uint8]:

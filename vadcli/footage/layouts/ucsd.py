@@ -1,0 +1,65 @@
+"""UCSD Ped1 and Ped2 as published: `Train/Train001/*.tif`, `Test/{Test001/*.tif,Test001_gt/*.bmp,*.m}`."""
+
+import re
+from pathlib import Path
+
+from vadcli.errors import FootageError
+from vadcli.footage.cache import Split
+from vadcli.footage.layouts.clip_source import ClipSource
+from vadcli.footage.layouts.label_files import read_m
+from vadcli.footage.layouts.masks import MaskFolder
+from vadcli.footage.naming import folders_in, images_in
+
+FPS = 10.0
+_PARTS: tuple[tuple[str, Split], ...] = (("Train", "train"), ("Test", "test"))
+
+
+def detect(path: Path) -> bool:
+    """Whether this is one of the two, or the folder that holds both."""
+    return path.is_dir() and bool(_sets(path))
+
+
+def find(path: Path) -> list[ClipSource]:
+    """Clips of Ped1, Ped2 or both.
+
+    Raises:
+        FootageError: when the ranges in the `.m` file are not of as many clips as there are.
+    """
+    return [clip for folder in _sets(path) for clip in _clips(folder)]
+
+
+def _sets(path: Path) -> list[Path]:
+    return [folder for folder in (path, *folders_in(path)) if _numbered(folder / "Test", "Test")]
+
+
+def _numbered(folder: Path, stem: str) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [clip for clip in folders_in(folder) if re.fullmatch(rf"{stem}\d+", clip.name) and images_in(clip)]
+
+
+def _clips(folder: Path) -> list[ClipSource]:
+    name = folder.resolve().name.lower()
+    scene = next((known for known in ("ped1", "ped2") if known in name), name)
+    tests = _numbered(folder / "Test", "Test")
+    ranges = sorted(file for file in (folder / "Test").glob("*.m") if not file.name.startswith("."))
+    labels = read_m(ranges[0]) if ranges else []
+    if labels and len(labels) != len(tests):
+        raise FootageError(f"{ranges[0]}: ranges of {len(labels)} clips for {len(tests)} here. Fetch all of it again.")
+    found = []
+    for part, split in _PARTS:
+        for index, clip in enumerate(_numbered(folder / part, part)):
+            masks = clip.with_name(f"{clip.name}_gt")
+            is_test = split == "test"
+            found.append(
+                ClipSource(
+                    f"{scene}/{split}/{clip.name}",
+                    scene,
+                    split,
+                    clip,
+                    labels=labels[index] if is_test and labels else None,
+                    masks=MaskFolder(masks) if is_test and masks.is_dir() and images_in(masks) else None,
+                    fps=FPS,
+                )
+            )
+    return found
