@@ -104,7 +104,7 @@ class AnnotatedVideo:
             size = (watch.info.height, watch.info.width)
             draw_box(picture, region(assessed.coarse_heat, *size), size)
         height, width = picture.shape[:2]
-        strip_height = max(32, height // 6)
+        strip_height = max(56, height // 5)
         canvas = np.zeros((height + strip_height + (height + strip_height) % 2, width + width % 2, 3), np.uint8)
         canvas[:height, :width] = picture
         self._scores.append(score)
@@ -112,7 +112,7 @@ class AnnotatedVideo:
             self._scores.popleft()
         if threshold is not None:
             _draw_scores(canvas[height:, :width], self._scores, threshold)
-        letters = max(9, strip_height // 5)
+        letters = max(9, min(strip_height // 5, width // 36))
         if score is None:
             said = "learning what is normal" if assessed else "first frames"
         else:

@@ -21,7 +21,8 @@ def normalcy_maps(network: Network, window: Sequence[Image]) -> NDArray[np.float
         window: T + 1 images, uint8 (H, W, C).
 
     Returns:
-        (M, h, w), each from 0 to 1 at its own largest weight; None for a network without a unit.
+        (M, h, w), each from 0 to 1 at its own 99.5th percentile, as a few places hold most of the weight; None
+        for a network without a unit.
     """
     device = next(network.parameters()).device
     inputs, _ = to_network(torch.from_numpy(np.stack(window))[None], device)
@@ -30,10 +31,11 @@ def normalcy_maps(network: Network, window: Sequence[Image]) -> NDArray[np.float
         return None
     height, width = unit.distance.shape[1:]
     maps = unit.attention[0].mT.unflatten(1, (height, width)).abs()  # (M, h, w)
-    lowest = maps.amin(dim=(1, 2), keepdim=True)
-    spread = (maps.amax(dim=(1, 2), keepdim=True) - lowest).clamp_min(1e-12)
-    scaled: NDArray[np.float32] = ((maps - lowest) / spread).cpu().float().numpy()
-    return scaled
+    values: NDArray[np.float32] = maps.cpu().float().numpy()
+    high = np.quantile(values, 0.995, axis=(1, 2), keepdims=True)
+    low = values.min(axis=(1, 2), keepdims=True)
+    scaled: NDArray[np.float32] = np.sqrt(np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1))
+    return scaled.astype(np.float32)
 
 
 def draw_map(normalcy: NDArray[np.float32], height: int, width: int) -> Image:

@@ -11,8 +11,8 @@ from vadcli.scoring.events import Region
 
 Heat: TypeAlias = NDArray[np.float32]
 
-# Heat that is drawn at full strength, in worst patches of a typical frame; 1 is drawn as nothing.
-FULL_HEAT = 16.0
+# Heat in worst patches of a typical frame: where drawing begins, and where it is at full strength.
+_LEAST_HEAT, _FULL_HEAT = 0.5, 4.0
 _OPACITY = 0.65
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -25,12 +25,13 @@ def picture_of(frame: Frame) -> Image:
 
 
 def strength(heat: Heat) -> Heat:
-    """How strongly heat is drawn, in [0, 1], by its logarithm: 0 up to a typical worst patch, 1 from 16 times it.
+    """How strongly heat is drawn, in [0, 1], by its logarithm: 1 from four times a typical worst patch.
 
-    >>> strength(np.array([[0.5, 1.0, 4.0, 99.0]], np.float32)).tolist()
-    [[0.0, 0.0, 0.5, 1.0]]
+    >>> strength(np.array([[0.1, 0.5, 1.0, 4.0, 99.0]], np.float32)).astype(float).round(2).tolist()
+    [[0.0, 0.0, 0.33, 1.0, 1.0]]
     """
-    drawn: Heat = np.clip(np.log(np.maximum(heat, 1.0)) / np.log(FULL_HEAT), 0, 1).astype(np.float32)
+    share = np.log(np.maximum(heat, _LEAST_HEAT) / _LEAST_HEAT) / np.log(_FULL_HEAT / _LEAST_HEAT)
+    drawn: Heat = np.clip(share, 0, 1).astype(np.float32)
     return drawn
 
 
@@ -69,7 +70,7 @@ def draw_box(picture: Image, box: Region, source_size: tuple[int, int]) -> None:
 
 
 def write_text(picture: Image, text: str, corner: tuple[int, int], height: int) -> None:
-    """Write ASCII text in place, white within black.
+    """Write ASCII text in place, white on a darkened ground.
 
     Args:
         picture: (H, W, 3).
@@ -80,6 +81,8 @@ def write_text(picture: Image, text: str, corner: tuple[int, int], height: int) 
     scale = height / 21  # the font's capitals are 21 pixels high
     width = cv2.getTextSize(text, _FONT, scale, 1)[0][0]
     scale *= min(1.0, (picture.shape[1] - corner[0] - 4) / max(width, 1))
-    thick = max(1, round(scale * 1.6))
-    cv2.putText(picture, text, corner, _FONT, scale, (0, 0, 0), thick + 2, cv2.LINE_AA)
-    cv2.putText(picture, text, corner, _FONT, scale, (255, 255, 255), thick, cv2.LINE_AA)
+    width, tall = cv2.getTextSize(text, _FONT, scale, 1)[0]
+    top, left = max(corner[1] - tall - 4, 0), max(corner[0] - 4, 0)
+    ground = picture[top : corner[1] + tall // 2, left : corner[0] + width + 4]
+    ground[:] = ground // 4
+    cv2.putText(picture, text, corner, _FONT, scale, (255, 255, 255), 1, cv2.LINE_AA)

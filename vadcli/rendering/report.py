@@ -146,7 +146,7 @@ class Report:
         environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
         template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
         plural = "s" * (self._events != 1)
-        of = self._done[0]["name"] if len(self._done) == 1 else f"{len(self._done)} sources"
+        of = self._done[0]["name"].split("/")[-1] if len(self._done) == 1 else f"{len(self._done)} sources"
         rate = self._settings.false_alarms_per_hour
         asked = (
             f"The threshold is that of {rate:g} false alarm{'s' * (rate != 1)} an hour."
@@ -159,7 +159,10 @@ class Report:
             f"{'s' * (len(self._done) != 1)}. {asked}",
             sources=self._done,
             lineage=list(self._lineage),
-            settings=[(name, str(value)) for name, value in self._settings.model_dump().items()],
+            settings=[
+                (name.replace("_", " "), "none" if value is None else str(value))
+                for name, value in self._settings.model_dump().items()
+            ],
             version=__version__,
         )
 

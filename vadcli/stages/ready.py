@@ -108,7 +108,9 @@ def _lineage(role: str, checkpoint: Checkpoint) -> list[tuple[str, str]]:
     """Who the file is and what it came from."""
     path = checkpoint.path
     lines = [(role, f"{path.name if path else '?'} ({checkpoint.stage}), SHA-256 {checkpoint.sha256[:16]}…")]
-    lines += [(f"{role}: {name}", f"SHA-256 {value[:16]}…") for name, value in sorted(checkpoint.parents.items())]
+    lines += [
+        (f"{role}: made from ({name})", f"SHA-256 {value[:16]}…") for name, value in sorted(checkpoint.parents.items())
+    ]
     for name in ("data", "source", "shots", "steps", "seconds", "calibration_frames", "versions"):
         if name in checkpoint.training:
             lines.append((f"{role}: {name.replace('_', ' ')}", _plain(checkpoint.training[name])))
@@ -142,5 +144,7 @@ def _from_onnx(path: Path, adapter: Path | None) -> Ready:
         return OnnxPrediction(*exported(inputs))
 
     lineage = [("model", f"{path.name} (ONNX)")]
-    lineage += [(f"model: {name}", f"SHA-256 {str(value)[:16]}…") for name, value in sorted(parents.items())]
+    lineage += [
+        (f"model: made from ({name})", f"SHA-256 {str(value)[:16]}…") for name, value in sorted(parents.items())
+    ]
     return Ready(predict, model, torch.device("cpu"), calibration, kind, None, tuple(lineage))

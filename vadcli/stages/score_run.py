@@ -1,5 +1,6 @@
 """The loop of `vad score`: what the engine gives becomes records, events and pictures."""
 
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -208,5 +209,10 @@ class Run:
 
 
 def shown(source: str) -> str:
-    """A source's name as records have it: what cannot be written as UTF-8 is replaced."""
-    return source.encode("utf-8", "replace").decode("utf-8")
+    """A source's name as records have it: without a URL's password, and in characters that UTF-8 can write.
+
+    >>> shown("rtsp://admin:secret@10.0.0.7/live")
+    'rtsp://admin:…@10.0.0.7/live'
+    """
+    hidden = re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1…@", source)
+    return hidden.encode("utf-8", "replace").decode("utf-8")
