@@ -20,6 +20,7 @@ from vadcli.footage.synthetic.routes import (
     Pace,
     Route,
     length_of,
+    out_of_sight,
     seen,
     side_point,
     sideways,
@@ -68,7 +69,8 @@ class Stage:
         """A way that people take, to begin with."""
         route = self.walks[int(rng.integers(len(self.walks)))] if self.walks else self.drives[0]
         points = route.points + rng.normal(0, route.spread_m / 2 * spread, route.points.shape)
-        return smooth(points[::-1] if rng.random() < max(route.back, 0.01) else points, self.blockers)
+        way = smooth(points[::-1] if rng.random() < max(route.back, 0.01) else points, self.blockers)
+        return out_of_sight(way, self.camera)
 
     def across(self, rng: Generator) -> Array:
         """A way over ground that nobody walks on, from one side of the picture to another."""

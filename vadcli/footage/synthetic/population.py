@@ -9,7 +9,17 @@ from vadcli.footage.synthetic.actors import Actor
 from vadcli.footage.synthetic.camera import Camera
 from vadcli.footage.synthetic.figures import random_look
 from vadcli.footage.synthetic.gait import Motion
-from vadcli.footage.synthetic.routes import Blockers, Pace, Route, length_of, seen, sideways, smooth, travel
+from vadcli.footage.synthetic.routes import (
+    Blockers,
+    Pace,
+    Route,
+    length_of,
+    out_of_sight,
+    seen,
+    sideways,
+    smooth,
+    travel,
+)
 from vadcli.footage.synthetic.vehicles import random_make
 
 Array = NDArray[Any]
@@ -48,7 +58,7 @@ def walkers(
             aside = (member - (company - 1) / 2) * float(rng.uniform(0.55, 0.8))
             lag = float(rng.uniform(0, 0.5)) * member
             motion = travel(
-                sideways(way, aside) if company > 1 else way,
+                out_of_sight(sideways(way, aside) if company > 1 else way, camera),
                 Pace(speed, stops),
                 begin + lag,
                 frames,

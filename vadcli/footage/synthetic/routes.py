@@ -107,6 +107,36 @@ def sideways(way: Array, offset_m: float) -> Array:
     return way + offset_m * np.stack([run[:, 1], -run[:, 0]], -1)
 
 
+def out_of_sight(way: Array, camera: Camera, margin_m: float = 0.6) -> Array:
+    """The way with both ends led on until a person there is out of the picture, at most a few metres."""
+    for _ in range(2):
+        way = np.concatenate([_leave(way[0], way[0] - way[1], camera, margin_m), way])[::-1]
+    return way
+
+
+def _leave(end: Array, onward: Array, camera: Camera, margin_m: float) -> Array:
+    """(k, 2) points that lead out of the picture beyond `end`, the farthest first."""
+    inside = camera.picture(np.array([[end[0], 0.9, end[1]]]))[0]
+    borders = np.array([inside[0], 1 - inside[0], 1 - inside[1], inside[1]])
+    outward = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]])[int(np.argmin(borders))]
+    heading = onward / max(float(np.linalg.norm(onward)), 1e-6) + outward
+    heading = heading / max(float(np.linalg.norm(heading)), 0.3)
+    points = end + heading * np.arange(1, 30)[:, None] * 0.3
+    points[:, 1] = np.maximum(points[:, 1], 0.2)
+    hidden = _hidden(np.concatenate([end[None], points]), camera, margin_m)
+    return np.asarray(points[: int(np.argmax(hidden))][::-1])
+
+
+def _hidden(points: Array, camera: Camera, margin_m: float) -> Array:
+    """(k,) bool, whether a person at each of the ground points (k, 2) is outside the picture."""
+    body = np.stack([np.stack([points[:, 0], np.full(len(points), level), points[:, 1]], -1) for level in (0.0, 1.9)])
+    plane, depth = camera.plane(body)
+    margin = (margin_m * camera.focal / depth.min(0))[:, None]
+    half = np.array([camera.aspect, 1.0]) / 2
+    beyond = (plane.min(0) - margin > half).any(1) | (plane.max(0) + margin < -half).any(1)
+    return np.asarray(beyond | (depth.min(0) <= 0.4))
+
+
 def length_of(way: Array) -> float:
     """Metres along a way."""
     return float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
