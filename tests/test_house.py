@@ -1,0 +1,92 @@
+"""The house stands: imports point downward, files fit one sitting, and `vad --help` loads nothing heavy."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vadcli
+from vadcli.cli.app import COMMANDS, load_command, run
+
+PACKAGE = Path(vadcli.__file__).parent
+FLOORS = [
+    {"cli"},
+    {"stages"},
+    {"rendering", "learning"},
+    {"evaluation"},
+    {"scoring"},
+    {"model", "footage"},
+    {"settings", "presets", "progress", "files", "errors", "__init__"},
+]
+STRANGERS = [("model", "footage"), ("learning", "scoring"), ("learning", "evaluation"), ("learning", "rendering")]
+HEAVY = ("torch", "cv2", "h5py", "sklearn", "scipy", "matplotlib", "numpy", "onnx")
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path):
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0].removesuffix(".py")
+
+
+def imported_rooms(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            if name.startswith("vadcli."):
+                yield name.split(".")[1]
+
+
+def floor(name):
+    return next(i for i, rooms in enumerate(FLOORS) if name in rooms)
+
+
+@pytest.mark.parametrize("path", [f for f in FILES if room(f) != "__main__"], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_downward(path):
+    here = room(path)
+    for other in imported_rooms(path):
+        assert other == here or floor(other) >= floor(here), f"{here} imports {other}"
+        assert (here, other) not in STRANGERS and (other, here) not in STRANGERS, f"{here} imports {other}"
+
+
+def test_rooms_of_one_floor_do_not_import_each_other():
+    for rooms in FLOORS[2:6]:
+        for path in FILES:
+            if room(path) in rooms:
+                assert not (set(imported_rooms(path)) & rooms) - {room(path)}, path
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_file_is_read_in_one_sitting(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 320
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys; from vadcli.cli.app import run; run(['--help']); print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(done.stderr.strip().splitlines()[-1]))
+    assert not loaded & set(HEAVY)
+    assert "pydantic" not in loaded  # not forbidden, but a quarter of the time
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented_and_its_options_have_help(name, capsys):
+    command = load_command(name)
+    assert command.help.startswith(COMMANDS[name]), "the first line is the one that `vad --help` shows"
+    assert "Examples:" in command.help and f"vad {name}" in command.help
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{name}: {parameter.name}"
+    assert run([name, "--help"]) == 0
+    assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_module_loads_nothing_heavy(name):
+    code = f"import sys, vadcli.cli.{name}; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(ast.literal_eval(done.stdout)) & set(HEAVY)
