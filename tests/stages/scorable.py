@@ -1,0 +1,18 @@
+"""A tiny model for tests of scoring: untrained, calibrated on footage of its own kind."""
+
+from pathlib import Path
+
+import torch
+
+from vadcli.model.checkpoint import Checkpoint, save_checkpoint
+from vadcli.model.network import Network
+from vadcli.settings import ModelSettings, Settings
+
+
+def tiny_model(path: Path, calibration: dict | None = None, unit: str = "prototypes") -> Path:
+    """Writes a meta-trained checkpoint of a network of 32×32 and width 2."""
+    torch.manual_seed(0)
+    settings = Settings(model=ModelSettings(size=(32, 32), channels=1, width=2, num_prototypes=3, unit=unit))
+    network = Network(settings.model)
+    save_checkpoint(path, Checkpoint("metatrain", settings, dict(network.state_dict()), calibration=calibration))
+    return path

@@ -1,0 +1,270 @@
+"""`vad score` from the command line, on made-up films and a tiny untrained model."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import picture
+from tests.stages.scorable import tiny_model
+from vadcli.errors import CheckpointError
+from vadcli.footage.opencv import cv2
+from vadcli.scoring.calibration import fit_calibration
+from vadcli.settings import ScoreSettings
+
+FRAMES, FPS, BURST = 120, 10.0, range(80, 92)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve dull seconds in which a square wanders, with a glaring patch from 8.0 to 9.2 s.
+
+    An untrained network predicts mid-grey, so that what is far from it is what it did not expect.
+    """
+    path = tmp_path_factory.mktemp("film") / "gate.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (64, 48))
+    rng = np.random.default_rng(0)
+    for index in range(FRAMES):
+        image = picture(index) // 4 + 96
+        if index in BURST:
+            image[10:30, 20:50] = 255 * rng.integers(0, 2, (20, 30, 1))
+        writer.write(image)
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model without a calibration."""
+    return tiny_model(tmp_path_factory.mktemp("model") / "bare.safetensors")
+
+
+@pytest.fixture(scope="module")
+def model(bare: Path, film: Path) -> Path:
+    """The same, calibrated on the first 7 seconds of the film."""
+    from vadcli.cli.app import run
+
+    out = bare.with_name("records.ndjson")
+    assert run(["score", str(film), "--model", str(bare), "--out", str(out), "--quiet"]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    early = [line for line in lines if line["time_s"] < 7]
+    names = {"frame_peak": "frame_peak", "feature_error": "feature_error", "feature_peak": "feature_peak"}
+    errors = {name: np.array([line[key] for line in early]) for name, key in names.items()}
+    errors["frame_error"] = np.array([4 / 10 ** (line["psnr_db"] / 10) for line in early])
+    calibration = fit_calibration(errors, FPS, ScoreSettings())
+    return tiny_model(bare.with_name("model.safetensors"), calibration.to_json())
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_every_frame_but_the_first_four_has_a_record(vad, film, model):
+    answer = vad("score", film, "--model", model)
+    records = lines(answer.out)
+    assert answer.code == 0
+    assert [record["frame"] for record in records] == list(range(4, FRAMES))
+    assert {record["calibration"] for record in records} == {"model"}
+    assert all(record["schema"] == "vad.score/1" and record["source"] == str(film) for record in records)
+    assert [record["time_s"] for record in records] == pytest.approx(np.arange(4, FRAMES) / FPS, abs=1e-3)
+
+
+def test_the_burst_is_the_event(vad, film, model):
+    (event,) = lines(vad("score", film, "--model", model, "--records", "events").out)
+    assert 8.0 <= event["start_s"] <= 8.3 and 9.0 <= event["end_s"] <= 11 and event["state"] == "closed"
+    x, y, w, h = event["region"]
+    assert x < 35 < x + w and y < 20 < y + h
+
+
+def test_open_tells_of_the_event_when_it_begins_and_when_it_ends(vad, film, model):
+    opened, closed = lines(vad("score", film, "--model", model, "--open").out)
+    assert (opened["state"], closed["state"]) == ("open", "closed") and opened["id"] == closed["id"]
+    assert vad("score", film, "--model", model, "--open", "--records", "frames").code == 2
+
+
+def test_batch_size_changes_no_record(vad, film, model):
+    options = ("score", film, "--model", model, "--precision", "float32", "--batch-size")
+    one, eight = lines(vad(*options, 1).out), lines(vad(*options, 8).out)
+    assert [r["score"] for r in one] == pytest.approx([r["score"] for r in eight], abs=1e-3)
+    assert [r["anomaly"] for r in one] == [r["anomaly"] for r in eight]
+
+
+def test_the_gate_fails_with_code_1_and_says_when(vad, film, model):
+    answer = vad("score", film, "--model", model, "--fail-on-anomaly", "--quiet")
+    assert answer.code == 1 and len(lines(answer.out)) == FRAMES - 4
+    assert "1 event, the first in" in answer.err and "00:00:08" in answer.err
+    assert vad("score", film, "--model", model, "--fail-on-anomaly", "--threshold", 1e6).code == 0
+
+
+def test_all_formats_hold_the_same_event(vad, film, model, tmp_path):
+    for name in ("e.csv", "e.json", "e.ndjson", "e.srt", "e.vtt", "e.txt"):
+        assert vad("score", film, "--model", model, "--records", "events", "--out", tmp_path / name, "-q").code == 0
+    (event,) = lines((tmp_path / "e.ndjson").read_text())
+    assert json.loads((tmp_path / "e.json").read_text()) == [event]
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "e.csv").read_text()))
+    assert float(row["peak_score"]) == event["peak_score"]
+    assert (tmp_path / "e.srt").read_text().startswith("1\n00:00:08,")
+    assert (tmp_path / "e.vtt").read_text().startswith("WEBVTT\n\n1\n00:00:08.")
+    assert "00:00:08" in (tmp_path / "e.txt").read_text()
+
+
+def test_a_model_without_calibration_learns_from_the_beginning_and_says_so(vad, film, bare):
+    answer = vad("score", film, "--model", bare, "--warmup", 5)
+    records = lines(answer.out)
+    assert "learning what is normal for 5 s (--warmup)" in answer.err
+    assert {record["calibration"] for record in records} == {"warmup"}
+    assert [r["frame"] for r in records if r["score"] is None] == list(range(4, 55))
+    assert any(r["anomaly"] for r in records if r["frame"] in BURST)
+
+
+def test_a_recording_shorter_than_the_warm_up_says_why_it_has_no_scores(vad, film, bare):
+    answer = vad("score", film, "--model", bare)
+    assert answer.code == 0 and "Use a shorter --warmup" in answer.err
+    assert {record["score"] for record in lines(answer.out)} == {None}
+
+
+def test_shots_adapt_on_the_first_windows_and_score_what_follows(vad, film, model):
+    answer = vad("score", film, "--model", model, "--shots", 6, "--warmup", 4, "--precision", "float32")
+    records = lines(answer.out)
+    assert records[0]["frame"] == 10 and {r["calibration"] for r in records} == {"warmup"}
+    assert "adapted on its first 6 windows, 10 frames" in answer.err
+    plain = {r["frame"]: r for r in lines(vad("score", film, "--model", model, "--precision", "float32").out)}
+    assert any(r["psnr_db"] != plain[r["frame"]]["psnr_db"] for r in records)
+
+
+def test_shots_on_too_short_a_source_say_what_is_needed(vad, film, model):
+    answer = vad("score", film, "--model", model, "--shots", 500)
+    assert answer.code == 2 and "500 shots need 504 and one to score" in answer.err
+
+
+def test_an_adapter_brings_its_calibration(vad, film, bare, tmp_path):
+    adapter = tmp_path / "adapter.safetensors"
+    assert vad("adapt", film, "--from", bare, "--shots", 4, "--out", adapter).code == 0
+    records = lines(vad("score", film, "--model", bare, "--adapter", adapter).out)
+    assert {r["calibration"] for r in records} == {"adapter"} and None not in {r["score"] for r in records}
+    both = vad("score", film, "--model", bare, "--adapter", adapter, "--shots", 3)
+    assert both.code == 2 and "Use one of them" in both.err
+
+
+def test_an_adapter_of_another_model_is_refused_with_code_3(vad, film, bare, model, tmp_path):
+    adapter = tmp_path / "adapter.safetensors"
+    assert vad("adapt", film, "--from", bare, "--shots", 4, "--out", adapter).code == 0
+    answer = vad("score", film, "--model", model, "--adapter", adapter)
+    assert answer.code == CheckpointError.exit_code and answer.out == ""
+
+
+def test_many_sources_go_on_when_one_is_bad_and_end_with_code_2(vad, film, model, tmp_path, make_video):
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("not a video")
+    short = make_video("short.mp4", frames=3)
+    answer = vad("score", bad, film, short, "--model", model)
+    assert answer.code == 2
+    assert {record["source"] for record in lines(answer.out)} == {str(film)}
+    assert "bad.mp4" in answer.err and "short.mp4: 3 frames; a window needs 5" in answer.err
+    assert "2 of 3 sources could not be scored" in answer.err
+
+
+def test_a_clip_shorter_than_a_window_is_told_in_one_line(vad, model, make_video):
+    answer = vad("score", make_video("short.mp4", frames=4), "--model", model, "--quiet")
+    assert answer.code == 2 and answer.out == ""
+    assert answer.err.count("\n") == 1 and "4 frames; a window needs 5. Use a longer clip." in answer.err
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--out", "no/such/folder/x.json"], "does not exist"),
+        (["--report", "."], "a folder"),
+        (["--annotated", "x.gif"], ".mp4 or .webm"),
+        (["--format", "srt", "--records", "frames"], "--records events"),
+        (["--threshold", "nan"], "threshold"),
+        (["--false-alarms-per-hour", "0"], "greater than 0"),
+        (["--set", "score.pool=0"], "score.pool"),
+        (["--format", "xml"], "xml"),
+        (["--shots", "0"], "shots"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(vad, film, model, options, complaint, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    answer = vad("score", film, "--model", model, *options)
+    assert answer.code == 2 and complaint in answer.err and answer.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_would_replace_its_source_is_refused(vad, film, model):
+    before = film.read_bytes()
+    answer = vad("score", film, "--model", model, "--out", film)
+    assert answer.code == 2 and "would replace" in answer.err and film.read_bytes() == before
+
+
+def test_quiet_says_nothing_on_stderr(vad, film, model):
+    assert vad("score", film, "--model", model, "--quiet").err == ""
+
+
+def test_pictures_video_and_report_are_written(vad, film, model, tmp_path):
+    heat, video, report = tmp_path / "heat", tmp_path / "a.webm", tmp_path / "r.html"
+    answer = vad("score", film, "--model", model, "--heatmaps", heat, "--annotated", video, "--report", report, "-q")
+    assert answer.code == 0, answer.err
+    (png,) = heat.iterdir()
+    assert png.name.startswith("gate-0000") and cv2.imread(str(png)) is not None
+    capture = cv2.VideoCapture(str(video))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(FPS)
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    assert count == FRAMES
+    assert "1 event in 116 frames of 1 source" in report.read_text()
+
+
+def _start(*arguments: object, **keywords) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", "from vadcli.cli.app import main; main()", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stream_that_is_interrupted_leaves_what_was_scored_and_exits_130(model, tmp_path, film, ffmpeg, how):
+    stream, out = tmp_path / "film.mkv", tmp_path / "out.json"
+    ffmpeg("-i", film, "-c", "copy", stream)
+    process = _start("score", "-", "--model", model, "--out", out, stdin=subprocess.PIPE)
+    process.stdin.write(stream.read_bytes())
+    process.stdin.flush()  # and the stream goes on, with nothing to read
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(p.stat().st_size > 2000 for p in tmp_path.glob(".out.json.*")):
+        time.sleep(0.1)
+    assert not out.exists()
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Traceback" not in errors, errors
+    assert len(json.loads(out.read_text())) > 10
+    assert not list(tmp_path.glob(".out.json.*"))
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(model, film):
+    process = _start("score", film, film, film, "--model", model, "--quiet")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0 and process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_records_are_handed_on_while_a_stream_goes_on(model, film, ffmpeg, tmp_path):
+    stream = tmp_path / "film.mkv"
+    ffmpeg("-i", film, "-c", "copy", stream)
+    process = _start("score", "-", "--model", model, "--quiet", stdin=subprocess.PIPE)
+    process.stdin.write(stream.read_bytes())
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["frame"] == 4
+    process.stdin.close()
+    assert len(process.stdout.readlines()) == FRAMES - 5
+    assert process.wait(timeout=60) == 0
+    process.stdout.close()
+    process.stderr.close()
