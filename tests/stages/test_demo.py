@@ -1,0 +1,133 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from vadcli.cli.app import run
+from vadcli.errors import InputError
+from vadcli.progress import Silent
+from vadcli.stages.demo import DemoArguments, demo
+
+SMALL = DemoArguments(scenes=2, seconds=3, seed=5, size=(64, 64), fps=5)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "scenes"
+    demo(folder, SMALL, workers=1, progress=Silent())
+    return folder
+
+
+def frames_of(path):
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (read := capture.read())[0]:
+        frames.append(read[1])
+    return frames
+
+
+def test_layout_is_the_documented_one(made):
+    found = sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file())
+    scene = [
+        "testing/01.csv",
+        "testing/01.masks.npz",
+        "testing/01.mp4",
+        "testing/02.csv",
+        "testing/02.masks.npz",
+        "testing/02.mp4",
+        "training/01.mp4",
+        "training/02.mp4",
+    ]
+    assert found == ["demo.json", *(f"scene01/{name}" for name in scene), *(f"scene02/{name}" for name in scene)]
+    header = json.loads((made / "demo.json").read_text())
+    assert (header["format"], header["version"], header["seed"]) == ("vad-demo", 1, 5)
+    assert [scene["name"] for scene in header["scenes"]] == ["scene01", "scene02"]
+
+
+def test_videos_labels_and_masks_agree_frame_by_frame(made):
+    for video in sorted(made.glob("*/testing/*.mp4")):
+        frames = frames_of(video)
+        assert len(frames) == SMALL.frames
+        assert frames[0].shape == (64, 64, 3)
+        rows = video.with_suffix(".csv").read_text().splitlines()
+        assert rows[0] == "frame,label"
+        labels = [int(row.split(",")[1]) for row in rows[1:]]
+        assert [int(row.split(",")[0]) for row in rows[1:]] == list(range(15))
+        with np.load(video.with_suffix(".masks.npz"), allow_pickle=False) as archive:
+            shape = tuple(archive["shape"])
+            masks = np.unpackbits(archive["masks"], axis=2, count=shape[2]).astype(bool)
+        assert masks.shape == shape == (15, 64, 64)
+        assert masks.any((1, 2)).astype(int).tolist() == labels
+
+
+def test_a_second_run_makes_nothing_again(made):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
+    demo(made, SMALL, workers=1, progress=Silent())
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
+
+
+def test_an_interrupted_demo_is_finished_with_the_same_bytes(made):
+    video, table = made / "scene02/testing/02.mp4", made / "scene01/testing/01.csv"
+    frames, text = frames_of(video), table.read_text()
+    video.unlink()
+    table.unlink()
+    demo(made, SMALL, workers=1, progress=Silent())
+    assert table.read_text() == text
+    assert all(np.array_equal(a, b) for a, b in zip(frames_of(video), frames, strict=True))
+
+
+def test_another_demo_in_the_folder_is_refused(made):
+    with pytest.raises(InputError, match="holds another demo"):
+        demo(made, DemoArguments(scenes=2, seconds=3, seed=6, size=(64, 64), fps=5), workers=1, progress=Silent())
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path, capsys):
+    (tmp_path / "precious.txt").write_text("mine")
+    assert run(["demo", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "not empty" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": "other", "arguments": {}}'])
+def test_a_stranger_demo_json_is_refused(tmp_path, text):
+    (tmp_path / "demo.json").write_text(text)
+    with pytest.raises(InputError, match=r"demo\.json"):
+        demo(tmp_path, SMALL, workers=1, progress=Silent())
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    path = tmp_path / "taken"
+    path.write_text("x")
+    with pytest.raises(InputError, match="a file"):
+        demo(path, SMALL, workers=1, progress=Silent())
+
+
+def test_a_clip_that_fails_leaves_nothing_half_written(tmp_path, monkeypatch):
+    from vadcli.stages import demo as module
+
+    def breaks(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.np, "savez_compressed", breaks)
+    with pytest.raises(OSError, match="No space"):
+        demo(tmp_path / "full", SMALL, workers=1, progress=Silent())
+    left = sorted(path.name for path in (tmp_path / "full").rglob("*") if path.is_file() and "testing" in str(path))
+    assert left == ["01.csv"] or left == []
+
+
+def test_the_command_prints_its_scenes_and_what_to_run_next(tmp_path, capsys):
+    arguments = ["demo", str(tmp_path / "d"), "--scenes", "1", "--seconds", "1", "--size", "32", "--fps", "5"]
+    assert run([*arguments, "--workers", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [str(tmp_path / "d" / "scene01")]
+    assert "vad prepare" in err
+
+
+def test_an_odd_size_is_refused(tmp_path, capsys):
+    assert run(["demo", str(tmp_path / "d"), "--size", "65"]) == 2
+    assert "even" in capsys.readouterr().err
+    assert not (tmp_path / "d").exists()
