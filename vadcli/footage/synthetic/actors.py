@@ -60,7 +60,7 @@ def _gear(gear: str, motion: Motion, look: Look, paint: RGB) -> tuple[Array, Arr
     hand = joints(motion, look.height, look.girth, look.arm_swing)["hand"][:, 1]
     beat = np.mod(motion.phase, 1.0)
     flight = np.clip((beat - 0.25) / 0.5, 0, 1)
-    rise = 4 * flight * (1 - flight) * 1.6
+    rise = 4 * flight * (1 - flight) * 1.2
     ball = (hand + np.stack([0 * rise, rise + 0.08, 0 * rise], -1))[:, None]
     return ball, ball + np.array([0.0, 0.01, 0.0]), np.array([0.17]), paint
 

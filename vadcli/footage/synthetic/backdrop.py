@@ -26,6 +26,7 @@ class Backdrop:
         swayed: (H, W, C) uint8, the same with its leaves moved.
         sway_box: (top, bottom, left, right) of what differs; empty when top >= bottom.
         nearest: (H, W) float32, distance in metres to what stands in front of the ground, `FAR` where nothing does.
+        solid: (H // 2, W // 2) uint8, 255 where something stands in front of the ground, else 0.
         shade: (H, W) float32, light on the ground relative to the open, in [0, 1].
     """
 
@@ -33,6 +34,7 @@ class Backdrop:
     swayed: Array
     sway_box: tuple[int, int, int, int]
     nearest: Array
+    solid: Array
     shade: Array
 
 
@@ -96,7 +98,8 @@ def draw_backdrop(world: World, camera: Camera, light: Light, size: tuple[int, i
         image = (image @ np.array([0.299, 0.587, 0.114]))[..., None]
     lit = np.clip(image * 255, 0, 255).astype(np.uint8)
     swayed, sway_box = _sway(lit, leaves)
-    return Backdrop(lit, swayed, sway_box, nearest, shade)
+    solid = np.where(nearest[::2, ::2][: height // 2, : width // 2] < FAR, 255, 0).astype(np.uint8)
+    return Backdrop(lit, swayed, sway_box, nearest, solid, shade)
 
 
 def _ground_shade(world: World, camera: Camera, light: Light, size: tuple[int, int]) -> Array:

@@ -124,7 +124,9 @@ def _draw(
         canvas[area] = blended.reshape(canvas[area].shape)
     here = [(sketch, frame - sketch.start) for sketch in sketches]
     here = [(sketch, at) for sketch, at in here if sketch.parts[at]]
-    _shade(canvas, [outline for sketch, at in here for outline in sketch.shadows[at]], scene.light.direct, sunny)
+    _shade(
+        canvas, [one for sketch, at in here for one in sketch.shadows[at]], backdrop.solid, scene.light.direct, sunny
+    )
     here = [
         (sketch, at)
         for sketch, at in here
@@ -155,8 +157,8 @@ def _draw(
     return canvas, marks
 
 
-def _shade(canvas: Array, outlines: list[Array], direct: float, sunny: float) -> None:
-    """Darken the ground under shadows, in place."""
+def _shade(canvas: Array, outlines: list[Array], solid: Array, direct: float, sunny: float) -> None:
+    """Darken the ground under shadows, in place, but not what stands in front of it (`solid`)."""
     if not outlines:
         return
     height, width = canvas.shape[:2]
@@ -164,7 +166,7 @@ def _shade(canvas: Array, outlines: list[Array], direct: float, sunny: float) ->
     depth = 1 - direct * 0.9 * sunny if direct > 0.1 else 0.82
     for outline in outlines:
         cv2.fillConvexPoly(mask, outline, (int(255 * depth),), cv2.LINE_AA, SHIFT + 1)
-    mask = cv2.blur(mask, (3, 3))
+    mask = np.maximum(cv2.blur(mask, (3, 3)), solid)
     rows, columns = np.flatnonzero((mask < 255).any(1)), np.flatnonzero((mask < 255).any(0))
     if not len(rows):
         return

@@ -97,8 +97,10 @@ def sketch_vehicle(
             base * np.minimum(shade[i], 1.25)[:, None], light, dim[i : i + 1], distance[i : i + 1], grey=grey
         )[0]
         parts.append([(outline[i, k], tones[k]) for k in np.flatnonzero(outward[i])] if ready[i] else [])
-    slope = light.shadow_slope() if light.direct > 0.1 else np.zeros(2)
-    flat, depth = camera.plane(on_ground(world, slope))
+    sharp = light.direct > 0.1
+    middle = np.stack([motion.x, np.zeros(n), motion.z], -1)[:, None, None]
+    cast = on_ground(world, light.shadow_slope()) if sharp else on_ground(middle + (world - middle) * 1.15, np.zeros(2))
+    flat, depth = camera.plane(cast)
     ground = pixels(flat, camera, size).reshape(n, -1, 2)
     shadows = [[cv2.convexHull(ground[i])[:, 0]] if ready[i] and depth[i].min() > 0.4 else [] for i in range(n)]
     boxes = bounds(outline, size)
@@ -157,10 +159,36 @@ def _faces(make: Make) -> tuple[Array, Array, Array]:
             )
     a, b = back + make.cabin[0] * make.length, back + make.cabin[1] * make.length
     sa, sb = make.slope[0] * make.length, make.slope[1] * make.length
-    hull(
-        (make.deck, a, b),
-        (make.roof, a + sa, b - sb),
-        0.15,
-        (dark if make.slope[0] else paint, dark, dark if make.roof < 2.6 else paint, paint),
-    )
+    hull((make.deck, a, b), (make.roof, a + sa, b - sb), 0.15, (paint, paint, paint, paint))
+
+    def pane(first: float, last: float, side: float) -> None:
+        """A side window between two shares of the cabin's length."""
+        low, high = 0.12, 0.85
+        rise = make.roof - make.deck
+
+        def corner(share: float, level: float) -> tuple[float, float, float]:
+            rear, fore = a + sa * level, b - sb * level
+            return rear + (fore - rear) * share, make.deck + rise * level, side * (half - 0.15 * level + 0.01)
+
+        add(
+            [corner(first, low), corner(last, low), corner(last, high), corner(first, high)],
+            dark,
+            (0, 0.15 / rise, side),
+        )
+
+    tall = make.roof > 2.6  # trucks and buses
+    for side in (-1.0, 1.0):
+        spans = [(0.86, 0.97)] if tall else [(0.08, 0.47), (0.53, 0.92)] if make.slope[0] else [(0.7, 0.95)]
+        if tall and make.length > 10:
+            spans = [(0.03 + 0.119 * k, 0.135 + 0.119 * k) for k in range(8)]
+        for first, last in spans:
+            pane(first, last, side)
+    for x0, x1, way in ((b, b - sb, 1.0), (a, a + sa, -1.0)):
+        if way < 0 and not make.slope[0]:
+            continue
+        low, high, rise = 0.1 if not tall else 0.35, 0.9, make.roof - make.deck
+        y0, y1 = make.deck + rise * low, make.deck + rise * high
+        s0, s1 = x0 + (x1 - x0) * low + 0.01 * way, x0 + (x1 - x0) * high + 0.01 * way
+        w0, w1 = half - 0.15 * low - 0.1, half - 0.15 * high - 0.08
+        add([(s0, y0, -w0), (s0, y0, w0), (s1, y1, w1), (s1, y1, -w1)], dark, (way, abs(x1 - x0) / rise, 0))
     return np.array(faces), np.array(colours), np.array(normals, float)
