@@ -181,6 +181,9 @@ def zsh() -> str:
         [
             "#compdef vad",
             _MADE_BY,
+            "_vad_presets() {",
+            f"  _alternative 'presets:preset:({' '.join(preset_names())})' 'files:file:_files -g \"*.y(a|)ml\"'",
+            "}",
             "_vad() {",
             "  local -a commands=(",
             commands,
@@ -206,7 +209,7 @@ def _zsh_offer(flag: Flag) -> str:
     if flag.takes == "choice":
         words = " ".join(flag.choices)
         if "--preset" in flag.names:
-            return f':preset:{{_alternative "presets:preset:({words})" "files:file:_files -g \\"*.y(a|)ml\\""}}'
+            return ":preset:_vad_presets"
         if flag.choices[0].endswith("="):
             return f":setting:{{compadd -S '' -- {words}}}"
         return f":choice:({words})"
