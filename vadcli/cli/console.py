@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 
 from vadcli.progress import Progress, Silent
 
@@ -25,8 +27,14 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
     if quiet:
         yield Silent()
     elif sys.stderr.isatty():
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=None), MofNCompleteColumn(),
-                   TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.fields[count]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="crop")),
+        )
         with RichProgress(*columns, console=stderr_console(), transient=True) as bars:
             live = Live(bars)
             yield live
@@ -82,13 +90,15 @@ class Live(_Counting):
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new bar."""
         super().start(what, total, unit)
-        self.task = self.bars.add_task(what, total=total, rate="", figures="")
+        self.task = self.bars.add_task(escape(_tail(what)), total=total, count="", rate="", figures="")
 
     def advance(self, amount: float = 1, **figures: float | str) -> None:
         """Move the bar."""
         self.done += amount
         shown = "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items())
-        self.bars.update(self.task, advance=amount, rate=self.rate(), **({"figures": shown} if figures else {}))
+        count = f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "")
+        more = {"figures": escape(shown)} if figures else {}
+        self.bars.update(self.task, advance=amount, count=count, rate=self.rate(), **more)
 
     def finish(self) -> None:
         """Take the bar away and leave its sum."""
@@ -99,6 +109,11 @@ class Live(_Counting):
     def say(self, text: str) -> None:
         """Write one line above the bars."""
         self.bars.console.print(text, markup=False)
+
+
+def _tail(text: str, most: int = 22) -> str:
+    """The end of a text, where what tells sources apart is."""
+    return text if len(text) <= most else f"…{text[1 - most :]}"
 
 
 class Plain(_Counting):
