@@ -1,5 +1,6 @@
 """A source's scores over time in a bounded number of bins, and the drawing of them as SVG."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -116,9 +117,9 @@ def timeline_svg(timeline: Timeline, threshold: float | None, spans: Sequence[Sp
         parts.append(f'<text class="left" x="{_LEFT - 4}" y="{y_of(top) + 8}">{top:.1f}</text>')
     base = y_of(0)
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{base}" y2="{base}"/>')
-    step = next((step for step in _STEPS_S if duration / step <= 10), _STEPS_S[-1])
-    ticks = range(0, int(duration) + 1, step) if duration / step <= 40 else range(0)
-    for tick in ticks:
+    days = math.ceil(duration / 864_000)
+    step = next((step for step in _STEPS_S if duration / step <= 10), days * 86_400)
+    for tick in range(0, int(duration) + 1, step):
         parts.append(f'<line class="axis" x1="{x_of(tick)}" x2="{x_of(tick)}" y1="{base}" y2="{base + 4}"/>')
         parts.append(f'<text class="label" x="{x_of(tick)}" y="{base + 17}">{clock(tick, 0)}</text>')
     return "\n".join([*parts, "</svg>"])
