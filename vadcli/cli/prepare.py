@@ -91,6 +91,7 @@ def command(
     print(made.summary(out))
     if not quiet:
         trains = any(clip.split == "train" for clip in made.clips)
-        print(f"next: vad {'pretrain' if trains else 'eval'} {out}{' --out model.safetensors' * trains}", file=sys.stderr)
+        following = f"pretrain {out} --out model.safetensors" if trains else f"eval {out}"
+        print(f"next: vad {following}", file=sys.stderr)
     if made.problems:
         raise FootageError("\n".join(made.problems))

@@ -1,6 +1,6 @@
 """Finished parts, and clips of an earlier cache, put together into one new cache file."""
 
-import mmap
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def stored_stamps(path: Path) -> dict[str, tuple[str, str, str]]:
 
 def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
     info, arrays = part.info, part.arrays()
-    _write_frames(group, form, part, arrays["offsets"])
+    _write_frames(group, form, part, arrays.get("lengths"))
     for key, values in sorted(arrays.items()):
         if key == "masks":
             group.create_dataset(key, data=values, chunks=(1, values.shape[1]), compression="gzip", compression_opts=1)
@@ -80,16 +80,17 @@ def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
     return group
 
 
-def _write_frames(group: h5py.Group, form: CacheFormat, part: Part, offsets: Any) -> None:
+def _write_frames(group: h5py.Group, form: CacheFormat, part: Part, lengths: Any) -> None:
     count = part.info.num_frames
-    with part.frames.open("rb") as stored, mmap.mmap(stored.fileno(), 0, access=mmap.ACCESS_READ) as bytes_of:
+    with part.frames.open("rb") as stored:
         if form.codec == "raw":
             shape = (*form.size, form.channels)
             frames = group.create_dataset("frames", shape=(count, *shape), dtype=np.uint8, chunks=(1, *shape))
+            chunk = bytearray(math.prod(shape))
             for index in range(count):
-                chunk = bytes_of[offsets[index] : offsets[index + 1]]
+                stored.readinto(chunk)
                 frames.id.write_direct_chunk((index, 0, 0, 0), chunk)
         else:
             frames = group.create_dataset("frames", shape=(count,), dtype=h5py.vlen_dtype(np.uint8), chunks=(1,))
-            for index in range(count):
-                frames[index] = np.frombuffer(bytes_of[offsets[index] : offsets[index + 1]], dtype=np.uint8)
+            for index, length in enumerate(lengths):
+                frames[index] = np.frombuffer(stored.read(length), dtype=np.uint8)

@@ -1,7 +1,7 @@
 """Clips on their way into a cache: one flat file each, which a kill cannot damage and a later run takes up again.
 
 A cache `C.h5` in the making has its parts in `.C.h5.parts` beside it: `KEY.frames` (frames end to end as they will
-stand in the cache), `KEY.npz` (offsets, labels, masks) and, written last, `KEY.json`. A part without its JSON is
+stand in the cache), `KEY.npz` (labels, masks, lengths of JPEGs) and, written last, `KEY.json`. Without it a part is
 redone. HDF5 itself is written in one go at the end, to a temporary name.
 """
 
@@ -18,12 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.files import whole
 from vadcli.footage.cache import Codec, Split
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 
-WRITE_BUFFER = 1 << 20
+WRITE_BUFFER = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,11 @@ class Part:
         return self.folder / f"{part_key(self.info.name)}.frames"
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
-        """`offsets` (n + 1,) int64 of the frames' bytes; where there are `labels`, packed `masks`, `variants/NAME`."""
-        with np.load(self.folder / f"{part_key(self.info.name)}.npz", allow_pickle=False) as stored:
+        """What it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
+        file = self.folder / f"{part_key(self.info.name)}.npz"
+        if not file.exists():
+            return {}
+        with np.load(file, allow_pickle=False) as stored:
             return dict(stored)
 
 
@@ -112,13 +114,13 @@ class PartWriter:
         self._quality = [cv2.IMWRITE_JPEG_QUALITY, quality]
         self._frames = folder / f"{part_key(name)}.frames"
         self._file = self._frames.open("wb", buffering=WRITE_BUFFER)
-        self._offsets = [0]
+        self._lengths: list[int] = []
         self._finished = False
 
     @property
     def num_frames(self) -> int:
         """Frames written so far."""
-        return len(self._offsets) - 1
+        return len(self._lengths)
 
     def write(self, image: Image) -> None:
         """Add a frame, (H, W, C) uint8."""
@@ -126,7 +128,7 @@ class PartWriter:
         if self._form.codec == "jpeg":
             data = encode_jpeg(image, self._quality).data
         self._file.write(data)
-        self._offsets.append(self._offsets[-1] + data.nbytes)
+        self._lengths.append(data.nbytes)
 
     def finish(self, info: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Part:
         """Close the part and say that it is complete.
@@ -136,13 +138,17 @@ class PartWriter:
             arrays: labels, masks and variants, as `Part.arrays` gives them back.
         """
         self._file.close()
-        done = PartInfo(name=self._name, num_frames=self.num_frames, stored_bytes=self._offsets[-1], **info)
+        done = PartInfo(name=self._name, num_frames=self.num_frames, stored_bytes=sum(self._lengths), **info)
         part = Part(self._folder, done)
         stem = self._folder / part_key(self._name)
-        stored: dict[str, Any] = {"offsets": np.array(self._offsets, dtype=np.int64), **arrays}
-        np.savez(stem.with_suffix(".npz"), **stored)
-        with whole(stem.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(asdict(done)), encoding="utf-8")
+        stored: dict[str, Any] = dict(arrays)
+        if self._form.codec == "jpeg":
+            stored["lengths"] = np.array(self._lengths, dtype=np.int64)
+        stem.with_suffix(".npz").unlink(missing_ok=True)
+        if stored:
+            np.savez(stem.with_suffix(".npz"), **stored)
+        stem.with_suffix(".tmp").write_text(json.dumps(asdict(done)), encoding="utf-8")
+        stem.with_suffix(".tmp").replace(stem.with_suffix(".json"))
         self._finished = True
         return part
 
@@ -155,7 +161,7 @@ class PartWriter:
         if not self._finished:
             with suppress(OSError):  # a full disk fails again when the buffer is flushed
                 self._file.close()
-            for suffix in (".frames", ".npz", ".json"):
+            for suffix in (".frames", ".npz", ".tmp", ".json"):
                 self._frames.with_suffix(suffix).unlink(missing_ok=True)
 
 

@@ -74,7 +74,8 @@ def read_picture(file: Path, flags: int | None = None) -> Picture:
     """
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if flags is None else flags
     try:
-        data = np.fromfile(file, dtype=np.uint8)
+        with file.open("rb", buffering=0) as opened:
+            data = np.frombuffer(opened.read(), dtype=np.uint8)
     except OSError as error:
         raise FootageError(f"{file}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
     content = data[-4096:].tobytes()

@@ -34,7 +34,7 @@ class Reader(Protocol):
         """Pictures handed over so far."""
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times in seconds."""
+        """Pictures in OpenCV's order of channels, valid until the next one, and their times in seconds."""
 
     def interrupt(self) -> None:
         """End what waits for the outside world; from any thread."""

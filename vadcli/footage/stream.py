@@ -92,15 +92,15 @@ class StreamReader:
         self._stop = threading.Event()
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times in seconds, until interrupted.
+        """Pictures in OpenCV's order of channels, valid until the next one, and their times, until interrupted.
 
         Raises:
             FootageError: when the stream stays away.
         """
         step, began = 1 / self.info.fps, time.monotonic()
-        time_s, offset, in_connection = -step, 0.0, -step
+        time_s, offset, in_connection, picture = -step, 0.0, -step, None
         while not self._stop.is_set():
-            read, picture = self._capture.read()
+            read, picture = self._capture.read(picture)
             if self._stop.is_set():
                 return
             if read:

@@ -46,19 +46,19 @@ class VideoReader:
         self._watch = SizeWatch(target) if is_file else None
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times in seconds.
+        """Pictures in OpenCV's order of channels, valid until the next one, and their times in seconds.
 
         Raises:
             FootageError: when no frame can be decoded, or the size of the picture changes on the way.
         """
-        time_s, fps = -1 / self.info.fps, self.info.fps
+        time_s, fps, picture = -1 / self.info.fps, self.info.fps, None
         while True:
             if self._watch and (changed := self._watch.step()):
                 raise FootageError(
                     f"{self.info.name}: the picture changes from {self.info.width}x{self.info.height} to {changed[1]}x"
                     f"{changed[0]} at frame {self.frames_read}. Cut it there, or scale all to one size with ffmpeg."
                 )
-            read, picture = self._capture.read()
+            read, picture = self._capture.read(picture)  # into the same memory where that fits
             if not read:
                 break
             time_s = next_time(self._capture, time_s, fps)

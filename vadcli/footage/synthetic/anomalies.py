@@ -45,6 +45,7 @@ class Stage:
         frames: length of the clip.
         fps: its frames a second.
         indoor: no cars come in.
+        nearest: (h, w) metres to what stands in front of the ground, of any resolution.
     """
 
     camera: Camera
@@ -54,6 +55,7 @@ class Stage:
     frames: int
     fps: float
     indoor: bool
+    nearest: Array
 
     @property
     def walks(self) -> list[Route]:
@@ -69,7 +71,7 @@ class Stage:
         """A way that people take, to begin with."""
         route = self.walks[int(rng.integers(len(self.walks)))] if self.walks else self.drives[0]
         points = route.points + rng.normal(0, route.spread_m / 2 * spread, route.points.shape)
-        way = smooth(points[::-1] if rng.random() < max(route.back, 0.01) else points, self.blockers)
+        way = smooth(points[::-1] if rng.random() < route.back else points, self.blockers)
         return out_of_sight(way, self.camera)
 
     def across(self, rng: Generator) -> Array:
@@ -80,6 +82,16 @@ class Stage:
             if ends[0] is not None and ends[1] is not None and np.linalg.norm(ends[0] - ends[1]) > 4:
                 return smooth(np.array(ends), self.blockers)
         return self.way(rng)
+
+    def in_view(self, x: Array, z: Array) -> Array:
+        """(n,) whether the middle of a person at ground points shows, neither outside the picture nor hidden."""
+        points = np.stack([x, np.full(len(x), 0.9), z], -1)
+        plane = self.camera.picture(points)
+        rows, columns = self.nearest.shape
+        row = np.clip(plane[:, 1] * rows, 0, rows - 1).astype(int)
+        column = np.clip(plane[:, 0] * columns, 0, columns - 1).astype(int)
+        distance = np.linalg.norm(points - np.array([0.0, self.camera.height_m, 0.0]), axis=1)
+        return np.asarray((np.abs(plane - 0.5) < 0.5).all(1) & (self.nearest[row, column] > distance))
 
     def show(self, motion: Motion | None, margin: float = 0.8) -> list[Motion]:
         """The motion while it can be seen, as a list of none or one."""
@@ -151,7 +163,7 @@ def _to_spot(stage: Stage, rng: Generator) -> tuple[Array, float]:
     for _ in range(20):
         way = stage.way(rng)
         inside = stage.camera.picture(np.stack([way[:, 0], 0 * way[:, 0] + 0.9, way[:, 1]], -1))
-        good = np.flatnonzero((np.abs(inside - 0.5) < 0.36).all(1))
+        good = np.flatnonzero((np.abs(inside - 0.5) < 0.36).all(1) & stage.in_view(way[:, 0], way[:, 1]))
         if len(good):
             return way, float(length_of(way[: int(rng.choice(good)) + 1]))
     way = stage.way(rng)

@@ -31,21 +31,22 @@ def stage_events(stage: Stage, kinds: tuple[str, ...], rng: np.random.Generator)
     """Anomalies for a test clip, until about a third to a half of its frames have one in view."""
     taken = np.zeros(stage.frames, bool)
     actors: list[Actor] = []
-    target = float(rng.uniform(0.34, 0.48))
+    target = float(rng.uniform(0.3, 0.42))
     length = stage.frames / stage.fps
     lead = float(rng.choice([0.0, 0.15, 0.3, 0.45])) * length
-    for _ in range(60):
+    for attempt in range(80):
         if taken.mean() >= target:
             break
+        lead = lead if attempt < 50 else 0.0
         kind = str(rng.choice(kinds))
         lasts = float(np.clip((target - taken.mean()) * length * rng.uniform(0.5, 1.0), 2.0, 15.0))
         begin = float(rng.uniform(lead, length * 0.97)) if lead or rng.random() < 0.8 else -float(rng.uniform(0, 3))
         found = ANOMALIES[kind](stage, begin, lasts, rng)
         busy = np.zeros(stage.frames, bool)
         for actor in found:
-            marked = np.flatnonzero(actor.motion.abnormal) + actor.motion.start
-            busy[marked] = True
-        crowded = (taken | busy).mean() > 0.55 or busy.mean() < 0.4 / length or busy[: int(lead * stage.fps)].any()
+            motion = actor.motion
+            busy[np.flatnonzero(motion.abnormal & stage.in_view(motion.x, motion.z)) + motion.start] = True
+        crowded = (taken | busy).mean() > 0.52 or busy.mean() < 0.4 / length or busy[: int(lead * stage.fps)].any()
         if crowded or (taken & busy).sum() > 0.6 * busy.sum():
             continue
         taken |= busy

@@ -22,6 +22,7 @@ from vadcli.footage.synthetic.sensor import develop, sway
 Array = NDArray[Any]
 SUPERSAMPLING = 2
 VISIBLE_SHARE = 0.0004
+PLANNING_SIZE = (96, 96)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +99,17 @@ def cast(scene: Scene, frames: int, fps: float, anomalies: bool, rng: np.random.
     for spot in scene.standing:
         actors += standing(spot, frames, fps, rng)
     if anomalies:
-        stage = Stage(
-            scene.camera,
-            scene.routes,
-            scene.blockers,
-            scene.far_m,
-            frames,
-            fps,
-            scene.kind in ("corridor", "hall", "room"),
-        )
+        stage = stage_of(scene, frames, fps)
         kinds = possible(stage, standing=bool(scene.standing), wild=scene.kind == "path")
         actors += stage_events(stage, kinds, rng)
     return step_aside(actors, fps)
+
+
+def stage_of(scene: Scene, frames: int, fps: float) -> Stage:
+    """Where anomalies of a clip can happen, the same for every size of picture."""
+    nearest = backdrop_of(scene, PLANNING_SIZE).nearest
+    indoor = scene.kind in ("corridor", "hall", "room")
+    return Stage(scene.camera, scene.routes, scene.blockers, scene.far_m, frames, fps, indoor, nearest)
 
 
 def _draw(

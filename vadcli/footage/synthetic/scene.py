@@ -115,7 +115,7 @@ def shown_share(route: Route, camera: Camera) -> float:
     return float(steps[inside[1:] & inside[:-1]].sum())
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def backdrop_of(scene: Scene, canvas: tuple[int, int]) -> Backdrop:
     """The scene without actors, kept for the next clip."""
     return draw_backdrop(scene.world, scene.camera, scene.light, canvas, grey=scene.sensor.grey)
