@@ -85,6 +85,12 @@ def test_a_third_to_a_half_of_test_frames_are_abnormal():
     assert sum(lead >= 30 for lead in leads) >= 3, "some clips start normal for a good while"
 
 
+def test_a_clip_shows_the_same_at_every_size():
+    scene = make_scene(8, kind="lawn")
+    small, large = (clip(scene, 1000, seconds=12, size=size, anomalies=True) for size in ((64, 64), (96, 128)))
+    assert np.mean([one.label == other.label for one, other in zip(small, large, strict=True)]) > 0.9
+
+
 def test_masks_leave_shadows_out():
     scene = make_scene(5, kind="plaza")
     dark = replace(scene, light=replace(scene.light, direct=0.6, elevation=0.6))

@@ -48,6 +48,13 @@ def test_a_foot_on_the_ground_does_not_slide(pace):
     assert np.percentile(speed[planted], 90) < 0.25 * pace.speed
 
 
+def test_feet_of_a_skater_stay_on_the_board():
+    motion = walk([[0, 10], [12, 10]], Pace(3.0, stride_m=30.0, wobble=0.0), pose="glide")
+    ankle = joints(motion, 1.75, 1.0, 1.0)["ankle"]
+    middle = np.stack([motion.x, motion.z], -1)[:, None]
+    assert np.linalg.norm(ankle[..., [0, 2]] - middle, axis=-1).max() < 0.4
+
+
 def test_knees_keep_the_length_of_bones():
     found = joints(walk([[0, 10], [6, 14]]), 1.75, 1.0, 1.0)
     thigh = np.linalg.norm(found["knee"] - found["hip"], axis=-1)

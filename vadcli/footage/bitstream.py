@@ -56,7 +56,7 @@ def picture_size(codec: str, packet: bytes) -> tuple[int, int] | None:
         if codec in _HEVC:
             unit = _unit(packet, lambda first: first >> 1 & 0x3F == 33)
             return _hevc(_Bits(unit[2:])) if unit else None
-        if codec in _MPEG2 and (at := packet.find(b"\0\0\1\xb3")) >= 0:
+        if codec in _MPEG2 and 0 <= (at := packet.find(b"\0\0\1\xb3")) <= len(packet) - 7:
             both = int.from_bytes(packet[at + 4 : at + 7], "big")
             return both & 0xFFF, both >> 12
         if codec == "mjpg":
@@ -181,6 +181,7 @@ def _jpeg(packet: bytes) -> tuple[int, int] | None:
     while packet[at] == 0xFF:
         kind, length = packet[at + 1], int.from_bytes(packet[at + 2 : at + 4], "big")
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(packet[at + 5 : at + 7], "big"), int.from_bytes(packet[at + 7 : at + 9], "big")
+            sides = packet[at + 5 : at + 9]
+            return (sides[0] << 8 | sides[1], sides[2] << 8 | sides[3])
         at += 2 + length
     return None

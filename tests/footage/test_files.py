@@ -1,0 +1,247 @@
+"""Video files and folders of pictures."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from tests.conftest import picture
+from vadcli.errors import FootageError
+from vadcli.footage.capture import open_capture
+from vadcli.footage.opencv import cv2
+from vadcli.footage.source import AHEAD, find_sources, open_source
+
+
+def read(source, size=(48, 64), channels=3, **options):
+    with open_source(str(source), size=size, channels=channels, **options) as opened:
+        return list(opened), opened
+
+
+def test_video_gives_every_frame_with_its_index_and_time(make_video):
+    frames, source = read(make_video(frames=12, fps=10.0))
+    assert [frame.index for frame in frames] == list(range(12))
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(12) / 10)
+    assert (source.info.fps, source.info.frames, source.info.height, source.info.width) == (10.0, 12, 48, 64)
+    assert source.notes == ()
+
+
+def test_video_frames_are_rgb_of_the_asked_size(make_video):
+    frames, _ = read(make_video(frames=3), size=(24, 40))
+    expected = cv2.resize(cv2.cvtColor(picture(2), cv2.COLOR_BGR2RGB), (40, 24))
+    assert frames[2].image.shape == (24, 40, 3)
+    assert np.abs(frames[2].image.astype(int) - expected).mean() < 8  # MPEG-4 loses a little
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".pgm"])
+def test_pictures_without_loss_are_read_exactly(make_pictures, suffix):
+    channels = 1 if suffix == ".pgm" else 3
+    frames, _ = read(make_pictures(suffix=suffix, channels=channels, frames=3), channels=channels)
+    expected = picture(1, channels=channels)[:, :, ::-1]
+    np.testing.assert_array_equal(frames[1].image, expected)
+
+
+def test_pictures_are_in_natural_order_from_0_or_1(make_pictures):
+    folder = make_pictures(frames=12, first=1, pattern="frame_{}")
+    frames, _ = read(folder)
+    np.testing.assert_array_equal(frames[10].image, picture(10)[:, :, ::-1])
+    assert len(frames) == 12
+
+
+def test_grey_asked_of_colour_and_colour_of_grey(make_pictures):
+    colour, _ = read(make_pictures("a", channels=3, frames=1), channels=1)
+    grey, _ = read(make_pictures("b", channels=1, frames=1), channels=3)
+    assert colour[0].image.shape == (48, 64, 1)
+    np.testing.assert_array_equal(grey[0].image, np.repeat(picture(0, channels=1), 3, axis=2))
+    np.testing.assert_allclose(colour[0].image, picture(0, channels=1), atol=1)
+
+
+def test_sixteen_bits_become_eight_by_their_range_and_alpha_is_dropped(tmp_path):
+    deep, clear = tmp_path / "deep", tmp_path / "clear"
+    deep.mkdir()
+    clear.mkdir()
+    cv2.imwrite(str(deep / "0.png"), picture(0).astype(np.uint16) * 257)
+    cv2.imwrite(str(clear / "0.png"), np.dstack([picture(0), np.zeros((48, 64), np.uint8)]))
+    for folder in (deep, clear):
+        frames, _ = read(folder)
+        np.testing.assert_array_equal(frames[0].image, picture(0)[:, :, ::-1])
+
+
+def test_odd_sizes_are_read(make_pictures, ffmpeg, tmp_path):
+    frames, _ = read(make_pictures(size=(37, 51), frames=2), original=True)
+    assert frames[0].original.shape == (37, 51, 3)
+    video = tmp_path / "odd.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=51x37:r=10:d=1", "-c:v", "ffv1", video)
+    frames, source = read(video)
+    assert (len(frames), source.info.height, source.info.width) == (10, 37, 51)
+
+
+def test_ten_bit_video_is_read(ffmpeg, tmp_path):
+    video = tmp_path / "deep.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1", "-pix_fmt", "yuv422p10le", "-c:v", "ffv1", video)
+    frames, _ = read(video)
+    assert len(frames) == 10 and frames[0].image.std() > 20
+
+
+def test_original_is_the_source_s_own_frame(make_pictures):
+    frames, _ = read(make_pictures(frames=2), size=(16, 16), original=True)
+    np.testing.assert_array_equal(frames[1].original, picture(1)[:, :, ::-1])
+    frames, _ = read(make_pictures(frames=2), size=(16, 16))
+    assert frames[1].original is None
+
+
+def test_mask_top_blackens_that_share_of_rows(make_pictures):
+    frames, _ = read(make_pictures(frames=1), size=(40, 40), mask_top=0.1)
+    assert frames[0].image[:4].max() == 0 and frames[0].image[4:].min() >= 0 and frames[0].image[4].max() > 0
+
+
+def test_thinning_keeps_frames_by_their_times(make_video):
+    frames, source = read(make_video(frames=30, fps=30.0), fps=10)
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(10) / 10, abs=0.001)
+    assert [frame.index for frame in frames] == list(range(10))
+    assert (source.info.fps, source.info.frames) == (10, 10)
+
+
+def test_thinning_to_a_higher_rate_keeps_all(make_video):
+    frames, source = read(make_video(frames=10, fps=10.0), fps=50)
+    assert len(frames) == 10 and source.info.fps == 10
+
+
+def test_variable_frame_rate_keeps_the_container_s_times(ffmpeg, tmp_path):
+    video = tmp_path / "uneven.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=2", "-vf", "settb=1/1000,setpts='if(lt(N,10),100*N,200*N-900)'",
+           "-fps_mode", "passthrough", "-c:v", "ffv1", video)
+    times = [frame.time_s for frame in read(video)[0]]
+    assert times[:3] == pytest.approx([0, 0.1, 0.2], abs=0.01)
+    assert len(times) == 20 and np.diff(times[11:]) == pytest.approx(0.2, abs=0.01)
+
+
+def test_rotation_metadata_is_honoured(make_video):
+    video = make_video(frames=2, size=(48, 64))
+    data = bytearray(video.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    one = (1 << 16).to_bytes(4, "big")
+    minus = ((1 << 32) - (1 << 16)).to_bytes(4, "big")
+    data[matrix : matrix + 20] = bytes(4) + one + bytes(4) + minus + bytes(4)  # a quarter turn
+    video.write_bytes(data)
+    frames, source = read(video, size=(64, 48), original=True)
+    assert (source.info.height, source.info.width) == (64, 48)
+    assert frames[0].original.shape == (64, 48, 3)
+
+
+def test_truncated_but_decodable_video_gives_what_it_has_and_says_so(ffmpeg, tmp_path):
+    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=10", "-c:v", "mpeg4", "-g", "5", whole)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    frames, source = read(cut)
+    assert 30 < len(frames) < 70
+    assert source.notes == (f"{cut}: cut off: {len(frames)} frames decoded of about 100.",)
+
+
+def complaint(source, **options):
+    with pytest.raises(FootageError) as error:
+        read(source, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value).removeprefix(f"{source}: ")
+
+
+def test_bad_files_are_named_in_one_line(tmp_path, make_video, capfd):
+    empty, text, cut, noise = (tmp_path / name for name in ("empty.mp4", "text.mp4", "cut.mp4", "noise.avi"))
+    empty.touch()
+    text.write_text("hello\n")
+    cut.write_bytes(make_video().read_bytes()[:1500])
+    noise.write_bytes(np.random.default_rng(0).bytes(5000))
+    (tmp_path / "nothing").mkdir()
+    assert complaint(tmp_path / "missing.mp4") == "not found. Check the path."
+    assert complaint(empty).startswith("the file is empty")
+    assert complaint(text).startswith("this is text, not video")
+    assert complaint(cut).startswith("the recording was cut off")
+    assert complaint(noise).startswith("no video in it")
+    assert complaint(tmp_path / "nothing").startswith("no pictures in this folder")
+    assert capfd.readouterr() == ("", ""), "OpenCV and FFmpeg keep quiet"
+
+
+def test_sound_alone_is_named(ffmpeg, tmp_path):
+    sound = tmp_path / "sound.mp4"
+    ffmpeg("-f", "lavfi", "-i", "sine=d=1", sound)
+    assert complaint(sound).startswith("sound only")
+
+
+def test_a_folder_that_mixes_sizes_names_the_first_other_one(make_pictures):
+    folder = make_pictures(frames=3)
+    cv2.imwrite(str(folder / "002.png"), picture(0, (40, 40)))
+    assert complaint(folder).startswith(f"{folder / '002.png'}: 40x40, but the frames before it are 64x48")
+
+
+def test_damaged_pictures_are_named(make_pictures, capfd):
+    folder = make_pictures(frames=3, suffix=".jpg")
+    (folder / "001.jpg").write_bytes((folder / "001.jpg").read_bytes()[:700])
+    assert complaint(folder).startswith(f"{folder / '001.jpg'}: this picture is cut off")
+    (folder / "001.jpg").write_text("no picture")
+    assert complaint(folder).startswith(f"{folder / '001.jpg'}: no picture")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
+def test_a_picture_that_changes_size_on_the_way_is_refused(ffmpeg, tmp_path, codec):
+    parts = []
+    for size in ("64x48", "96x80"):
+        part = tmp_path / f"{size}.ts"
+        try:
+            ffmpeg("-f", "lavfi", "-i", f"testsrc=s={size}:r=25:d=1", "-pix_fmt", "yuv420p", "-c:v", codec, part)
+        except subprocess.CalledProcessError:
+            pytest.skip(f"this ffmpeg has no {codec}")
+        parts.append(part.read_bytes())
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(parts))
+    assert complaint(both).startswith("the picture changes from 64x48 to 96x80 at frame 2")
+    assert len(read(tmp_path / "64x48.ts")[0]) == 25
+
+
+def test_decoding_goes_only_a_little_ahead_and_a_consumer_may_stop_early(make_video):
+    with open_source(str(make_video(frames=60)), size=(16, 16), channels=1) as source:
+        next(source)
+        time.sleep(0.3)
+        assert AHEAD <= source._reader.frames_read <= AHEAD + 2
+    assert not any(thread.name == "decode" for thread in threading.enumerate())
+    assert list(source) == []
+
+
+def test_importing_readers_leaves_no_chatter_and_a_capture_that_fails_is_silent(tmp_path, capfd):
+    (tmp_path / "x.mp4").write_text("no video")
+    assert not open_capture(str(tmp_path / "x.mp4"), 1).isOpened()
+    assert capfd.readouterr().err == ""
+
+
+def test_find_sources_takes_files_folders_and_patterns_in_natural_order(make_video, make_pictures, tmp_path):
+    for number in (10, 9, 1):
+        make_video(f"cam/{number}.mp4", frames=1)
+    make_pictures("stills/a", frames=1)
+    names = [str(tmp_path / "cam" / f"{number}.mp4") for number in (1, 9, 10)]
+    assert find_sources([str(tmp_path / "cam")]) == names
+    assert find_sources([str(tmp_path / "cam" / "*.mp4"), "-", "rtsp://x/y", "camera:0"]) == [
+        *names, "-", "rtsp://x/y", "camera:0",
+    ]
+    assert find_sources([str(tmp_path / "stills")]) == [str(tmp_path / "stills" / "a")]
+    with pytest.raises(FootageError, match=r"nothing\*.mp4: not found"):
+        find_sources([str(tmp_path / "nothing*.mp4")])
+
+
+def test_ctrl_c_ends_a_reading_program_at_once(make_video, tmp_path):
+    program = (
+        "import os, signal, sys\n"
+        "from vadcli.footage.source import open_source\n"
+        "try:\n"
+        "    with open_source(sys.argv[1], size=(16, 16), channels=1) as source:\n"
+        "        next(source)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        list(source)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('clean')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(make_video(frames=200))], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("clean\n", "", 0)

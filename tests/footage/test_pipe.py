@@ -1,0 +1,114 @@
+"""A container on stdin."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from vadcli.errors import FootageError
+from vadcli.footage.pipe import open_stdin
+from vadcli.footage.source import FrameSource
+
+COUNT = (
+    "import sys\n"
+    "from vadcli.errors import FootageError\n"
+    "from vadcli.footage.source import open_source\n"
+    "try:\n"
+    "    with open_source('-', size=(16, 16), channels=1) as source:\n"
+    "        print(len(list(source)), source.info.name)\n"
+    "except FootageError as error:\n"
+    "    print(error)\n"
+)
+
+
+def count(data=None, **options):
+    ended = subprocess.run(
+        [sys.executable, "-c", COUNT], input=data, capture_output=True, timeout=60, check=True, **options
+    )
+    assert ended.stderr == b""
+    return ended.stdout.decode().strip()
+
+
+@pytest.mark.parametrize("container", ["ts", "mkv"])
+def test_piped_streams_give_every_frame(ffmpeg, make_video, tmp_path, container):
+    stream = tmp_path / f"stream.{container}"
+    ffmpeg("-i", make_video(frames=40), "-c:v", "mpeg2video", stream)
+    assert count(stream.read_bytes()) == "40 stdin"
+
+
+def test_a_piped_mp4_that_cannot_be_read_forward_is_refused_and_its_file_is_not(make_video):
+    video = make_video(frames=40)
+    assert count(video.read_bytes()).startswith("stdin: this mp4 has its index (moov) at the end")
+    with video.open("rb") as redirected:
+        assert count(stdin=redirected) == "40 stdin"
+
+
+def test_empty_and_meaningless_pipes_are_named():
+    assert count(b"").startswith("stdin: empty")
+    assert count(b"hello\n" * 1000).startswith("stdin: no video in it")
+
+
+def test_a_closed_stdin_is_named():
+    program = f"import os\nos.close(0)\n{COUNT}"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ended.stdout.startswith("stdin: closed") and ended.stderr == ""
+
+
+def options():
+    return {"size": (16, 16), "channels": 1, "fps": None, "original": False, "mask_top": 0.0}
+
+
+def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(ffmpeg, make_video, tmp_path):
+    stream = tmp_path / "stream.ts"
+    ffmpeg("-i", make_video(frames=60, size=(240, 320)), "-c:v", "mpeg2video", stream)
+    read_end, write_end = os.pipe()
+    threads = threading.active_count()
+
+    def feed():
+        data = memoryview(stream.read_bytes())
+        while data:
+            data = data[os.write(write_end, data) :]
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with FrameSource(open_stdin(read_end), **options()) as source:
+        frames = [next(source) for _ in range(20)]
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.5, "closing does not wait for a stream that says nothing"
+    assert [frame.index for frame in frames] == list(range(20))
+    os.close(read_end)
+    feeder_error = feeder.join(5)
+    assert feeder_error is None and threading.active_count() <= threads
+    os.close(write_end)
+
+
+def test_a_socket_is_read_as_a_pipe(ffmpeg, make_video, tmp_path):
+    stream = tmp_path / "stream.ts"
+    ffmpeg("-i", make_video(frames=20), "-c:v", "mpeg2video", stream)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(stream.read_bytes())
+        ours.shutdown(socket.SHUT_WR)
+        with FrameSource(open_stdin(theirs.fileno()), **options()) as source:
+            assert len(list(source)) == 20
+
+
+def test_reading_a_pipe_leaves_no_descriptor_open(ffmpeg, make_video, tmp_path):
+    stream = tmp_path / "stream.ts"
+    ffmpeg("-i", make_video(frames=20), "-c:v", "mpeg2video", stream)
+    before = len(os.listdir("/dev/fd"))
+    for data in (stream.read_bytes(), b"nothing"):
+        read_end, write_end = os.pipe()
+        os.write(write_end, data)
+        os.close(write_end)
+        try:
+            with FrameSource(open_stdin(read_end), **options()) as source:
+                assert len(list(source)) == 20
+        except FootageError:
+            assert data == b"nothing"
+        os.close(read_end)
+    assert len(os.listdir("/dev/fd")) == before

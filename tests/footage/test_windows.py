@@ -1,0 +1,145 @@
+"""Windows over clips, their order, and the floats made of them."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.footage.test_cache import noise, write
+from vadcli.errors import FootageError
+from vadcli.footage.cache import open_cache
+from vadcli.footage.windows import WindowLoader, Windows, clip_ranges, split_normal, to_network
+
+
+def numbered(tmp_path, lengths, name="c.h5"):
+    """A cache whose frames hold their clip's number and their own."""
+    clips = {}
+    for clip, count in enumerate(lengths):
+        frames = np.zeros((count, 8, 8, 1), np.uint8)
+        frames[:, 0, 0, 0], frames[:, 0, 1, 0] = clip, np.arange(count)
+        clips[f"clip{clip}"] = frames
+    return open_cache(write(tmp_path, clips, name=name))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4).filter(lambda lengths: max(lengths) >= 6),
+    input_frames=st.integers(1, 5),
+    stride=st.integers(1, 4),
+)
+def test_windows_never_cross_clips_and_leave_none_out(tmp_path, lengths, input_frames, stride):
+    with numbered(tmp_path, lengths) as cache:
+        windows = Windows([cache], input_frames, stride=stride)
+        seen = []
+        for index in range(len(windows)):
+            window = windows[index]
+            assert window.shape == (input_frames + 1, 8, 8, 1)
+            assert len(window[:, 0, 0, 0].unique()) == 1, "one clip"
+            assert (window[:, 0, 1, 0].diff() == 1).all(), "successive frames"
+            assert windows.clip_of(index).name == f"clip{int(window[0, 0, 0, 0])}"
+            assert windows.start_of(index) == int(window[0, 0, 1, 0])
+            seen.append((int(window[0, 0, 0, 0]), int(window[0, 0, 1, 0])))
+        expected = [
+            (clip, start) for clip, count in enumerate(lengths) for start in range(0, count - input_frames, stride)
+        ]
+        assert seen == expected
+
+
+def test_network_floats_are_exact_and_in_the_order_of_frames():
+    windows = torch.from_numpy(noise(10).reshape(2, 5, 8, 16, 3))
+    inputs, target = to_network(windows, "cpu")
+    assert inputs.shape == (2, 12, 8, 16) and target.shape == (2, 3, 8, 16)
+    assert inputs.dtype == torch.float32
+    expected = windows.to(torch.float32) / 127.5 - 1
+    assert torch.equal(inputs[1, 3 * 2 + 1], expected[1, 2, :, :, 1])
+    assert torch.equal(target[0], expected[0, 4].permute(2, 0, 1))
+    assert inputs.min() >= -1 and inputs.max() <= 1
+    with pytest.raises(ValueError, match="must be uint8"):
+        to_network(windows.float(), "cpu")
+
+
+def test_caches_of_other_sizes_are_refused(tmp_path):
+    first = open_cache(write(tmp_path, {"a": noise(6)}, name="1.h5"))
+    second = open_cache(write(tmp_path, {"a": noise(6, (8, 8))}, name="2.h5"))
+    with pytest.raises(FootageError, match=r"2.h5: frames of 8x8x3, but .*1.h5 has 8x16x3"):
+        Windows([first, second], 4)
+
+
+def test_clips_shorter_than_a_window_are_named(tmp_path):
+    cache = numbered(tmp_path, [4, 3])
+    with pytest.raises(FootageError, match=r"no clip of split train has 5 frames, .* the longest has 4\."):
+        Windows([cache], 4)
+    with pytest.raises(FootageError, match="no clip of split test"):
+        Windows([cache], 2, split="test")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.integers(2, 60), min_size=1, max_size=8), share=st.floats(0.01, 0.6), seed=st.integers(0, 9)
+)
+def test_validation_takes_its_share_and_training_keeps_the_rest(tmp_path, lengths, share, seed):
+    cache = numbered(tmp_path, lengths)
+    train, held = split_normal([cache], share, seed)
+    frames = sorted(
+        (one.clip.name, frame) for one in [*train, *held] for frame in range(one.start, one.stop)
+    )
+    assert frames == sorted((f"clip{i}", f) for i, n in enumerate(lengths) for f in range(n)), "every frame once"
+    assert train and held
+    assert sum(one.num_frames for one in held) <= max(2 * share * sum(lengths), 1)
+    again = split_normal([cache], share, seed)
+    assert [(r.clip.name, r.start, r.stop) for r in again[1]] == [(r.clip.name, r.start, r.stop) for r in held]
+
+
+def test_validation_of_one_clip_is_its_tail_and_of_none_is_nothing(tmp_path):
+    cache = numbered(tmp_path, [100])
+    train, held = split_normal([cache], 0.1, 0)
+    assert [(one.start, one.stop) for one in (*train, *held)] == [(0, 90), (90, 100)]
+    assert split_normal([cache], 0, 0)[1] == []
+    windows = Windows([cache], 4, clips=held)
+    assert len(windows) == 6 and int(windows[0][0, 0, 1, 0]) == 90 and windows.start_of(0) == 90
+
+
+def test_whole_clips_are_held_out_where_there_are_many(tmp_path):
+    cache = numbered(tmp_path, [10] * 10)
+    train, held = split_normal([cache], 0.2, 3)
+    assert len(held) == 2 and len(train) == 8 and all(one.num_frames == 10 for one in held)
+
+
+def test_batches_cover_every_window_once_a_pass_and_go_on_as_if_uninterrupted(tmp_path):
+    windows = Windows([numbered(tmp_path, [9, 12])], 4)
+    assert len(windows) == 13
+    with WindowLoader(windows, 4, seed=5) as loader:
+        batches = [batch for batch, _ in zip(loader, range(13), strict=False)]
+        chosen = [index for step in range(13) for index in loader.indices(step)]
+    for number in range(4):
+        assert sorted(chosen[13 * number : 13 * (number + 1)]) == list(range(13))
+    assert chosen[:13] != chosen[13:26], "each pass has an order of its own"
+    for step, batch in enumerate(batches):
+        assert torch.equal(batch, windows.batch(chosen[4 * step : 4 * step + 4]))
+    with WindowLoader(windows, 4, seed=5, first_step=7) as resumed:
+        for expected, batch in zip(batches[7:], resumed, strict=False):
+            assert torch.equal(batch, expected)
+    with WindowLoader(windows, 4, seed=6) as other:
+        assert other.indices(0) != chosen[:4]
+
+
+def test_a_batch_larger_than_the_footage_is_filled_from_further_passes(tmp_path):
+    with WindowLoader(Windows([numbered(tmp_path, [6])], 4), 5, seed=0) as loader:
+        assert sorted(loader.indices(0))[:2] == [0, 0] and next(iter(loader)).shape[0] == 5
+
+
+def test_reading_errors_reach_the_consumer(tmp_path):
+    cache = numbered(tmp_path, [9])
+    windows = Windows([cache], 4)
+    cache.close()
+    cache.path.unlink()
+    with WindowLoader(windows, 2, seed=0) as loader, pytest.raises(OSError):
+        next(iter(loader))
+
+
+def test_ranges_are_of_the_split(tmp_path):
+    cache = numbered(tmp_path, [3, 4])
+    assert [one.num_frames for one in clip_ranges([cache])] == [3, 4]
+    assert clip_ranges([cache], "test") == []
+    assert len(clip_ranges([cache, cache], None)) == 4
