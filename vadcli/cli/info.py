@@ -34,7 +34,7 @@ def command(
 
     tree = Tree(f"{told.pop('file')}")
     _grow(tree, told)
-    Console(highlight=False, soft_wrap=True).print(tree)
+    Console(highlight=False, width=200).print(tree, crop=False, overflow="ignore", no_wrap=True)
 
 
 def _grow(branch: Any, values: dict[str, Any]) -> None:
@@ -45,9 +45,9 @@ def _grow(branch: Any, values: dict[str, Any]) -> None:
         if isinstance(value, dict) and value:
             _grow(branch.add(escape(str(name))), value)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            clips = branch.add(f"{escape(name)}: {len(value)}")
+            items = branch.add(f"{escape(name)}: {len(value)}")
             for item in value:
-                clips.add(escape(", ".join(f"{key} {leaf}" for key, leaf in item.items())))
+                items.add(escape(", ".join(f"{key} {leaf}" for key, leaf in item.items())))
         else:
-            clips = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-            branch.add(f"{escape(str(name))}: {escape(clips)}")
+            text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+            branch.add(f"{escape(str(name))}: {escape(text)}")

@@ -1,0 +1,50 @@
+"""`vad info` tells what a file is."""
+
+import json
+
+import pytest
+import torch
+from tests import synthetic_cache
+
+from vadcli.model.checkpoint import Checkpoint, save_checkpoint
+from vadcli.model.network import Network
+from vadcli.settings import ModelSettings, Settings
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    settings = Settings(model=ModelSettings(size=(16, 16), width=2, channels=1))
+    weights = Network(settings.model).state_dict()
+    alpha = {"head.4.bias": torch.tensor([0.5])}
+    made = Checkpoint(
+        stage="metatrain", settings=settings, weights=weights, step_sizes=alpha, parents={"from": "abc"},
+        training={"steps": 7, "figures": {"prototypes": 4.2}},
+    )  # fmt: skip
+    save_checkpoint(tmp_path / "m.safetensors", made)
+    return tmp_path / "m.safetensors"
+
+
+def test_of_a_checkpoint_it_tells_stage_lineage_training_and_prototypes(vad, checkpoint):
+    told = json.loads(vad("info", checkpoint, "--json").out)
+    assert (told["kind"], told["stage"], told["training"]["steps"]) == ("checkpoint", "metatrain", 7)
+    assert told["parents"] == {"from": "abc"} and told["effective_prototypes"] == 4.2
+    assert told["step_sizes"]["most"] == 0.5 and told["adapted_parameters"] == 1
+    assert told["settings"]["model"]["width"] == 2
+
+
+def test_of_a_cache_it_tells_clips_and_scenes(vad, tmp_path):
+    told = json.loads(vad("info", synthetic_cache.write(tmp_path / "c.h5"), "--json").out)
+    assert told["kind"] == "cache" and told["frames"] == 240 and told["scenes"] == {"s0": 3, "s1": 3}
+    assert [clip["labels"] for clip in told["clips"]] == [False, False, True] * 2
+
+
+def test_for_people_it_draws_a_tree_that_is_not_cut(vad, tmp_path):
+    out = vad("info", synthetic_cache.write(tmp_path / "c.h5")).out
+    assert "├── kind: cache" in out and "source s0-0.mp4" in out
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89HDF\r\n\x1a\nnoise"])
+def test_anything_else_is_refused_in_one_line(vad, tmp_path, content):
+    (tmp_path / "x").write_bytes(content)
+    answer = vad("info", tmp_path / "x")
+    assert answer.code == 3 and answer.out == "" and len(answer.err.splitlines()) == 1
