@@ -1,5 +1,6 @@
 import json
 import pickle
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,11 +10,13 @@ import scipy.io
 from vadcli.errors import InputError
 from vadcli.evaluation.evidence import GIVEN, available_scores
 from vadcli.evaluation.foreign import Alignment, align
-from vadcli.evaluation.labels import Marks, read_labels
+from vadcli.evaluation.labels import read_labels
 from vadcli.evaluation.metrics import micro_auc
 from vadcli.evaluation.protocols import PAPER, Request
 from vadcli.evaluation.results import score
 from vadcli.evaluation.score_files import read_scores
+
+from .caches import write_cache
 
 LENGTHS = {"01": 40, "02": 50, "10": 30}
 
@@ -33,7 +36,7 @@ def write_npy(folder, arrays):
 
 def evidence(scores, labels, **how):
     notes = []
-    clips = align(read_scores([str(scores)]), read_labels(labels), Alignment(**how), notes.append)
+    clips = align(read_scores([str(scores)]), read_labels(Path(labels)), Alignment(**how), notes.append)
     return clips, notes
 
 
@@ -63,14 +66,13 @@ def write_every_kind_of_labels(folder, truth):
     """The same labels in every format; paths by kind."""
     cells = np.empty((1, 3), dtype=object)
     ranges = np.empty((1, 3), dtype=object)
-    text, rows, intervals = ["TestVideoFile = {};"], ["clip,frame,label"], ["clip,start,end"]
+    text, rows, intervals = ["TestVideoFile = {};"], ["clip,frame,label"], ["clip,start_frame,end_frame"]
     for index, (name, labels) in enumerate(truth.items()):
         padded = np.concatenate([[0], labels, [0]])
         starts, stops = np.flatnonzero(np.diff(padded) == 1), np.flatnonzero(np.diff(padded) == -1)
         cells[0, index], ranges[0, index] = labels[None], np.stack([starts + 1, stops])
-        text.append(
-            f"TestVideoFile{{end+1}}.gt_frame = [{', '.join(f'{a + 1}:{b}' for a, b in zip(starts, stops, strict=True))}];"
-        )
+        spans = ", ".join(f"{a + 1}:{b}" for a, b in zip(starts, stops, strict=True))
+        text.append(f"TestVideoFile{{end+1}}.gt_frame = [{spans}];")
         rows += [f"{name},{i},{value}" for i, value in enumerate(labels)]
         intervals += [f"{name},{a},{b - 1}" for a, b in zip(starts, stops, strict=True)]
     write_npy(folder / "folder", truth)
@@ -142,7 +144,7 @@ def test_records_of_vad_score_are_known_by_their_source_and_carry_raw_errors(tmp
 
 
 def test_sources_with_folders_find_the_clip_of_that_scene(tmp_path):
-    (tmp_path / "l.csv").write_text("clip,start,end\nlawn/01,2,3\nhall/01,0,1\n")
+    (tmp_path / "l.csv").write_text("clip,start_frame,end_frame\nlawn/01,2,3\nhall/01,0,1\n")
     rows = [f"{scene}/testing/01.mp4,{i},{float(i)}" for scene in ("lawn", "hall") for i in range(5)]
     (tmp_path / "s.csv").write_text("source,frame,score\n" + "\n".join(rows))
     clips, _ = evidence(tmp_path / "s.csv", tmp_path / "l.csv")
@@ -178,8 +180,8 @@ def csv_scores(tmp_path, text):
         ("clip,frame,score\na,0,nan\na,1,1\n", "clip a: 1 of 2 given scores are not finite, the first at index 0"),
         ("clip,frame,score\na,0,1\na,1,\n", "s.csv:3: clip a: 1 of 2 rows have no score"),
         ("clip,frame,score\na,0,1\na,1,x\n", "s.csv:3: score is 'x'; a number is expected"),
-        ("clip,frame,score\nb,0,1\nc,0,1\n", "no labels for b, c of the scores; it has a"),
-        ("clip,score\na,1\na,1\n", "clip a: scores .* make 2 frames, labels 4: 2 too few scores"),
+        ("clip,frame,score\nb,0,1\nc,0,1\n", "no clip a. Clips here: b, c"),
+        ("clip,score\na,1\na,1\n", "clip a: 2 frames scored .*, 4 labelled in l.csv: 2 too few scores"),
         ("clip,frame\na,1\n", "s.csv:2: no score in clip, frame"),
         ("clip,frame,score\na,0.5,1\n", "frame 0.5 is not a whole number"),
         ("clip,frame,score\na,-1,1\n", "frame -1; frames count from 0"),
@@ -197,7 +199,7 @@ def test_a_clip_that_only_one_side_has_is_never_dropped(tmp_path, truth):
     write_npy(tmp_path / "some", {name: truth[name] for name in ("01", "02")})
     with pytest.raises(InputError, match="no scores for 10"):
         evidence(tmp_path / "some", tmp_path / "labels")
-    with pytest.raises(InputError, match=r"120 labels over all clips, .* make 90: 30 too few"):
+    with pytest.raises(InputError, match=r"120 labels for 90 frames of 2 clips, 30 too many"):
         np.save(tmp_path / "flat.npy", np.concatenate(list(truth.values())))
         evidence(tmp_path / "some", tmp_path / "flat.npy")
 
@@ -205,16 +207,18 @@ def test_a_clip_that_only_one_side_has_is_never_dropped(tmp_path, truth):
 def test_lengths_that_differ_say_which_clip_and_by_how_many(tmp_path, truth):
     write_npy(tmp_path / "labels", truth)
     write_npy(tmp_path / "scores", {**truth, "02": np.zeros(46)})
-    with pytest.raises(InputError, match=r"clip 02: .* make 46 frames, labels 50: 4 too few scores"):
+    with pytest.raises(InputError, match=r"clip 02: 46 frames scored .*, 50 labelled in 02\.npy: 4 too few scores"):
         evidence(tmp_path / "scores", tmp_path / "labels")
     np.save(tmp_path / "flat.npy", np.zeros(100))
     with pytest.raises(InputError, match="100 scores for 120 labelled frames of 3 clips, 20 too few"):
         evidence(tmp_path / "flat.npy", tmp_path / "labels")
 
 
-def test_a_range_beyond_the_scored_frames_is_refused():
-    with pytest.raises(InputError, match=r"abnormal up to frame 11 .* scores end at frame 9: 2 too few"):
-        Marks(ranges=np.array([[4, 12]])).over("a", 10)
+def test_labels_beyond_the_scored_frames_are_refused(tmp_path):
+    (tmp_path / "l.m").write_text("x.gt_frame = [5:12];")
+    np.save(tmp_path / "s.npy", np.zeros(10))
+    with pytest.raises(InputError, match="labels frame 11, 2 beyond the last of 10 frames"):
+        evidence(tmp_path / "s.npy", tmp_path / "l.m")
 
 
 def test_nothing_is_ever_unpickled(tmp_path):
@@ -225,42 +229,52 @@ def test_nothing_is_ever_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
     (tmp_path / "b.npy").write_bytes(pickle.dumps(Bomb()))
     for name in ("a.npy", "b.npy"):
-        with pytest.raises(InputError, match="never loads"):
+        with pytest.raises(InputError, match="can run code"):
             read_scores([str(tmp_path / name)])
-        with pytest.raises(InputError, match="never loads"):
-            read_labels(tmp_path / name)
+        np.save(tmp_path / "s.npy", np.zeros(4))
+        with pytest.raises(InputError, match="can run code"):
+            evidence(tmp_path / "s.npy", tmp_path / name)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.npy", b"text", r"x\.npy: "),
-        ("x.mat", b"text", "not a MATLAB file"),
-        ("x.m", b"a = 1;", "no line of the form"),
-        ("x.csv", b"a,b\n1,2\n", "clip,frame,label or clip,start,end are expected"),
-        ("x.csv", b"clip,frame,label\na,0,1\na,2,1\n", "frame 1 is missing"),
-        ("x.csv", b"clip,start,end\na,5,2\n", "x.csv:2: clip a abnormal from 5 to 2"),
-        ("x.csv", b"clip,start,end\na,five,2\n", "whole numbers, got 'five'"),
-        ("x.txt", b"1", "got .txt"),
-        ("x.m", b"x.gt_frame = [0:4];", "range 0:4; frames count from 1"),
+        ("x.mat", b"text", "no MATLAB file"),
+        ("x.m", b"a = 1;", "no line `gt_frame"),
+        ("x.csv", b"a,b\n1,2\n", "expected clip,start_frame,end_frame or frame,label"),
+        ("x.txt", b"one", "not a list of numbers"),
+        ("x.docx", b"1", "labels are read from"),
     ],
 )
 def test_bad_labels_are_named_in_one_line(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
+    np.save(tmp_path / "s.npy", np.zeros(4))
     with pytest.raises(InputError, match=message) as caught:
-        read_labels(tmp_path / name)
+        evidence(tmp_path / "s.npy", tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
-def test_labels_other_than_zero_and_one_and_matrices_are_refused(tmp_path):
-    np.save(tmp_path / "a.npy", np.array([0, 1, 2]))
-    with pytest.raises(InputError, match="a label is 2"):
-        read_labels(tmp_path / "a.npy")
+def test_a_matrix_of_scores_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((3, 4)))
     with pytest.raises(InputError, match=r"shape \(3, 4\)"):
-        read_labels(tmp_path / "a.npy")
-    with pytest.raises(InputError, match=r"shape \(3, 4\)"):
         read_scores([str(tmp_path / "a.npy")])
+
+
+def test_a_cache_labels_scores_by_clip_name_and_gives_the_frame_rate(tmp_path, truth):
+    write_cache(tmp_path / "c.h5", truth)
+    write_npy(tmp_path / "s", {name: labels + 0.0 for name, labels in truth.items()})
+    clips, _ = evidence(tmp_path / "s", tmp_path / "c.h5")
+    assert [clip.name for clip in clips] == ["park/test/01", "park/test/02", "park/test/10"]
+    assert {clip.fps for clip in clips} == {10.0}
+    assert auc(clips) == 1.0
+    with pytest.raises(InputError, match="no clip 03"):
+        write_npy(tmp_path / "s", {"03": np.zeros(4)})
+        evidence(tmp_path / "s", tmp_path / "c.h5")
+
+
+def test_only_a_cache_has_label_variants(tmp_path):
+    with pytest.raises(InputError, match="only a cache has variants"):
+        read_labels(tmp_path / "l.csv", "other")
 
 
 def test_a_matlab_7_3_file_and_one_with_several_variables_say_what_to_do(tmp_path):
@@ -268,11 +282,11 @@ def test_a_matlab_7_3_file_and_one_with_several_variables_say_what_to_do(tmp_pat
         pass
     with (tmp_path / "new.mat").open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
-    with pytest.raises(InputError, match="save it with -v7"):
-        read_labels(tmp_path / "new.mat")
+    with pytest.raises(InputError, match="Save it with -v7"):
+        read_scores([str(tmp_path / "new.mat")])
     scipy.io.savemat(tmp_path / "two.mat", {"a": 1, "b": 2})
     with pytest.raises(InputError, match="holds a, b; one variable"):
-        read_labels(tmp_path / "two.mat")
+        read_scores([str(tmp_path / "two.mat")])
 
 
 def test_missing_files_and_empty_folders_are_named(tmp_path):
@@ -280,7 +294,7 @@ def test_missing_files_and_empty_folders_are_named(tmp_path):
     for argument in ("gone.npy", str(tmp_path / "nothing")):
         with pytest.raises(InputError, match="no such scores"):
             read_scores([argument])
-    with pytest.raises(InputError, match=r"no \.npy or \.csv labels"):
+    with pytest.raises(InputError, match="no label files in this folder"):
         read_labels(tmp_path / "nothing")
     with pytest.raises(InputError, match="no such labels"):
         read_labels(tmp_path / "gone")

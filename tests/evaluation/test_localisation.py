@@ -3,10 +3,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from vadcli.evaluation.localisation import (
+    Localiser,
     PixelCounts,
     count_regions,
     link_tracks,
-    localise,
     total,
     ucsd_frame_scores,
 )
@@ -109,17 +109,22 @@ def test_counts_of_clips_add_up():
     assert (both.regions, both.tracks, both.frames, both.found_regions.tolist()) == (2, 2, 2, [2])
 
 
+def localised(maps, masks, tracks=None):
+    localiser = Localiser(np.array([0.5]))
+    localiser.add(maps, masks, tracks)
+    return localiser.scores_of_all()
+
+
 def test_perfect_maps_have_perfect_figures_and_say_where_tracks_come_from():
     masks = np.stack([box((2, 8), (2, 8)), box((0, 0), (0, 0)), box((3, 9), (2, 8))])
     maps = masks.astype(np.float32)
-    scores = localise([(maps, masks)], np.array([0.5]))
-    assert (scores.ucsd_pixel_auc, scores.rbdc, scores.tbdc, scores.ucsd_pixel_detection) == (
-        1.0,
-        1.0,
-        1.0,
-        1.0,
-    )
+    scores = localised(maps, masks)
+    assert (scores.ucsd_pixel_auc, scores.rbdc, scores.tbdc, scores.ucsd_pixel_detection) == (1.0, 1.0, 1.0, 1.0)
     assert scores.pixel_auc == 1.0
     assert scores.tracks_from == "masks linked by overlap"
-    annotated = localise([(maps, masks)], np.array([0.5]), [link_tracks(masks)])
-    assert annotated.tracks_from == "annotation"
+    assert localised(maps, masks, link_tracks(masks)).tracks_from == "annotation"
+
+
+def test_without_normal_frames_there_are_no_figures():
+    masks = box((2, 8), (2, 8))[None]
+    assert localised(masks.astype(np.float32), masks) is None

@@ -8,10 +8,13 @@ from pathlib import PurePath
 import numpy as np
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import Evidence
-from vadcli.evaluation.labels import Labels, Marks
-from vadcli.evaluation.pool import Floats, Indices
-from vadcli.footage.naming import natural
+from vadcli.evaluation.evidence import GIVEN, Evidence
+from vadcli.evaluation.labels import Labels, as_flags
+from vadcli.evaluation.pool import Flags, Floats, Indices
+from vadcli.footage.layouts.labels import FrameLabels, LabelTrack
+from vadcli.footage.naming import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
+
+_SPLIT_FOLDERS = {"test", "testing", "frames"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +72,31 @@ def align(
     Raises:
         InputError: for clips that either side does not know, or lengths, frames and scores that do not fit.
     """
-    pairs = _paired(_split(clips, labels, how), labels, how)
-    return [_one(clip, name, marks, labels.fps.get(name, how.fps), how, note) for clip, name, marks in pairs]
+    ordered = sorted(_split(clips, labels, how), key=lambda clip: natural(clip.name))
+    names = [_plain(clip.name) for clip in ordered]
+    twice = next((name for name, after in pairwise(names) if name == after), None)
+    if twice is not None:
+        raise InputError(f"clip {twice}: scored twice. Give every clip one file, or one name in it.")
+    extra = how.drop_head + how.drop_tail
+    tracks = labels.of(
+        {name: clip.count + extra if clip.frames is None else None for name, clip in zip(names, ordered, strict=True)}
+    )
+    return [
+        _one(clip, *tracks[name], labels.fps.get(tracks[name][0], how.fps), how, note)
+        for name, clip in zip(names, ordered, strict=True)
+    ]
+
+
+def _plain(name: str) -> str:
+    """A clip's name from a source such as `lawn/testing/01.mp4`: lawn/01."""
+    path = PurePath(name)
+    known = path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
+    parts = (path.with_suffix("") if known else path).parts
+    return "/".join(part for part in parts if part.lower() not in _SPLIT_FOLDERS and part != path.root)
 
 
 def _one(
-    clip: ForeignClip, name: str, marks: Marks, fps: float, how: Alignment, note: Callable[[str], None]
+    clip: ForeignClip, name: str, track: LabelTrack, fps: float, how: Alignment, note: Callable[[str], None]
 ) -> Evidence:
     for kind, values in clip.signals.items():
         bad = np.flatnonzero(~np.isfinite(values))
@@ -85,64 +107,52 @@ def _one(
             )
     if clip.frames is None:
         length = clip.count + how.drop_head + how.drop_tail
-        truth = marks.over(name, length)
-        frames = np.arange(how.drop_head, length - how.drop_tail)
-        signals = dict(clip.signals)
+        truth = as_flags(track, name, length)
+        frames, signals = np.arange(how.drop_head, length - how.drop_tail), dict(clip.signals)
     else:
-        frames, signals, truth = _by_frame(clip, name, marks, how, note)
-    sign = -1.0 if how.higher_is == "normal" else 1.0
-    if "given" in signals:
-        signals["given"] = sign * signals["given"]
-    scene = name.rpartition("/")[0]
-    return Evidence(name, scene, fps, frames, truth[frames], signals)
+        frames, signals, truth = _by_frame(clip, clip.frames, name, track, how, note)
+    if GIVEN in signals and how.higher_is == "normal":
+        signals[GIVEN] = -signals[GIVEN]
+    return Evidence(name, name.rpartition("/")[0], fps, frames, truth[frames], signals)
 
 
 def _by_frame(
-    clip: ForeignClip, name: str, marks: Marks, how: Alignment, note: Callable[[str], None]
-) -> tuple[Indices, dict[str, Floats], np.ndarray]:
+    clip: ForeignClip, given: Indices, name: str, track: LabelTrack, how: Alignment, note: Callable[[str], None]
+) -> tuple[Indices, dict[str, Floats], Flags]:
     """Frames in order, their signals and the labels of the whole clip, for scores that say which frame they are of."""
-    assert clip.frames is not None
-    order = np.argsort(clip.frames, kind="stable")
-    frames = clip.frames[order]
+    order = np.argsort(given, kind="stable")
+    frames = given[order]
+    where = f"{clip.origin}: clip {name}"
     twice = frames[1:][frames[1:] == frames[:-1]]
     if len(twice):
+        raise InputError(f"{where}: frame {twice[0]} is scored twice ({len(twice)} such). Keep one score a frame.")
+    if frames[0] < 0:
+        raise InputError(f"{where}: frame {frames[0]}; frames count from 0.")
+    length = len(track.values) if isinstance(track, FrameLabels) else int(frames[-1]) + 1 + how.drop_tail
+    if frames[-1] >= length:
         raise InputError(
-            f"{clip.origin}: clip {name}: frame {twice[0]} is scored twice ({len(twice)} such). Keep one score a frame."
-        )
-    if len(frames) and frames[0] < 0:
-        raise InputError(f"{clip.origin}: clip {name}: frame {frames[0]}; frames count from 0.")
-    length = len(marks.frames) if marks.frames is not None else int(frames[-1]) + 1 + how.drop_tail
-    if len(frames) and frames[-1] >= length:
-        raise InputError(
-            f"{clip.origin}: clip {name}: scored up to frame {frames[-1]} (from 0), but labels are of {length} frames: "
+            f"{where}: scored up to frame {frames[-1]} (from 0), but labels are of {length} frames: "
             f"{frames[-1] + 1 - length} too many scores."
         )
     kept = (frames >= how.drop_head) & (frames < length - how.drop_tail)
     chosen = frames[kept]
     if not len(chosen):
-        raise InputError(f"{clip.origin}: clip {name}: no frame is left after --drop-head and --drop-tail.")
+        raise InputError(f"{where}: no frame is left after --drop-head and --drop-tail.")
     holes = int(chosen[-1] - chosen[0] + 1 - len(chosen))
     if holes:
         note(f"clip {name}: {holes} frames between the first and the last scored have no score; they do not count")
     missing_tail = length - how.drop_tail - 1 - int(chosen[-1])
     if missing_tail:
         note(f"clip {name}: the last {missing_tail} labelled frames have no score; they do not count")
-    signals = {kind: values[order][kept] for kind, values in clip.signals.items()}
-    return chosen, signals, marks.over(name, length)
+    return chosen, {kind: values[order][kept] for kind, values in clip.signals.items()}, as_flags(track, name, length)
 
 
 def _split(clips: Sequence[ForeignClip], labels: Labels, how: Alignment) -> Sequence[ForeignClip]:
     """The clips, or, for one stretch of scores and labels of several clips, that stretch cut by their lengths."""
-    if labels.named is not None:
-        names = sorted(labels.named, key=natural)
-        every = [labels.named[name] for name in names]
-    else:
-        every = list(labels.ordered or ())
-        names = [f"{number:02d}" for number in range(1, len(every) + 1)]
-    lengths = [len(marks.frames) for marks in every if marks.frames is not None]
-    if len(clips) != 1 or len(every) < 2 or clips[0].frames is not None or len(lengths) != len(every):
+    lengths = labels.lengths()
+    if lengths is None or len(clips) != 1 or len(lengths) < 2 or clips[0].frames is not None:
         return clips
-    kept = [length - how.drop_head - how.drop_tail for length in lengths]
+    kept = [length - how.drop_head - how.drop_tail for length in lengths.values()]
     if sum(kept) != clips[0].count:
         raise InputError(
             f"{clips[0].origin}: {clips[0].count} scores for {sum(kept)} labelled frames of {len(kept)} clips, "
@@ -153,85 +163,8 @@ def _split(clips: Sequence[ForeignClip], labels: Labels, how: Alignment) -> Sequ
     return [
         replace(
             clips[0],
-            name=names[i],
+            name=name,
             signals={kind: values[end - size : end] for kind, values in clips[0].signals.items()},
         )
-        for i, (end, size) in enumerate(zip(ends, kept, strict=True))
+        for name, end, size in zip(lengths, ends, kept, strict=True)
     ]
-
-
-def _paired(clips: Sequence[ForeignClip], labels: Labels, how: Alignment) -> list[tuple[ForeignClip, str, Marks]]:
-    """Every clip of scores with its labels; neither side may have one that the other lacks."""
-    ordered = sorted(clips, key=lambda clip: natural(clip.name))
-    names = [clip.name for clip in ordered]
-    twice = next((name for name, after in pairwise(names) if name == after), None)
-    if twice is not None:
-        raise InputError(f"clip {twice}: scores come from two files. Keep one.")
-    if labels.named is not None:
-        matched = _by_name(ordered, labels.named, labels.origin)
-        return [(clip, name, labels.named[name]) for clip, name in zip(ordered, matched, strict=True)]
-    marks = list(labels.ordered or ())
-    if labels.flat is not None:
-        marks = _cut(labels.flat, ordered, labels.origin, how)
-    if len(marks) != len(ordered):
-        raise InputError(
-            f"{labels.origin}: labels of {len(marks)} clips, but scores of {len(ordered)} ({', '.join(names[:4])}"
-            f"{', …' if len(names) > 4 else ''}). Without clip names both must be the same clips in the same order."
-        )
-    return [(clip, clip.name, one) for clip, one in zip(ordered, marks, strict=True)]
-
-
-def _cut(flat: np.ndarray, clips: Sequence[ForeignClip], origin: str, how: Alignment) -> list[Marks]:
-    """One array of labels over all clips, cut where the scores of a clip end."""
-    if len(clips) == 1:
-        return [Marks(flat)]
-    if any(clip.frames is not None for clip in clips):
-        raise InputError(f"{origin}: one array for several clips does not say where each ends. Give one a clip.")
-    lengths = [clip.count + how.drop_head + how.drop_tail for clip in clips]
-    if sum(lengths) != len(flat):
-        raise InputError(
-            f"{origin}: {len(flat)} labels over all clips, but scores (with --drop-head and --drop-tail) make "
-            f"{sum(lengths)}: {abs(sum(lengths) - len(flat))} too "
-            f"{'many' if sum(lengths) > len(flat) else 'few'} scores."
-        )
-    return [Marks(part) for part in np.split(flat, np.cumsum(lengths)[:-1])]
-
-
-def _by_name(clips: Sequence[ForeignClip], named: Mapping[str, Marks], origin: str) -> list[str]:
-    """The label name of every clip: the same name, or else the only one that ends in the same parts."""
-    if len(clips) == 1 and len(named) == 1:
-        return list(named)
-    matched = [_find(clip.name, named) for clip in clips]
-    unknown = [clip.name for clip, name in zip(clips, matched, strict=True) if name is None]
-    if unknown:
-        raise InputError(
-            f"{origin}: no labels for {_list(unknown)} of the scores; it has {_list(sorted(named, key=natural))}."
-        )
-    found = [name for name in matched if name is not None]
-    twice = next((name for name in found if found.count(name) > 1), None) if len(set(found)) < len(found) else None
-    if twice is not None:
-        raise InputError(f"clip {twice}: two of the scored clips are meant by it. Name them as the labels do.")
-    missing = sorted(set(named) - set(found), key=natural)
-    if missing:
-        raise InputError(f"{origin}: no scores for {_list(missing)}. Score them too, or give labels without them.")
-    return found
-
-
-def _find(name: str, named: Mapping[str, Marks]) -> str | None:
-    if name in named:
-        return name
-    parts = PurePath(name).with_suffix("").parts if PurePath(name).suffix else PurePath(name).parts
-    ours = [part.lower() for part in parts]
-    fitting = [
-        other
-        for other in named
-        if (own := [part.lower() for part in other.split("/")])[-1] == ours[-1] and set(own[:-1]) <= set(ours)
-    ]
-    if not fitting:
-        fitting = [other for other in named if other.split("/")[-1].lower() == ours[-1]]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:4])
-    return f"{shown} and {len(names) - 4} more" if len(names) > 4 else shown

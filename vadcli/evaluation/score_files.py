@@ -12,8 +12,8 @@ import numpy as np
 from vadcli.errors import InputError
 from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN
 from vadcli.evaluation.foreign import ForeignClip
-from vadcli.evaluation.labels import load_array, load_mat
 from vadcli.evaluation.pool import Floats
+from vadcli.footage.layouts.label_files import load_mat, read_npy
 from vadcli.footage.naming import natural
 
 SUFFIXES = (".ndjson", ".jsonl", ".csv", ".npy", ".mat")
@@ -57,11 +57,16 @@ def _files(arguments: Sequence[str]) -> list[Path]:
 
 
 def _from_npy(path: Path) -> Iterator[ForeignClip]:
-    yield ForeignClip(path.stem, str(path), {GIVEN: _vector(load_array(path), str(path))})
+    yield ForeignClip(path.stem, str(path), {GIVEN: _vector(read_npy(path), str(path))})
 
 
 def _from_mat(path: Path) -> Iterator[ForeignClip]:
-    array = load_mat(path)
+    content = {name: value for name, value in load_mat(path).items() if not name.startswith("__")}
+    if len(content) != 1:
+        raise InputError(
+            f"{path}: holds {', '.join(content) or 'nothing'}; one variable with the scores is expected."
+        )
+    (array,) = map(np.asarray, content.values())
     if array.dtype != object:
         yield ForeignClip(path.stem, str(path), {GIVEN: _vector(array, str(path))})
         return

@@ -59,6 +59,8 @@ def evaluate_stage(
         VadError: for caches, labels or models that do not fit.
     """
     protocols = [find_protocol(name) for name in options.protocols]
+    for path in caches:  # a wrong path is found before a model is loaded
+        open_cache(path).close()
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
     baseline = load_checkpoint(options.baseline, "pretrain", "metatrain") if options.baseline else None
     if baseline is not None and not checkpoint.step_sizes:

@@ -1,0 +1,323 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from tests.evaluation.caches import add_clip, moving_square, write_cache
+from vadcli.cli.app import run
+from vadcli.errors import InputError
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from vadcli.model.network import Network
+from vadcli.progress import Silent
+from vadcli.settings import ModelSettings, Settings
+from vadcli.stages.eval_runs import Options, runs_of_cache
+from vadcli.stages.evaluate import evaluate_stage
+
+SMALL = ModelSettings(size=(32, 32), channels=1, width=4)
+QUICK = Settings().model_copy(
+    update={
+        "model": SMALL,
+        "eval": Settings().eval.model_copy(update={"draws": 2, "bootstrap": 50, "calibration_windows": 64}),
+        "score": Settings().score.model_copy(update={"precision": "float32"}),
+    }
+)
+
+
+def labels_of(length, *spans):
+    values = np.zeros(length, dtype=np.uint8)
+    for start, stop in spans:
+        values[start:stop] = 1
+    return values
+
+
+TRUTH = {
+    "01": labels_of(40, (25, 35)),
+    "02": labels_of(44, (8, 20)),  # abnormal among the first 14
+    "03": labels_of(36, (0, 36)),  # abnormal throughout
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A meta-trained and a plain checkpoint with random weights."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    network = Network(SMALL)
+    weights = network.state_dict()
+    steps = {name: torch.full_like(weights[name], 1e-2) for name in network.adapted_names("head")}
+    save_checkpoint(folder / "meta.safetensors", Checkpoint("metatrain", QUICK, weights, steps))
+    save_checkpoint(folder / "plain.safetensors", Checkpoint("pretrain", QUICK, weights))
+    bare = QUICK.model_copy(update={"model": SMALL.model_copy(update={"unit": "none"})})
+    save_checkpoint(folder / "bare.safetensors", Checkpoint("pretrain", bare, Network(bare.model).state_dict()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cache") / "park.h5"
+    shifted = {**TRUTH, "01": labels_of(40, (20, 39))}
+    write_cache(path, TRUTH, train=2, masks=True, variants={"shifted": shifted})
+    return path
+
+
+def evaluated(cache, models, model="meta", **options):
+    return evaluate_stage([cache], models / f"{model}.safetensors", Options(**options), QUICK, Silent())
+
+
+def rows(evaluation, **wanted):
+    plain = [result.to_json() for result in evaluation.results]
+    return [row for row in plain if all(row[key] == value for key, value in wanted.items())]
+
+
+def test_support_from_the_head_is_counted_on_common_frames_and_as_the_paper_counts(cache, models):
+    found = evaluated(cache, models, shots=(0, 1, 5), support="clip")
+    frames = {(row["shots"], row["counting"]): row["frames"] for row in rows(found)}
+    total = sum(map(len, TRUTH.values()))
+    assert frames == {
+        (0, "common"): total - 3 * 9, (1, "common"): total - 3 * 9, (5, "common"): total - 3 * 9,
+        (0, "paper"): total - 3 * 4, (1, "paper"): total - 3 * 5,
+    }  # fmt: skip
+    assert {row["support"] for row in rows(found, shots=0)} == {"none"}
+    assert {row["support"] for row in rows(found, shots=5)} == {"clip"}
+    assert len(rows(found, counting="common")) == 3 * 3 * 3
+
+
+def test_contaminated_supports_are_listed(cache, models):
+    found = evaluated(cache, models, shots=(0, 1, 5), support="clip", protocols=("paper",))
+    listed = {row["shots"]: row["clips"] for row in found.about["contaminated_supports"]}
+    assert listed == {1: ["park/test/03"], 5: ["park/test/02", "park/test/03"]}
+    assert rows(found, shots=5)[0]["notes"] == ["2 of 3 supports hold abnormal frames"]
+
+
+def test_support_from_the_scene_is_drawn_repeatedly_and_takes_no_test_frame(cache, models):
+    found = evaluated(cache, models, shots=(0, 5), protocols=("paper", "online"))
+    assert {row["counting"] for row in rows(found)} == {"common"}
+    assert {row["frames"] for row in rows(found)} == {sum(map(len, TRUTH.values())) - 3 * 4}
+    five = rows(found, shots=5, score="fused", protocol="paper")[0]
+    assert len(five["draws"]) == 2
+    assert five["micro_auc"] == pytest.approx(np.mean(five["draws"]))
+    assert five["micro_auc_spread"] == pytest.approx(np.std(five["draws"], ddof=1))
+    assert rows(found, shots=0)[0]["draws"] == []
+    assert not found.about["contaminated_supports"]
+
+
+def test_every_row_says_what_it_is_and_figures_are_shares(cache, models):
+    found = evaluated(cache, models, shots=(0,))
+    assert len(found.results) == 9
+    for row in rows(found):
+        assert (row["data"], row["labels"], row["clips"], row["macro_clips"]) == ("park", "own", 3, 2)
+        for key in ("micro_auc", "macro_auc", "macro_auc_padded", "ap", "eer"):
+            assert 0 <= row[key] <= 1
+        assert set(row["false_alarms_per_hour"]) == {"0.5", "0.8", "0.9"}
+        assert row["micro_auc_interval"][0] <= row["micro_auc"] <= row["micro_auc_interval"][1]
+        assert sum(one["influence"] for one in row["per_clip"]) == pytest.approx(0, abs=1e-9)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_zero_steps_change_nothing(cache, models):
+    still = QUICK.model_copy(update={"adapt": QUICK.adapt.model_copy(update={"steps": 0})})
+    options = Options(shots=(0, 5), support="clip")
+    found = evaluate_stage([cache], models / "meta.safetensors", options, still, Silent())
+    kept = [row for row in rows(found, counting="common") if row["protocol"] != "official"]  # its weights depend on K
+    before, after = ([row["micro_auc"] for row in kept if row["shots"] == k] for k in (0, 5))
+    assert before == pytest.approx(after, abs=1e-12)
+
+
+def test_adaptation_changes_errors(cache, models):
+    found = evaluated(cache, models, shots=(0, 5), support="clip", protocols=("paper",), scores=("fp",))
+    zero, five = (rows(found, shots=k, counting="common")[0]["per_clip"] for k in (0, 5))
+    assert [one["influence"] for one in zero] != [one["influence"] for one in five]
+
+
+def runs(cache, models, options, **other):
+    from vadcli.footage.cache import open_cache
+
+    checkpoint = load_checkpoint(models / "meta.safetensors")
+    baseline = load_checkpoint(models / "plain.safetensors") if other.get("baseline") else None
+    with open_cache(cache) as opened:
+        return runs_of_cache(opened, checkpoint, baseline, options.shots, options, QUICK, Silent())
+
+
+def test_every_row_is_calibrated_on_the_same_frames(cache, models):
+    options = Options(shots=(0, 1, 5), support="clip", compare_sgd=True, protocols=("online",))
+    found = runs(cache, models, options, baseline=True)
+    assert [(run.adaptation, run.shots) for run in found.runs] == [
+        ("none", 0), ("meta", 1), ("meta", 5), ("sgd", 1), ("sgd", 5), ("no-meta", 0), ("no-meta", 1), ("no-meta", 5),
+    ]  # fmt: skip
+    sizes = {
+        tuple(len(part["frame_error"]) for part in errors)
+        for run in found.runs
+        for draw in run.normal
+        for errors, _ in draw
+    }
+    assert len(sizes) == 1
+    (row,) = found.calibrated_on
+    assert row["clips"] == ["park/train/00"]
+    assert row["donor"] is None
+
+
+def test_errors_do_not_depend_on_the_batch_or_on_other_weights_in_the_pass(cache, models):
+    alone = runs(cache, models, Options(shots=(0,), protocols=("paper",)))
+    together = runs(cache, models, Options(shots=(0, 5), support="clip", protocols=("paper",)))
+    for one, other in zip(alone.runs[0].draws[0], together.runs[0].draws[0], strict=True):
+        for name, values in one.errors.items():
+            assert np.array_equal(values, other.errors[name])
+
+
+def test_a_scene_without_normal_clips_gives_up_one_test_clip_for_them(tmp_path, models):
+    write_cache(tmp_path / "hall.h5", {**TRUTH, "04": labels_of(60, (50, 60))})
+    found = evaluated(tmp_path / "hall.h5", models, shots=(0, 1), protocols=("online",))
+    assert {row["clips"] for row in rows(found)} == {3}
+    assert found.about["calibration"][0]["donor"] == "park/test/04"
+    assert "park/test/04, which is not evaluated" in found.notes[0]
+    every = evaluated(tmp_path / "hall.h5", models, shots=(0, 1), support="clip", protocols=("paper",))
+    assert {row["clips"] for row in rows(every)} == {4}
+
+
+def test_without_any_normal_footage_online_is_left_out_and_said(tmp_path, models):
+    write_cache(tmp_path / "one.h5", {"01": TRUTH["01"]})
+    found = evaluated(tmp_path / "one.h5", models, shots=(0,))
+    assert {row["protocol"] for row in rows(found)} == {"paper", "official"}
+    assert "no online protocol" in found.notes[0]
+    with pytest.raises(InputError, match="scene park has no normal footage of 9 frames and more"):
+        evaluated(tmp_path / "one.h5", models, shots=(5,))
+
+
+def test_label_variants_are_named(cache, models):
+    own, shifted = (evaluated(cache, models, shots=(0,), protocols=("paper",), variant=v) for v in (None, "shifted"))
+    assert {row["labels"] for row in rows(shifted)} == {"shifted"}
+    assert own.results[0].abnormal_frames != shifted.results[0].abnormal_frames
+    with pytest.raises(InputError, match="no label variant wrong"):
+        evaluated(cache, models, shots=(0,), variant="wrong")
+
+
+def test_masks_give_figures_of_where(cache, models):
+    found = evaluated(cache, models, shots=(0, 1), protocols=("paper",), localise=True)
+    assert [(row["shots"], row["map"]) for row in found.about["localisation"]] == [
+        (0, "fp"), (0, "fr"), (1, "fp"), (1, "fr")]  # fmt: skip
+    for row in found.about["localisation"]:
+        assert row["tracks_from"] == "masks linked by overlap"
+        assert row["pixel_auc"] > 0.5 or row["map"] == "fr"
+        assert row["frames"] == sum(map(len, TRUTH.values())) - 3 * 4
+
+
+def test_a_model_without_unit_has_the_frame_score_alone(cache, models):
+    found = evaluated(cache, models, "bare", protocols=("paper", "online"))
+    assert {(row["score"], row["shots"]) for row in rows(found)} == {("fp", 0)}
+
+
+def test_footage_that_does_not_fit_is_refused(tmp_path, cache, models):
+    write_cache(tmp_path / "large.h5", TRUTH, size=48)
+    with pytest.raises(InputError, match=r"frames of 48x48, 1 channels; .* reads 32x32, 1 channels"):
+        evaluated(tmp_path / "large.h5", models)
+    with pytest.raises(InputError, match=r"clip park/test/01: 40 frames, of which 44 have no score"):
+        evaluated(cache, models, shots=(40,), support="clip")
+    write_cache(tmp_path / "bare.h5", {})
+    with pytest.raises(InputError, match="none of its 0 test clips has labels"):
+        evaluated(tmp_path / "bare.h5", models)
+    write_cache(tmp_path / "normal.h5", {"01": labels_of(40), "02": labels_of(40)})
+    with pytest.raises(InputError, match="all 72 frames of 2 clips are normal"):
+        evaluated(tmp_path / "normal.h5", models, shots=(0,), protocols=("paper",))
+
+
+def test_scenes_are_calibrated_apart(tmp_path, models):
+    import h5py
+
+    write_cache(tmp_path / "two.h5", TRUTH, train=1)
+    with h5py.File(tmp_path / "two.h5", "a") as file:
+        add_clip(file, "hall/train/00", "hall", "train", moving_square(60, 32, 7)[0])
+        add_clip(file, "hall/test/01", "hall", "test", moving_square(40, 32, 9, TRUTH["01"])[0], TRUTH["01"])
+    found = evaluated(tmp_path / "two.h5", models, shots=(0, 1))
+    assert [row["scene"] for row in found.about["calibration"]] == ["hall", "park"]
+    assert rows(found, protocol="online")[0]["clips"] == 4
+
+
+def command(capsys, *arguments):
+    code = run(["eval", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+FAST = ("--set", "eval.bootstrap=50", "--draws", "2", "--quiet", "--precision", "float32")
+
+
+def test_the_command_prints_json_with_the_shots_asked_for(capsys, cache, models):
+    code, out, _ = command(capsys, cache, "--model", models / "meta.safetensors", "--shots", "0,10", "--json", *FAST)
+    document = json.loads(out)
+    assert code == 0
+    assert document["schema"] == "vad.eval/1"
+    assert {row["shots"] for row in document["results"]} == {0, 10}
+    assert document["model"]["stage"] == "metatrain"
+
+
+def test_gates_differences_and_tables_of_the_command(capsys, tmp_path, cache, models):
+    base = (cache, "--model", models / "meta.safetensors", "--shots", "0,1", "--protocol", "paper", *FAST)
+    code, out, err = command(capsys, *base, "--json", "--fail-below", "micro_auc=1.01")
+    assert code == 1
+    assert err.startswith("vad: micro_auc 0.")
+    assert "and 1 more below" in err
+    (tmp_path / "before.json").write_text(out)
+    code, out, _ = command(capsys, *base, "--against", tmp_path / "before.json", "--fail-below", "micro_auc=0")
+    assert code == 0
+    assert "+0.00" in out
+    assert "±0.00" in out
+    code, out, _ = command(capsys, *base, "--markdown")
+    assert "| protocol | K | score |" in out
+    code, out, _ = command(capsys, *base, "--latex")
+    assert "\\toprule" in out
+    assert code == 0
+
+
+def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
+    arguments = (cache, "--model", models / "meta.safetensors", "--shots", "0,1", *FAST)
+    code, _, _ = command(capsys, *arguments, "--plot", tmp_path / "plots", "--report", tmp_path / "r.html")
+    assert code == 0
+    names = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert names == {f"{name}.{kind}" for name in ("roc", "pr", "timelines") for kind in ("png", "svg")}
+    text = (tmp_path / "r.html").read_text()
+    assert "http" not in text.replace("http://www.w3.org", "").replace("https://www.w3.org", "")
+    assert "park" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give caches, or --scores"),
+        (("gone.h5",), "gone.h5: not found"),
+        (("c.h5", "--protocol", "fast"), "--protocol fast: unknown"),
+        (("c.h5", "--shots", "-1"), "--shots -1: numbers from 0"),
+        (("c.h5", "--shots", "ten"), "--shots ten"),
+        (("c.h5", "--support", "sky"), "--support sky: use scene or clip"),
+        (("c.h5", "--json", "--latex"), "choose one"),
+        (("c.h5", "--fail-below", "eer=1"), "unknown metric"),
+        (("c.h5", "--fail-below", "micro_auc"), "METRIC=NUMBER"),
+        (("c.h5", "--against", "gone.json"), "--against gone.json: no such file"),
+        (("--scores", "gone.npy"), "needs --labels"),
+        (("--scores", "gone.npy", "--labels", "l.npy"), "gone.npy: no such scores"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(capsys, arguments, message):
+    code, out, err = command(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_foreign_scores_by_every_protocol(capsys, tmp_path):
+    random = np.random.default_rng(0)
+    for kind in ("scores", "labels"):
+        (tmp_path / kind).mkdir()
+    for name, labels in {"1": labels_of(90, (30, 60)), "2": labels_of(70, (10, 30))}.items():
+        np.save(tmp_path / "labels" / f"{name}.npy", labels)
+        np.save(tmp_path / "scores" / f"{name}.npy", -(labels + random.normal(0, 0.5, len(labels)))[8:-7])
+    code, out, _ = command(
+        capsys, "--scores", tmp_path / "scores", "--labels", tmp_path / "labels", "--drop-head", 8, "--drop-tail", 7,
+        "--higher-is", "normal", "--json",
+    )  # fmt: skip
+    found = json.loads(out)["results"]
+    assert code == 0
+    assert {row["protocol"]: row["frames"] for row in found} == {"paper": 130, "official": 130, "online": 130}
+    assert all(row["micro_auc"] > 0.6 for row in found)
+    assert all(row["shots"] is None for row in found)
