@@ -98,7 +98,8 @@ def joints(motion: Motion, height: float, girth: float, arm_swing: float) -> dic
         hip_y = leg * (0.985 - 0.02 * np.cos(4 * np.pi * phase) * effort - 0.06 * run - (0.1 if glide else 0)) + 0.05
         hip_s = np.zeros((n, 2))
         if glide:
-            ankle_s = ankle_s + np.array([0.22, -0.22])
+            ankle_s = 0 * ankle_s + np.array([0.2, -0.2])
+            lift = 0 * lift
         ankle = np.stack([ankle_s, 0.07 + lift + (0.12 if glide else 0)], -1)
         lean = 0.03 * effort + 0.2 * run + (0.15 if glide else 0)
     hip = np.stack([hip_s, np.broadcast_to(hip_y, (n, 2))], -1)

@@ -52,7 +52,7 @@ def random_sensor(rng: np.random.Generator) -> Sensor:
         contrast=float(rng.uniform(0.85, 1.35)),
         gamma=float(rng.uniform(0.85, 1.2)),
         black=float(rng.uniform(0, 16)),
-        level=float(rng.uniform(85, 150)),
+        level=float(rng.uniform(85, 150) if rng.random() < 0.93 else rng.uniform(45, 80)),
     )
 
 
