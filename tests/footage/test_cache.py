@@ -62,7 +62,7 @@ def test_raw_frames_labels_and_masks_come_back_exactly(tmp_path, frames, height,
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_jpeg_frames_come_back_nearly_and_take_less_room(tmp_path, channels):
-    rows, columns = np.mgrid[0:64, 0:64]
+    rows, _ = np.mgrid[0:64, 0:64]
     smooth = np.stack([rows * 3 + shift for shift in range(channels)], -1).astype(np.uint8)
     frames = np.stack([smooth, smooth[:, ::-1]])
     with open_cache(write(tmp_path, {"a": frames}, codec="jpeg")) as cache:

@@ -27,7 +27,8 @@ def test_support_and_query_are_sorted_and_share_no_frame(tmp_path, shots, querie
         episode = Episodes([cache], input_frames, shots, queries, seed=1).episode(index)
         length = input_frames + 1
         assert episode.support.shape == (shots, length, 8, 8, 1) and episode.query.shape[0] == queries
-        support, query = (set(windows[:, :, 0, 1, 0].flatten().tolist()) for windows in (episode.support, episode.query))
+        both = (episode.support, episode.query)
+        support, query = (set(windows[:, :, 0, 1, 0].flatten().tolist()) for windows in both)
         assert not support & query
         for starts, windows in ((episode.support_starts, episode.support), (episode.query_starts, episode.query)):
             assert list(starts) == sorted(set(starts)) and starts[-1] + length <= count
@@ -69,6 +70,6 @@ def test_windows_of_an_episode_are_those_of_its_clip(tmp_path):
 
 def test_clips_that_are_too_short_are_named(tmp_path):
     with numbered(tmp_path, [17]) as cache:
-        with pytest.raises(FootageError, match="no clip has 18 frames, .*the longest has 17"):
+        with pytest.raises(FootageError, match=r"no clip has 18 frames, .*the longest has 17"):
             Episodes([cache], 4, 5, 5, seed=0)
         assert Episodes([cache], 4, 5, 4, seed=0).episode(0).support.shape[0] == 5

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_a_socket_is_read_as_a_pipe(ffmpeg, make_video, tmp_path):
 def test_reading_a_pipe_leaves_no_descriptor_open(ffmpeg, make_video, tmp_path):
     stream = tmp_path / "stream.ts"
     ffmpeg("-i", make_video(frames=20), "-c:v", "mpeg2video", stream)
-    before = len(os.listdir("/dev/fd"))
+    before = len(list(Path("/dev/fd").iterdir()))
     for data in (stream.read_bytes(), b"nothing"):
         read_end, write_end = os.pipe()
         os.write(write_end, data)
@@ -111,4 +112,4 @@ def test_reading_a_pipe_leaves_no_descriptor_open(ffmpeg, make_video, tmp_path):
         except FootageError:
             assert data == b"nothing"
         os.close(read_end)
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(list(Path("/dev/fd").iterdir())) == before

@@ -97,7 +97,9 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (ValueError, EOFError, OSError) as error:
-        if "pickle" in str(error).lower() or "object" in str(error).lower():
+        with path.open("rb") as file:
+            head = file.read(6)
+        if (head == b"\x93NUMPY" and "allow_pickle" in str(error)) or head[:1] == b"\x80":
             raise FootageError(
                 f"{path}: no plain array; pickled objects are not read, since they can run code. "
                 "Save one .npy of numbers a clip."

@@ -1,0 +1,199 @@
+"""Label files and masks as they are published."""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from vadcli.errors import FootageError
+from vadcli.footage.layouts.label_files import labels_for, match_clip
+from vadcli.footage.layouts.labels import FrameLabels, Intervals
+from vadcli.footage.layouts.masks import MaskArray, MaskFolder, MaskMatlab, MaskPacked, packed_masks
+from vadcli.footage.opencv import cv2
+
+CLIPS = {"s/test/01": 6, "s/test/02": 4}
+
+
+def read(path, clips=CLIPS):
+    tracks = labels_for(path, clips)
+    return {name: track.for_frames(clips[name] or 6, name).tolist() for name, track in tracks.items()}
+
+
+BOTH = {"s/test/01": [0, 1, 1, 0, 0, 1], "s/test/02": [1, 1, 1, 1]}
+
+
+def test_matlab_scripts_are_1_based_and_inclusive(tmp_path):
+    file = tmp_path / "gt.m"
+    file.write_text(
+        "TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = [2:3, 6];\n"
+        "% TestVideoFile{end+1}.gt_frame = [1:2];\nTestVideoFile{end+1}.gt_frame = [1 : 4];\n"
+    )
+    assert read(file) == BOTH
+
+
+def cells(*items):
+    array = np.empty((1, len(items)), dtype=object)
+    for index, item in enumerate(items):
+        array[0, index] = item
+    return array
+
+
+def test_matlab_files_are_1_based_and_inclusive(tmp_path):
+    file = tmp_path / "gt.mat"
+    savemat(file, {"gt": cells(np.array([[2, 6], [3, 6]], np.uint8), np.array([[1], [4]], np.uint8))})
+    assert read(file) == BOTH
+    savemat(file, {"gt": cells(np.zeros((2, 0)), np.array([[1], [4]]))})
+    assert read(file)["s/test/01"] == [0] * 6
+
+
+@pytest.mark.parametrize("shape", [(10,), (1, 10)])
+def test_one_array_over_all_clips_is_cut_in_their_order(tmp_path, shape):
+    file = tmp_path / "all.npy"
+    np.save(file, np.array(BOTH["s/test/01"] + BOTH["s/test/02"], np.int8).reshape(shape))
+    assert read(file) == BOTH
+
+
+def test_a_folder_of_arrays_and_tables_is_matched_by_name(tmp_path):
+    np.save(tmp_path / "01.npy", np.array(BOTH["s/test/01"]) * 255)
+    (tmp_path / "02.txt").write_text("1\n1\n1\n1\n")
+    (tmp_path / "README.md").write_text("not labels")
+    assert read(tmp_path) == BOTH
+
+
+def test_tables_of_intervals_and_of_frames_count_from_0(tmp_path):
+    intervals, frames, one = (tmp_path / name for name in ("intervals.csv", "frames.csv", "one.csv"))
+    intervals.write_text("clip, start_frame, end_frame\n01,1,2\n01,5,5\ns/test/02.mp4,0,3\n")
+    rows = [f"{name},{i},{label}" for name, labels in BOTH.items() for i, label in enumerate(labels)]
+    frames.write_text("clip,frame,label\n" + "\n".join(rows))
+    one.write_text("\ufeffframe,label\n2,1\n0,0\n1,0\n", encoding="utf-8")
+    assert read(intervals) == BOTH and read(frames) == BOTH
+    assert read(one, {"a": 3}) == {"a": [0, 0, 1]}
+
+
+def test_clips_that_a_table_of_intervals_does_not_name_are_normal(tmp_path):
+    file = tmp_path / "i.csv"
+    file.write_text("clip,start_frame,end_frame\n02,0,0\n")
+    assert read(file) == {"s/test/01": [0] * 6, "s/test/02": [1, 0, 0, 0]}
+
+
+def complaint(path, clips=CLIPS):
+    with pytest.raises(FootageError) as error:
+        read(path, clips)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("x.csv", "clip,start_frame,end_frame\n03,1,2\n", "x.csv:2: no clip 03. Clips here: s/test/01, s/test/02."),
+        ("x.csv", "clip,start_frame,end_frame\n01,a,2\n", "x.csv:2: start_frame is a, no whole number"),
+        ("x.csv", "clip,start_frame,end_frame\n01,3\n", "x.csv:2: end_frame is missing"),
+        ("x.csv", "clip,start_frame,end_frame\n01,3,2\n", "has the interval 3 to 2"),
+        ("x.csv", "clip,start_frame,end_frame\n02,3,9\n", "labels frame 9, 6 beyond the last of 4 frames"),
+        ("x.csv", "time,score\n1,2\n", "columns are time, score; expected"),
+        ("x.csv", "", "columns are missing"),
+        ("x.csv", "frame,label\n0,1\n", "which of 2 clips"),
+        ("x.csv", "clip,frame,label\n01,0,1\n01,0,1\n", "frame 0 of s/test/01 is labelled twice"),
+        ("x.csv", "clip,frame,label\n01,0,1\n01,2,1\n", "frame 1 of s/test/01 has no label"),
+        ("x.m", "nothing here", "no line `gt_frame"),
+        ("x.m", "gt_frame = [1:2];", "labels of 1 clips for 2 here"),
+        ("x.txt", "one two", "not a list of numbers"),
+        ("x.doc", "", "labels are read from .m, .mat, .npy, .csv, .txt"),
+        ("x.mat", "no matlab", "no MATLAB file"),
+        ("x.npy", "no array", "no .npy file that can be read"),
+    ],
+)
+def test_files_that_do_not_hold_are_named(tmp_path, name, text, problem):
+    (tmp_path / name).write_text(text)
+    assert problem in complaint(tmp_path / name)
+
+
+def test_labels_of_the_wrong_length_say_by_how_much(tmp_path):
+    file = tmp_path / "a.npy"
+    np.save(file, np.zeros(7))
+    assert "7 labels for 10 frames of 2 clips, 3 too few" in complaint(file)
+    assert complaint(file, {"a": 6}).startswith("a: 7 labels in a.npy for 6 frames, 1 too many")
+    with pytest.raises(FootageError, match="whose lengths are not known"):
+        labels_for(file, dict.fromkeys(CLIPS))
+
+
+class Trap:
+    def __reduce__(self):
+        return (os.mkdir, ("sprung",))
+
+
+def test_pickles_are_not_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("objects.npy", np.array([np.zeros(2), np.zeros(3)], dtype=object), allow_pickle=True)
+    assert "pickled objects are not read" in complaint(Path("objects.npy"))
+    Path("trap.npy").write_bytes(pickle.dumps(Trap()))
+    assert "pickled objects are not read" in complaint(Path("trap.npy"))
+    assert not Path("sprung").exists()
+
+
+def test_labels_that_are_no_numbers_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.array(["a", "b"]))
+    assert "labels must be numbers" in complaint(tmp_path / "x.npy", {"a": 2})
+    np.save(tmp_path / "x.npy", np.array([0, np.nan]))
+    assert "labels must be numbers" in complaint(tmp_path / "x.npy", {"a": 2})
+
+
+def test_a_mat_file_without_gt_says_what_it_has(tmp_path):
+    savemat(tmp_path / "x.mat", {"volume": np.zeros(3)})
+    assert "no variable `gt` in it, only volume" in complaint(tmp_path / "x.mat")
+    savemat(tmp_path / "x.mat", {"gt": cells(np.zeros((3, 2)), np.zeros((2, 1)))})
+    assert "clip 1 of `gt` is (3, 2); expected 2 x n" in complaint(tmp_path / "x.mat")
+
+
+def test_an_ambiguous_clip_is_refused():
+    with pytest.raises(FootageError, match="01 may be a/01 or b/01"):
+        match_clip("01", ["a/01", "b/01"], "x.csv:2")
+    assert match_clip("b/01.avi", ["a/01", "b/01"], "x.csv:2") == "b/01"
+
+
+def test_fingerprints_follow_the_labels():
+    assert Intervals("a", ((1, 2),)).fingerprint() != Intervals("a", ((1, 3),)).fingerprint()
+    zeros, ones = (FrameLabels("a", np.full(3, value, np.uint8)).fingerprint() for value in (0, 1))
+    assert zeros != ones
+
+
+MASKS = np.zeros((2, 16, 16), np.uint8)
+MASKS[1, 4:12, 8:12] = 1
+
+
+def unpacked(track, count=2, size=(8, 8)):
+    packed = packed_masks(track, count, size, "clip")
+    return np.unpackbits(packed, axis=1, count=size[0] * size[1]).reshape(-1, *size)
+
+
+def test_masks_of_every_kind_come_out_alike(tmp_path):
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for index, mask in enumerate(MASKS):
+        cv2.imwrite(str(folder / f"{index}.png"), mask * 255)
+    savemat(tmp_path / "m.mat", {"volLabel": cells(*MASKS)})
+    np.save(tmp_path / "m.npy", MASKS.astype(bool))
+    np.savez(tmp_path / "m.npz", masks=np.packbits(MASKS, axis=2), shape=np.array(MASKS.shape))
+    expected = MASKS[:, ::2, ::2]
+    arrays = MaskArray(tmp_path / "m.npy"), MaskPacked(tmp_path / "m.npz")
+    for track in (MaskFolder(folder), MaskMatlab(tmp_path / "m.mat"), *arrays):
+        np.testing.assert_array_equal(unpacked(track), expected)
+        with pytest.raises(FootageError, match=r"clip: 2 masks in .* for 3 frames, 1 too few"):
+            unpacked(track, count=3)
+
+
+def test_masks_that_do_not_hold_are_named(tmp_path):
+    np.save(tmp_path / "flat.npy", np.zeros((2, 3)))
+    (tmp_path / "x.npz").write_text("no zip")
+    savemat(tmp_path / "x.mat", {"other": 1})
+    for track, problem in (
+        (MaskArray(tmp_path / "flat.npy"), "expected frames x height x width"),
+        (MaskPacked(tmp_path / "x.npz"), "no masks that can be read"),
+        (MaskMatlab(tmp_path / "x.mat"), "no variable `volLabel`"),
+    ):
+        with pytest.raises(FootageError, match=problem):
+            unpacked(track)
