@@ -110,7 +110,7 @@ def prepare(
         with _workplace(out) as folder:
             parts, failed = _decode(todo, recipe, folder, settings.workers, progress)
             problems += failed
-            decoded = tuple(parts)
+            decoded = tuple(clip.name for clip in todo if clip.name in parts)
             if not parts and not earlier:
                 raise _nothing(problems)
             if parts:
@@ -175,11 +175,18 @@ def _workplace(out: Path) -> Iterator[Path]:
         full = getattr(error, "errno", None) in FULL or "No space left" in str(error) or "File too large" in str(error)
         if not full:
             raise
-        kept = len(list(folder.glob("*.json")))
-        raise InputError(
-            f"{out}: the disk is full. Nothing was written but {kept} decoded clips in {folder.name}: "
-            "make room and run the same command to go on, or delete that folder."
-        ) from error
+        raise InputError(f"{out}: the disk is full. {_clear(folder)}") from error
+
+
+def _clear(folder: Path) -> str:
+    """Take away what cannot be used again after a full disk, and say what was left."""
+    (folder / "cache.h5").unlink(missing_ok=True)
+    if kept := len(list(folder.glob("*.json"))):
+        return (
+            f"Make room and run the same command to go on: {kept} decoded clips are kept in {folder.name} (or delete it)."
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    return "Nothing was written. Make room and run the same command again."
 
 
 def _decode(

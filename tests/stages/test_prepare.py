@@ -1,0 +1,401 @@
+"""`vad prepare`: caches that are whole or not there, that go on after a kill, and that say what is wrong."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from vadcli.cli.prepare import Layout
+from vadcli.errors import FootageError, InputError
+from vadcli.footage.cache import open_cache
+from vadcli.footage.cache_writer import stored_stamps
+from vadcli.footage.identity import sha256_of
+from vadcli.footage.layouts import LAYOUTS
+from vadcli.footage.opencv import cv2
+from vadcli.footage.parts import parts_folder
+from vadcli.footage.source import open_source
+from vadcli.progress import Silent
+from vadcli.settings import PrepareSettings
+from vadcli.stages import prepare as stage
+from vadcli.stages.prepare import prepare
+
+
+@pytest.fixture
+def camera(make_video, make_pictures, tmp_path):
+    """Three short videos of one camera."""
+    for number in range(3):
+        make_video(f"camera/{number}.mp4", frames=20 + number, seed=number)
+    return tmp_path / "camera"
+
+
+SMALL = {"size": (32, 40), "channels": 1}
+
+
+def run(sources, out, progress=None, **settings):
+    options = {key: settings.pop(key) for key in ("layout", "split", "labels") if key in settings}
+    sources = [str(source) for source in (sources if isinstance(sources, list) else [sources])]
+    return prepare(sources, out, PrepareSettings(**{**SMALL, **settings}), progress or Silent(), **options)
+
+
+def test_a_folder_of_videos_becomes_a_cache_of_what_the_reader_gives(camera, tmp_path):
+    made = run(camera, tmp_path / "c.h5")
+    assert made.decoded == ("camera/0", "camera/1", "camera/2") and made.problems == ()
+    with open_cache(tmp_path / "c.h5") as cache:
+        assert (cache.size, cache.channels, cache.codec) == ((32, 40), 1, "raw")
+        for number, clip in enumerate(cache.clips):
+            video = camera / f"{number}.mp4"
+            assert (clip.name, clip.scene, clip.split, clip.fps) == (f"camera/{number}", "camera", "train", 10.0)
+            assert (clip.source, clip.sha256, clip.num_frames) == (str(video), sha256_of(video), 20 + number)
+            with open_source(str(video), size=(32, 40), channels=1) as source:
+                np.testing.assert_array_equal(cache.frames(clip.name), [frame.image for frame in source])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "camera"]
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(camera, make_pictures, tmp_path):
+    make_pictures("stills/a", frames=9)
+    for codec in ("raw", "jpeg"):
+        files = [tmp_path / f"{codec}{workers}.h5" for workers in (1, 4)]
+        for workers, file in zip((1, 4), files, strict=True):
+            run([camera, tmp_path / "stills"], file, workers=workers, codec=codec)
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_second_run_does_nothing_and_does_not_read_the_footage(camera, tmp_path, monkeypatch):
+    out = tmp_path / "c.h5"
+    run(camera, out)
+    before = out.stat().st_mtime_ns, out.stat().st_ino
+    monkeypatch.setattr(stage, "decode_clip", None)
+    monkeypatch.setattr(stage, "sha256_of", None)
+    made = run(camera, out)
+    assert made.decoded == () and (out.stat().st_mtime_ns, out.stat().st_ino) == before
+    assert len(made.clips) == 3
+
+
+def test_only_what_changed_is_decoded_again(camera, make_video, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera, out)
+    os.utime(camera / "0.mp4")  # touched, with the same content
+    make_video("camera/1.mp4", frames=7, seed=4)
+    make_video("camera/3.mp4", frames=5)
+    made = run(camera, out)
+    assert set(made.decoded) == {"camera/1", "camera/3"}
+    assert [(clip.name, clip.num_frames) for clip in made.clips] == [
+        ("camera/0", 20), ("camera/1", 7), ("camera/2", 22), ("camera/3", 5),
+    ]
+
+
+def test_another_recipe_decodes_again_and_clips_of_other_sources_stay(camera, make_pictures, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera / "0.mp4", out)
+    made = run(make_pictures("stills"), out)
+    assert made.decoded == ("stills",) and [clip.name for clip in made.clips] == ["0", "stills"]
+    made = run(camera / "0.mp4", out, fps=5)
+    assert made.decoded == ("0",) and [clip.num_frames for clip in made.clips] == [10, 12]
+    assert made.clips[0].fps == 5
+    assert run(camera / "0.mp4", out, fps=5, mask_top=0.5).decoded == ("0",)
+    assert open_cache(out).frames("0")[:, :16].max() == 0
+
+
+def test_a_clip_without_complete_is_redone(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    whole = run(camera, out)
+    frames = open_cache(out).frames("camera/1")
+    with h5py.File(out, "r+") as file:
+        del file["clips/camera/1"].attrs["complete"]
+        file["clips/camera/1/frames"][...] = 0
+    made = run(camera, out)
+    assert made.decoded == ("camera/1",) and {c.name for c in made.clips} == {c.name for c in whole.clips}
+    np.testing.assert_array_equal(open_cache(out).frames("camera/1"), frames)
+
+
+def test_a_cache_of_another_kind_is_refused_and_left_alone(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera, out)
+    before = out.read_bytes()
+    for other in ({"size": (64, 64)}, {"channels": 3}, {"codec": "jpeg"}):
+        with pytest.raises(FootageError, match=r"holds 32x40x1 raw frames; .* was asked for"):
+            run(camera, out, **other)
+    assert out.read_bytes() == before
+    (tmp_path / "text.h5").write_text("precious")
+    with pytest.raises(FootageError, match="no HDF5 file"):
+        run(camera, tmp_path / "text.h5")
+    assert (tmp_path / "text.h5").read_text() == "precious"
+
+
+def test_labels_follow_thinned_frames_and_decide_the_split(make_video, tmp_path):
+    video = make_video(frames=20, fps=10.0)
+    table = tmp_path / "labels.csv"
+    table.write_text("clip,start_frame,end_frame\nvideo,10,13\n")
+    made = run(video, tmp_path / "c.h5", fps=5, labels=table)
+    assert (made.abnormal, made.labelled) == (2, 10)
+    assert made.clips[0].split == "test", "abnormal footage is not trained on"
+    with open_cache(tmp_path / "c.h5") as cache:
+        assert cache.labels("video").tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 0, 0]
+    assert run(video, tmp_path / "c.h5", fps=5, labels=table, split="train").clips[0].split == "train"
+
+
+def test_masks_are_resized_and_give_labels_where_there_are_no_others(make_pictures, tmp_path):
+    make_pictures("ped2/training/frames/01", frames=6)
+    make_pictures("ped2/testing/frames/01", frames=4)
+    masks = np.zeros((4, 48, 64), np.uint8)
+    masks[2, 12:24, 32:48] = 255
+    folder = tmp_path / "ped2" / "testing" / "masks" / "01"
+    folder.mkdir(parents=True)
+    for index, mask in enumerate(masks):
+        cv2.imwrite(str(folder / f"{index:03d}.png"), mask)
+    run(tmp_path / "ped2", tmp_path / "c.h5", size=(24, 32))
+    with open_cache(tmp_path / "c.h5") as cache:
+        assert cache.labels("ped2/test/01").tolist() == [0, 0, 1, 0]
+        np.testing.assert_array_equal(cache.masks("ped2/test/01"), masks[:, ::2, ::2] > 0)
+
+
+def test_label_variants_are_kept_beside_the_labels(make_pictures, tmp_path):
+    make_pictures("avenue/testing/frames/01", frames=4)
+    (tmp_path / "avenue" / "a.m").write_text("x.gt_frame = [1:2];")
+    np.save(tmp_path / "avenue" / "second.npy", np.array([1, 1, 1, 0]))
+    run(tmp_path / "avenue", tmp_path / "c.h5")
+    with open_cache(tmp_path / "c.h5") as cache:
+        assert cache.clips[0].label_variants == ("second",)
+        assert cache.labels("avenue/test/01").tolist() == [1, 1, 0, 0]
+        assert cache.labels("avenue/test/01", "second").tolist() == [1, 1, 1, 0]
+
+
+def test_one_bad_clip_is_named_and_the_others_stand(camera, vad, tmp_path):
+    (camera / "1.mp4").write_text("no video")
+    out = tmp_path / "c.h5"
+    answer = vad("prepare", camera, tmp_path / "missing.mp4", "--out", out, "--size", 32, "--channels", 1)
+    assert answer.code == 2
+    assert f"{camera / '1.mp4'}: this is text, not video" in answer.err and "missing.mp4: not found" in answer.err
+    assert "clips: 2 (2 train, 0 test) of 1 scenes\nframes: 42 (42 train, 0 test)" in answer.out
+    assert [clip.name for clip in open_cache(out).clips] == ["camera/0", "camera/2"]
+    assert not parts_folder(out).exists()
+
+
+def test_wrong_labels_name_the_clip_and_by_how_much(make_video, vad, tmp_path):
+    video, labels = make_video(frames=12), tmp_path / "labels.npy"
+    np.save(labels, np.zeros(14))
+    answer = vad("prepare", video, "--labels", labels, "--out", tmp_path / "c.h5")
+    problem = "video: 14 labels in labels.npy for 12 frames, 2 too many. Use the labels of this footage."
+    assert (answer.code, answer.out) == (2, "") and problem in answer.err
+    assert not (tmp_path / "c.h5").exists()
+
+
+@pytest.fixture
+def bad(tmp_path, make_video, make_pictures):
+    """Footage that cannot be used, by kind."""
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("hello")
+    (tmp_path / "cut.mp4").write_bytes(make_video().read_bytes()[:1500])
+    (tmp_path / "nothing").mkdir()
+    folder = make_pictures("mixed", frames=3)
+    cv2.imwrite(str(folder / "002.png"), np.zeros((20, 20, 3), np.uint8))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("missing.mp4", "not found"), ("empty.mp4", "the file is empty"), ("text.mp4", "this is text"),
+        ("cut.mp4", "the recording was cut off"), ("nothing", "no videos or pictures"), ("mixed", "20x20, but the"),
+        ("-", "reads files and folders"), ("camera:0", "reads files and folders"),
+    ],
+)
+def test_footage_that_cannot_be_used_is_one_line_and_leaves_nothing(bad, vad, name, problem):
+    source = name if name in ("-", "camera:0") else bad / name
+    before = sorted(bad.iterdir())
+    answer = vad("prepare", source, "--out", bad / "c.h5", "--quiet")
+    assert (answer.code, answer.out) == (2, "")
+    assert problem in answer.err and answer.err.count("\n") == 1 and answer.err.startswith("vad: ")
+    assert sorted(bad.iterdir()) == before
+
+
+def test_many_problems_are_listed_and_the_list_is_bounded(tmp_path, vad):
+    answer = vad("prepare", *(tmp_path / f"{i}.mp4" for i in range(30)), "--out", tmp_path / "c.h5")
+    assert answer.code == 2 and answer.err.count("\n") == 11 and "and 20 more" in answer.err
+
+
+@pytest.mark.parametrize("arguments", [
+    ("--size", "17"), ("--size", "large"), ("--channels", "2"), ("--fps", "0"), ("--codec", "png"),
+    ("--layout", "tree"), ("--split", "all"), ("--workers", "-1"), ("--set", "prepare.sise=3"), ("--preset", "nothing"),
+])
+def test_bad_options_are_refused_before_anything_is_written(camera, vad, tmp_path, arguments):
+    answer = vad("prepare", camera, "--out", tmp_path / "c.h5", *arguments)
+    assert answer.code == 2 and answer.err.startswith("vad: ") and not (tmp_path / "c.h5").exists()
+
+
+def test_a_missing_folder_for_the_output_is_named(camera, tmp_path):
+    with pytest.raises(InputError, match="there is no folder"):
+        run(camera, tmp_path / "absent" / "c.h5")
+
+
+def test_the_command_prints_what_came_of_it_and_the_next_command(camera, vad, tmp_path):
+    out = tmp_path / "c.h5"
+    answer = vad("prepare", camera, "--out", out, "--size", "32x40", "--channels", 1)
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        f"{out}: 0.1 MB, 3 of 3 clips are new",
+        "clips: 3 (3 train, 0 test) of 1 scenes",
+        "frames: 63 (63 train, 0 test)",
+        "labels: 0 abnormal of 0 labelled frames; 0 clips with masks",
+    ]
+    assert f"next: vad pretrain {out} --out model.safetensors" in answer.err and "decoding: 63 frames" in answer.err
+    assert vad("prepare", camera, "--out", out, "--size", "32x40", "--channels", 1, "--quiet").err == ""
+
+
+def test_the_command_knows_every_layout():
+    assert sorted(layout.value for layout in Layout) == sorted(LAYOUTS)
+
+
+def test_settings_come_from_flags_before_assignments_before_the_preset(camera, vad, tmp_path):
+    out = tmp_path / "c.h5"
+    arguments = ("--preset", "paper", "--set", "prepare.size=64", "--set", "prepare.channels=1", "--size", 32)
+    assert vad("prepare", camera, "--out", out, *arguments).code == 0
+    cache = open_cache(out)
+    assert (cache.size, cache.channels) == ((32, 32), 1)
+
+
+PROGRAM = (
+    "import sys\n"
+    "from vadcli.cli.app import run\n"
+    "from vadcli.footage import clip_decoding\n"
+    "slow = clip_decoding.frames_of\n"
+    "def slowly(*args, **kwargs):\n"
+    "    import time\n"
+    "    for item in slow(*args, **kwargs):\n"
+    "        time.sleep(0.01)\n"
+    "        yield item\n"
+    "clip_decoding.frames_of = slowly\n"
+    "sys.exit(run(sys.argv[1:]))\n"
+)
+
+
+def start(source, out):
+    options = ["--size", "32", "--workers", "2", "--quiet"]
+    command = [sys.executable, "-c", PROGRAM, "prepare", source, "--out", out, *options]
+    return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, seconds=20):
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "did not happen in time"
+        time.sleep(0.005)
+
+
+def test_a_kill_at_any_moment_leaves_a_cache_that_opens_and_finished_clips_are_not_redone(make_video, tmp_path):
+    for number in range(4):
+        make_video(f"camera/{number}.mp4", frames=15 + 20 * number, seed=number)
+    source, out = tmp_path / "camera", tmp_path / "c.h5"
+    folder = parts_folder(out)
+    for finished in (1, 2):
+        running = start(source, out)
+        wait_for(lambda finished=finished: len(list(folder.glob("*.json"))) >= finished)
+        running.kill()
+        running.communicate()
+        assert running.returncode == -signal.SIGKILL
+        assert not out.exists()
+    kept = len(list(folder.glob("*.json")))
+    assert kept >= 2
+    notes = []
+
+    class Notes(Silent):
+        def note(self, text):
+            notes.append(text)
+
+    run(source, out, Notes(), size=(32, 32), channels=3)
+    assert notes == [f"{kept} clips were decoded by an earlier run"]
+    assert not folder.exists()
+    run(source, tmp_path / "uninterrupted.h5", size=(32, 32), channels=3)
+    assert out.read_bytes() == (tmp_path / "uninterrupted.h5").read_bytes()
+
+
+def test_a_kill_while_adding_leaves_the_earlier_cache(camera, make_video, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera, out, size=(32, 32), channels=3)
+    before = out.read_bytes()
+    make_video("camera/9.mp4", frames=300)
+    running = start(camera, out)
+    wait_for(lambda: list(parts_folder(out).glob("*.frames")))
+    running.kill()
+    running.communicate()
+    assert out.read_bytes() == before
+    assert len(run(camera, out, size=(32, 32), channels=3).clips) == 4
+
+
+def test_ctrl_c_ends_soon_with_130_and_keeps_what_was_decoded(make_video, tmp_path):
+    make_video("camera/0.mp4", frames=10)
+    make_video("camera/1.mp4", frames=2000)
+    out = tmp_path / "c.h5"
+    running = start(tmp_path / "camera", out)
+    wait_for(lambda: list(parts_folder(out).glob("*.json")))
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=10)
+    assert (running.returncode, err) == (130, "vad: interrupted\n")
+    assert not out.exists() and len(list(parts_folder(out).glob("*.frames"))) == 1
+
+
+def test_two_runs_on_one_cache_do_not_meddle(camera, make_video, tmp_path):
+    make_video("camera/9.mp4", frames=300)
+    out = tmp_path / "c.h5"
+    running = start(camera, out)
+    wait_for(lambda: (parts_folder(out) / "lock").exists() and list(parts_folder(out).glob("*.frames")))
+    with pytest.raises(InputError, match="another `vad prepare` is writing it"):
+        run(camera, out, size=(32, 32), channels=3)
+    assert running.wait(30) == 0
+    running.stderr.close()
+    assert len(open_cache(out).clips) == 4
+
+
+def limited(limit):
+    def limit_file_size():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return limit_file_size
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(20_000, 0), (150_000, 3)])
+def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, limit, kept):
+    """A limit on file size stands in for a full disk: the smaller hits a part, the larger the cache itself."""
+    out = tmp_path / "c.h5"
+    command = [sys.executable, "-c", "import sys; from vadcli.cli.app import run; sys.exit(run(sys.argv[1:]))"]
+    command += ["prepare", str(camera), "--out", str(out), "--size", "32", "--quiet"]
+    ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited(limit))
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    left = f"{kept} decoded clips are kept in .c.h5.parts" if kept else "Nothing was written."
+    assert "c.h5: the disk is full." in ended.stderr and left in ended.stderr
+    assert not out.exists() and parts_folder(out).exists() == bool(kept)
+    assert not (parts_folder(out) / "cache.h5").exists()
+    assert subprocess.run(command).returncode == 0, "with room, the same command goes on"
+    assert len(stored_stamps(out)) == 3 and not parts_folder(out).exists()
+
+
+@pytest.mark.footage
+@pytest.mark.slow
+def test_ped2_has_its_published_numbers(footage, tmp_path):
+    made = run(footage / "ped2", tmp_path / "ped2.h5")
+    by_split = {split: [clip for clip in made.clips if clip.split == split] for split in ("train", "test")}
+    assert [len(by_split[split]) for split in ("train", "test")] == [16, 12]
+    assert [sum(clip.num_frames for clip in by_split[split]) for split in ("train", "test")] == [2550, 2010]
+    assert (made.abnormal, made.labelled) == (1648, 2010) and made.problems == ()
+    with open_cache(tmp_path / "ped2.h5") as cache:
+        for clip in by_split["test"]:
+            masks = cache.masks(clip.name)
+            assert (masks.any((1, 2)) <= cache.labels(clip.name)).all(), "marked pixels only in abnormal frames"
+
+
+@pytest.mark.footage
+@pytest.mark.slow
+def test_umn_decodes_to_as_many_frames_as_it_has_labels(footage, tmp_path):
+    made = run(footage / "umn", tmp_path / "umn.h5")
+    assert made.problems == () and len(made.clips) == 11
+    assert made.labelled == sum(clip.num_frames for clip in made.clips) == 7403
+    assert not any(Path(tmp_path).glob(".*"))
