@@ -73,7 +73,7 @@ class Network(nn.Module):
 
     def begin(self, inputs: Tensor, scope: Scope) -> Frozen:
         """The part that stays frozen while `scope` adapts: (B, T·C, H, W) to what `finish` needs."""
-        x = inputs.to(self.head[0].weight.dtype)
+        x = inputs.to(next(self.encoder.parameters()).dtype)
         features: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             x = block(x if level == 0 else nn.functional.max_pool2d(x, 2))

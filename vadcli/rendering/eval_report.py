@@ -1,6 +1,7 @@
 """An evaluation as one self-contained HTML file."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def write_report(
         notes=document["notes"],
         tables=tables_of(results),
         differences=differences,
-        figures=[Markup(_svg(figure)) for _, figure in figures(results, pools)],  # noqa: S704 (our own drawing)
+        figures=[Markup(_svg(figure)) for _, figure in figures(results, pools)],
         clips=_clips(results),
         contaminated=document.get("contaminated_supports", []),
         localisation=document.get("localisation", []),
@@ -61,7 +62,7 @@ def _svg(figure: Any) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "vad", "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
     return text[text.index("<svg") :]
 
 
@@ -74,7 +75,7 @@ def _clips(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _facts(results: Sequence[Result], document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    facts = [("micro AUC", "all frames of all clips pooled"), ("macro AUC", "mean over clips that have both kinds of frames"),
+    facts = [("micro AUC", "all frames of all clips pooled"), ("macro AUC", "mean over clips with both kinds of frames"),
              ("95 %", f"interval of the micro AUC, {results[0].interval_method or 'none for a single clip'}")]  # fmt: skip
     facts += [(f"protocol {name}", PROTOCOLS[name].summary) for name in dict.fromkeys(r.protocol for r in results)]
     for name in ("model", "baseline", "alignment"):

@@ -17,7 +17,7 @@ from vadcli.files import whole
 # Okabe and Ito's colours, told apart without colour vision, and dashes for print.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-_SHADE = "#D55E00"
+_SHADE = "#000000"
 _MOST_POINTS = 2000
 _CLIPS_A_FIGURE = 12
 Named = tuple[str, Figure]
@@ -153,7 +153,7 @@ def timelines(pairs: Sequence[tuple[Result, Pool]], clips: Sequence[int]) -> Fig
             x, y = _peaks(seconds, shown)
             label = result.protocol + ("*" if result.uses_future else "")
             panel.plot(x, y, color=_COLOURS[line], linestyle=_DASHES[line], linewidth=1.1, label=label)
-        panel.set(xlim=(0, max(seconds[-1], 1e-9)), ylim=(-0.1, 1.15), yticks=[])
+        panel.set(xlim=(0, max(seconds[-1], 1e-9)), ylim=(-0.2, 1.3), yticks=[])
         panel.set_ylabel(_short(data.names[number]), rotation=0, ha="right", va="center", fontsize=8)
         panel.tick_params(labelsize=7)
         for side in ("top", "right", "left"):
@@ -176,7 +176,7 @@ def _short(name: str) -> str:
 def _shade(panel: Axes, labels: np.ndarray, fps: float) -> None:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], labels, [False]]).astype(np.int8)))
     for start, stop in edges.reshape(-1, 2):
-        panel.axvspan((start - 0.5) / fps, (stop - 0.5) / fps, facecolor=_SHADE, alpha=0.18, linewidth=0)
+        panel.axvspan((start - 0.5) / fps, (stop - 0.5) / fps, facecolor=_SHADE, alpha=0.11, linewidth=0)
 
 
 def _peaks(x: Floats, y: Floats) -> tuple[Floats, Floats]:

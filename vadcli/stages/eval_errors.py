@@ -43,7 +43,8 @@ class Bank:
     """A checkpoint's network, and the weights it was adapted to.
 
     The part that no adaptation changes (83 % of the work at the paper's size) runs once a window, whatever the
-    number of weights.
+    number of weights. The adapted part runs in float32 even where the other is in bfloat16: one update changes
+    weights by some 1e-5 of their size, which rounding to bfloat16 (4e-3) would drown.
     """
 
     def __init__(self, checkpoint: Checkpoint, settings: Settings) -> None:
@@ -52,6 +53,9 @@ class Bank:
         self.scope = checkpoint.settings.metatrain.scope
         precision = pick_precision(settings.score.precision, self.device)
         self.network = for_inference(load_network(checkpoint), self.device, precision)
+        first = 0 if self.scope == "decoder" else self.network.blocks_before_unit
+        for module in (*self.network.decoder[first:], self.network.head):
+            module.to(torch.float32)
         self.part = AdaptedPart(self.network, self.scope)
         self.trainable = load_network(checkpoint)
         self.weights: dict[Key, dict[str, Tensor]] = {}
@@ -106,7 +110,8 @@ class Bank:
         collected: dict[Key, list[dict[str, Tensor]]] = {key: [] for key in keys}
         for first, windows in self._batches(footage):
             inputs, target = to_network(windows, self.device)
-            frozen = self.part.network.begin(inputs.contiguous(memory_format=torch.channels_last), self.scope)
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+            frozen = tuple(part.float() for part in self.network.begin(inputs, self.scope))
             for key in keys:
                 weights = {f"network.{name}": value for name, value in self.weights[key].items()}
                 prediction = functional_call(self.part, weights, (frozen,)) if weights else self.part(frozen)
