@@ -1,5 +1,9 @@
 """Outputs appear whole or not at all."""
 
+import os
+import stat
+import threading
+
 import pytest
 
 from vadcli.files import whole
@@ -27,3 +31,15 @@ def test_a_missing_folder_is_named_by_the_path_that_was_asked_for(tmp_path):
     with pytest.raises(OSError) as caught, whole(tmp_path / "no" / "a.txt"):
         pass
     assert caught.value.filename == str(tmp_path / "no" / "a.txt")
+
+
+def test_a_named_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    with whole(pipe) as given:
+        given.write_text("through")
+    reader.join(10)
+    assert read == ["through"] and stat.S_ISFIFO(pipe.stat().st_mode) and list(tmp_path.iterdir()) == [pipe]

@@ -11,9 +11,14 @@ from pathlib import Path
 def whole(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`; what was written there takes its place only if all went well.
 
+    A device or named pipe, such as /dev/null, is written to as it is: replacing it would destroy it.
+
     Raises:
         OSError: with `path` as its filename when the folder is missing, read-only or full.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
     except OSError as error:
