@@ -10,21 +10,10 @@ _vad() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _vad_words "demo prepare pretrain metatrain adapt score eval export bench info --help --version"
+    _vad_words "prepare pretrain metatrain adapt score eval export demo bench info --help --version"
     return
   fi
   case ${COMP_WORDS[1]} in
-    demo)
-      case "$previous" in
-        --scenes) :; return ;;
-        --seconds) :; return ;;
-        --seed) :; return ;;
-        --size) :; return ;;
-        --fps) :; return ;;
-        --workers) :; return ;;
-      esac
-      if [[ $current == -* ]]; then _vad_words "--scenes --seconds --seed --size --fps --workers --quiet -q --help -h"; return; fi
-      _vad_folders ;;
     prepare)
       case "$previous" in
         --out|-o) _vad_paths; return ;;
@@ -150,6 +139,17 @@ _vad() {
       esac
       if [[ $current == -* ]]; then _vad_words "--out -o --adapter --format --quiet -q --help -h"; return; fi
       _vad_paths ;;
+    demo)
+      case "$previous" in
+        --scenes) :; return ;;
+        --seconds) :; return ;;
+        --seed) :; return ;;
+        --size) :; return ;;
+        --fps) :; return ;;
+        --workers) :; return ;;
+      esac
+      if [[ $current == -* ]]; then _vad_words "--scenes --seconds --seed --size --fps --workers --quiet -q --help -h"; return; fi
+      _vad_folders ;;
     bench)
       case "$previous" in
         --size) :; return ;;

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -16,7 +17,6 @@ from vadcli import __version__
 from vadcli.errors import VadError
 
 COMMANDS = {
-    "demo": "Write labelled synthetic camera scenes to try everything on.",
     "prepare": "Decode videos, folders or benchmarks into one frame cache.",
     "pretrain": "Train the network to predict the next frame of normal footage.",
     "metatrain": "Meta-train it to adapt to an unseen scene in one update.",
@@ -24,6 +24,7 @@ COMMANDS = {
     "score": "Find abnormal moments in recordings and streams.",
     "eval": "Compare scores with labels: every metric, every protocol.",
     "export": "Write a model as ONNX and check it against torch.",
+    "demo": "Write labelled synthetic camera scenes to try everything on.",
     "bench": "Measure the speed of every path on this machine.",
     "info": "Tell what a checkpoint, adapter or cache is.",
 }
@@ -91,6 +92,7 @@ def vad(
 
 def main() -> None:
     """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 when interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service that is stopped keeps what it has, as Ctrl-C does
     sys.exit(run(sys.argv[1:]))
 
 
