@@ -141,6 +141,14 @@ def test_labels_follow_thinned_frames_and_decide_the_split(make_video, tmp_path)
     assert run(video, tmp_path / "c.h5", fps=5, labels=table, split="train").clips[0].split == "train"
 
 
+def test_one_table_labels_clips_of_several_sources(make_video, tmp_path):
+    videos = [make_video(f"{name}.mp4", frames=5) for name in "ab"]
+    table = tmp_path / "labels.csv"
+    table.write_text("clip,start_frame,end_frame\nb.mp4,1,2\na,0,0\n")
+    made = run([*videos, videos[0]], tmp_path / "c.h5", labels=table)
+    assert made.abnormal == 3 and [clip.name for clip in made.clips] == ["a", "b"]
+
+
 def test_masks_are_resized_and_give_labels_where_there_are_no_others(make_pictures, tmp_path):
     make_pictures("ped2/training/frames/01", frames=6)
     make_pictures("ped2/testing/frames/01", frames=4)

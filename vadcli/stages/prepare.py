@@ -6,14 +6,12 @@ sizes and times of change of its files and everything asked for are as they were
 SHA-256 decides. When all are there the cache is written in one go under a temporary name.
 """
 
-import errno
-import fcntl
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +20,16 @@ from vadcli.footage.cache import Cache, Clip, Split, open_cache
 from vadcli.footage.cache_writer import stored_stamps, write_cache
 from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
 from vadcli.footage.identity import sha256_of, stamp_of
-from vadcli.footage.layouts import ClipSource, find_clips, unique_names
+from vadcli.footage.layouts import ClipSource, find_clips, label_clips, unique_names
 from vadcli.footage.naming import images_in
 from vadcli.footage.parts import CacheFormat, Part, find_part, parts_folder
 from vadcli.footage.source import open_reader
+from vadcli.footage.workplace import workplace
 from vadcli.progress import Progress
 from vadcli.settings import PrepareSettings
 
 TELL_SECONDS = 0.2
 MOST_PROBLEMS = 10
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def prepare(
         raise _nothing(problems)
     decoded: tuple[str, ...] = ()
     if todo:
-        with _workplace(out) as folder:
+        with workplace(out) as folder:
             parts, failed = _decode(todo, recipe, folder, settings.workers, progress)
             problems += failed
             decoded = tuple(clip.name for clip in todo if clip.name in parts)
@@ -139,11 +137,14 @@ def _find(
 ) -> tuple[list[ClipSource], list[str]]:
     clips: list[ClipSource] = []
     problems: list[str] = []
-    for source in sources:
+    one = len(sources) == 1
+    for source in dict.fromkeys(sources):
         try:
-            clips += find_clips(source, layout, split, labels)
+            clips += find_clips(source, layout, split, labels if one else None)
         except FootageError as error:
             problems.append(str(error))
+    if labels is not None and not one:
+        clips = label_clips(clips, labels)
     return unique_names(clips), problems
 
 
@@ -152,41 +153,6 @@ def _is_stored(clip: ClipSource, recipe: Recipe, stored: dict[str, tuple[str, st
         return False
     stamp, made_by, sha256 = stored[clip.name]
     return made_by == recipe.digest(clip) and (stamp == stamp_of(clip.source) or sha256 == sha256_of(clip.source))
-
-
-@contextmanager
-def _workplace(out: Path) -> Iterator[Path]:
-    """The folder of parts, for this run alone; kept when interrupted or out of space, so that a later run goes on."""
-    folder = parts_folder(out)
-    try:
-        folder.mkdir(exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(f"{out}: another `vad prepare` is writing it. Wait, or use another --out.") from error
-            try:
-                yield folder
-            except FootageError:
-                shutil.rmtree(folder)
-                raise
-            shutil.rmtree(folder)
-    except (OSError, RuntimeError) as error:
-        full = getattr(error, "errno", None) in FULL or "No space left" in str(error) or "File too large" in str(error)
-        if not full:
-            raise
-        raise InputError(f"{out}: the disk is full. {_clear(folder)}") from error
-
-
-def _clear(folder: Path) -> str:
-    """Take away what cannot be used again after a full disk, and say what was left."""
-    (folder / "cache.h5").unlink(missing_ok=True)
-    if kept := len(list(folder.glob("*.json"))):
-        return (
-            f"Make room and run the same command to go on: {kept} decoded clips are kept in {folder.name} (or delete it)."
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    return "Nothing was written. Make room and run the same command again."
 
 
 def _decode(

@@ -22,25 +22,17 @@ from vadcli.footage.layouts.label_files import labels_for
 from vadcli.footage.naming import images_in
 from vadcli.footage.source import is_live
 
-__all__ = ["LAYOUTS", "ClipSource", "find_clips"]
+__all__ = ["LAYOUTS", "ClipSource", "find_clips", "label_clips", "unique_names"]
 
 Find = Callable[[Path, Path | None], list[ClipSource]]
 
 
 def _labelled(find: Callable[[Path], list[ClipSource]]) -> Find:
-    """A layout that takes labels that the user names instead of its own.
-
-    Where the layout has test clips, labels that go by order are of those; else of all clips.
-    """
+    """A layout that takes labels that the user names instead of its own."""
 
     def with_labels(path: Path, labels: Path | None) -> list[ClipSource]:
         clips = find(path)
-        if labels is None:
-            return clips
-        labelled = [clip for clip in clips if clip.split == "test"] or clips
-        counts = {clip.name: len(images_in(clip.source)) if clip.source.is_dir() else None for clip in labelled}
-        tracks = labels_for(labels, counts)
-        return [replace(clip, labels=tracks.get(clip.name, clip.labels)) for clip in clips]
+        return clips if labels is None else label_clips(clips, labels)
 
     return with_labels
 
@@ -85,6 +77,18 @@ def find_clips(
     if not clips:
         raise FootageError(f"{source}: not laid out as {layout}. Leave --layout away to have it recognised.")
     return [replace(clip, split=split) for clip in clips] if split else clips
+
+
+def label_clips(clips: Sequence[ClipSource], labels: Path) -> list[ClipSource]:
+    """The clips with labels of a file or folder, those of split `test` where there are any, else all.
+
+    Raises:
+        FootageError: when the labels do not fit the clips.
+    """
+    labelled = [clip for clip in clips if clip.split == "test"] or clips
+    counts = {clip.name: len(images_in(clip.source)) if clip.source.is_dir() else None for clip in labelled}
+    tracks = labels_for(labels, counts)
+    return [replace(clip, labels=tracks.get(clip.name, clip.labels)) for clip in clips]
 
 
 def unique_names(clips: Sequence[ClipSource]) -> list[ClipSource]:
