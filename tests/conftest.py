@@ -49,7 +49,8 @@ def picture(index: int, size: tuple[int, int] = (48, 64), channels: int = 3, see
     height, width = size
     rows, columns = np.mgrid[0:height, 0:width]
     shift = 40 * (seed % 5)
-    image = np.stack([rows * 100 // height + shift // 2, columns * 100 // width + 30, (rows + columns) % 64 + shift], -1)
+    planes = (rows * 100 // height + shift // 2, columns * 100 // width + 30, (rows + columns) % 64 + shift)
+    image = np.stack(planes, axis=-1)
     side = max(4, height // 6)
     top, left = (3 * index + 7 * seed) % (height - side), (5 * index) % (width - side)
     image[top : top + side, left : left + side] = (30, 220, 120)
@@ -62,7 +63,11 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
     """Writes a small video (MPEG-4 part 2) with OpenCV: `make_video("a/b.mp4", frames=20, size=(48, 64), fps=10.0)`."""
 
     def make(
-        name: str | Path = "video.mp4", frames: int = 12, size: tuple[int, int] = (48, 64), fps: float = 10.0, seed: int = 0
+        name: str | Path = "video.mp4",
+        frames: int = 12,
+        size: tuple[int, int] = (48, 64),
+        fps: float = 10.0,
+        seed: int = 0,
     ) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
