@@ -103,3 +103,36 @@ def test_frozen_part_and_rest_make_the_whole():
         network, _, inputs = make(unit_level=level)
         for scope in ("head", "decoder"):
             torch.testing.assert_close(network.finish(network.begin(inputs, scope), scope).frame, network(inputs).frame)
+
+
+def test_a_small_update_survives_bfloat16_convolutions():
+    from vadcli.model.runtime import for_inference
+
+    torch.manual_seed(0)
+    settings = ModelSettings(size=(16, 24), width=4, channels=1)
+    weights = Network(settings).state_dict()
+    inputs = torch.rand(1, 4, 16, 24) * 2 - 1
+    outputs = {}
+    for step in (0.0, 1e-4):
+        for exact in ((), Network(settings).adapted_names("head")):
+            network = Network(settings)
+            network.load_state_dict(weights | {"head.2.weight": weights["head.2.weight"] * (1 + step)})
+            ready = for_inference(network, torch.device("cpu"), torch.bfloat16, exact=exact)
+            assert ready.unit.attention.weight.dtype == torch.float32
+            with torch.inference_mode():
+                outputs[step, bool(exact)] = ready(inputs).frame
+    assert torch.equal(outputs[0.0, False], outputs[1e-4, False])  # rounding drowns it
+    assert not torch.equal(outputs[0.0, True], outputs[1e-4, True])
+
+
+@pytest.mark.parametrize("scope", ["head", "decoder"])
+@pytest.mark.parametrize("level", [1, 4])
+def test_parts_may_run_in_different_precisions(scope, level):
+    from vadcli.model.runtime import for_inference
+
+    network = Network(ModelSettings(size=(16, 24), width=4, unit_level=level))
+    inputs = torch.rand(2, 12, 16, 24) * 2 - 1
+    with torch.inference_mode():
+        expected = network.eval()(inputs).frame
+        ready = for_inference(network, torch.device("cpu"), torch.bfloat16, exact=network.adapted_names(scope))
+        torch.testing.assert_close(ready(inputs).frame, expected, rtol=0, atol=0.02)

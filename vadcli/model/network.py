@@ -73,10 +73,10 @@ class Network(nn.Module):
 
     def begin(self, inputs: Tensor, scope: Scope) -> Frozen:
         """The part that stays frozen while `scope` adapts: (B, T·C, H, W) to what `finish` needs."""
-        x = inputs.to(next(self.encoder.parameters()).dtype)
+        x = inputs
         features: list[Tensor] = []
         for level, block in enumerate(self.encoder):
-            x = block(x if level == 0 else nn.functional.max_pool2d(x, 2))
+            x = _run(block, x if level == 0 else nn.functional.max_pool2d(x, 2))
             features.append(x)  # (B, w0·2^level, H/2^level, W/2^level)
         return tuple(features) if scope == "decoder" else self._to_encoding(tuple(features))
 
@@ -86,17 +86,17 @@ class Network(nn.Module):
         unit = None
         if self.unit is not None:
             unit = self.unit(x)
-            x = unit.encoding.to(self.head[0].weight.dtype)
+            x = unit.encoding
         for block in self.decoder[self.blocks_before_unit :]:
-            x = torch.cat([skips.pop(), block(x)], dim=1)
-        frame: Tensor = self.head(x)
+            x = torch.cat([skips.pop(), _run(block, x)], dim=1)
+        frame = _run(self.head, x)
         return Prediction(frame if frame.dtype == torch.float64 else frame.float(), unit)
 
     def _to_encoding(self, features: Frozen) -> Frozen:
         """From the encoder's four outputs to the skips still to come, shallowest first, and the unit's encoding."""
         *skips, x = features
         for block in self.decoder[: self.blocks_before_unit]:
-            x = torch.cat([skips.pop(), block(x)], dim=1)
+            x = torch.cat([skips.pop(), _run(block, x)], dim=1)
         return (*skips, x)
 
     def adapted_names(self, scope: Scope) -> list[str]:
@@ -116,6 +116,12 @@ class AdaptedPart(nn.Module):
     def forward(self, frozen: Frozen) -> Prediction:
         """The prediction for windows whose frozen part is known."""
         return self.network.finish(frozen, self.scope)
+
+
+def _run(block: nn.Module, x: Tensor) -> Tensor:
+    """A block on its own precision: parts may differ, and wider weights widen what flows on."""
+    out: Tensor = block(x.to(next(block.parameters()).dtype))
+    return out
 
 
 def _convolutions(inputs: int, outputs: int, *, last_relu: bool) -> nn.Sequential:

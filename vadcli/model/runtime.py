@@ -1,5 +1,6 @@
 """Where and how precisely the network runs."""
 
+from collections.abc import Container
 from contextlib import AbstractContextManager
 
 import torch
@@ -38,12 +39,21 @@ def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextMan
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
-def for_inference(network: Network, device: torch.device, precision: torch.dtype) -> Network:
+def for_inference(
+    network: Network, device: torch.device, precision: torch.dtype, exact: Container[str] = ()
+) -> Network:
     """The network ready to predict: on its device, channels-last, convolution weights converted once.
 
     The prototype unit keeps its float32 weights: its distances cancel in bfloat16.
+
+    Args:
+        network: changed in place.
+        device: where to run.
+        precision: of the convolutions.
+        exact: names of parameters that stay float32, such as those an update has moved by less than bfloat16 shows.
     """
     network = network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    for module in (network.encoder, network.decoder, network.head):
-        module.to(precision)
+    for name, parameter in network.named_parameters():
+        if not name.startswith("unit.") and name not in exact:
+            parameter.data = parameter.data.to(precision)
     return network

@@ -113,7 +113,7 @@ def windows_of(frames: Sequence[Frame], input_frames: int) -> Tensor:
 def adapted_network(network: Network, fitted: Adaptation, device: torch.device, precision: torch.dtype) -> Network:
     """The network with adapted weights in place, ready to predict."""
     network.load_state_dict(fitted.weights, strict=False)
-    return for_inference(network, device, precision)
+    return for_inference(network, device, precision, exact=fitted.weights)
 
 
 def _open(source: str, checkpoint: Checkpoint, scene: str | None, stack: ExitStack) -> tuple[Clipped, list[Clipped]]:

@@ -52,10 +52,8 @@ class Bank:
         self.device = pick_device(settings.score.device)
         self.scope = checkpoint.settings.metatrain.scope
         precision = pick_precision(settings.score.precision, self.device)
-        self.network = for_inference(load_network(checkpoint), self.device, precision)
-        first = 0 if self.scope == "decoder" else self.network.blocks_before_unit
-        for module in (*self.network.decoder[first:], self.network.head):
-            module.to(torch.float32)
+        network = load_network(checkpoint)
+        self.network = for_inference(network, self.device, precision, exact=network.adapted_names(self.scope))
         self.part = AdaptedPart(self.network, self.scope)
         self.trainable = load_network(checkpoint)
         self.weights: dict[Key, dict[str, Tensor]] = {}

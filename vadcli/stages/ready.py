@@ -1,6 +1,6 @@
 """A model made ready to score: from a checkpoint and an adapter, an ONNX file, or the first windows of a source."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def adapt_ready(model: Path | None, support: Tensor, settings: Settings) -> Read
     device = pick_device(settings.score.device)
     fitted = adapt_to_scene(checkpoint, network, support, steps=settings.adapt.steps, device=device)
     network.load_state_dict(fitted.weights, strict=False)
-    return _ready(checkpoint, network, None, settings, warm_up=True)
+    return _ready(checkpoint, network, None, settings, warm_up=True, exact=fitted.weights)
 
 
 def model_of(model: Path | None) -> ModelSettings:
@@ -89,10 +89,16 @@ def model_of(model: Path | None) -> ModelSettings:
 
 
 def _ready(
-    checkpoint: Checkpoint, network: Network, adapter: Checkpoint | None, settings: Settings, warm_up: bool = False
+    checkpoint: Checkpoint,
+    network: Network,
+    adapter: Checkpoint | None,
+    settings: Settings,
+    warm_up: bool = False,
+    exact: Container[str] = (),
 ) -> Ready:
     device = pick_device(settings.score.device)
-    network = for_inference(network, device, pick_precision(settings.score.precision, device))
+    kept = exact if adapter is None else adapter.weights  # an update moves weights by less than bfloat16 shows
+    network = for_inference(network, device, pick_precision(settings.score.precision, device), exact=kept)
     lineage = [*_lineage("model", checkpoint)]
     kind: CalibrationKind = "warmup"
     calibration = None
