@@ -312,7 +312,7 @@ def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
         (("c.h5", "--json", "--latex"), "choose one"),
         (("c.h5", "--fail-below", "eer=1"), "unknown metric"),
         (("c.h5", "--fail-below", "micro_auc"), "METRIC=NUMBER"),
-        (("c.h5", "--against", "gone.json"), "--against gone.json: no such file"),
+        (("c.h5", "--against", "gone.json"), "gone.json: no such file"),
         (("--scores", "gone.npy"), "needs --labels"),
         (("--scores", "gone.npy", "--labels", "l.npy"), "gone.npy: no such scores"),
     ],

@@ -1,7 +1,7 @@
 """`vad eval`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,7 +44,7 @@ def command(
         list[str] | None,
         typer.Option("--score", help="fp (frame), fr (feature) or fused; repeatable.", show_default="all"),
     ] = None,
-    compare: Annotated[
+    contrast: Annotated[
         list[str] | None, typer.Option("--compare", help="sgd: also adapt by plain gradient descent.")
     ] = None,
     baseline: Annotated[
@@ -92,7 +92,10 @@ def command(
         ),
     ] = None,
     table: Annotated[
-        str | None, typer.Option("--table", help="Set results beside the paper's: 1 to 6, fig3, fig4.")
+        str | None, typer.Option("--table", help="One of the paper's: 1 to 6, or fig3, fig4 (into --plot).")
+    ] = None,
+    results: Annotated[
+        list[Path] | None, typer.Option("--results", help="Earlier --json outputs to set into --table; repeatable.")
     ] = None,
     draws: Annotated[int | None, setting("eval.draws")] = None,
     seed: Annotated[int | None, setting("eval.seed")] = None,
@@ -117,6 +120,8 @@ def command(
       vad eval --scores other_method/ --labels UCSDped2.m --drop-head 8 --drop-tail 7 --higher-is normal
 
       vad eval c.h5 --json > now.json && vad eval c.h5 --against now.json --fail-below micro_auc=0.9 --protocol online
+
+      vad eval ped1.h5 ped2.h5 --model meta.safetensors --table 2 --support clip
     """
     flags = {
         "eval.draws": draws,
@@ -126,41 +131,48 @@ def command(
         "score.precision": precision,
     }
     settings = load_settings(preset, set_ or (), flags)
-    _check_choices(support=support, higher_is=higher_is, score=score or (), compare=compare or ())
+    _check_choices(support=support, higher_is=higher_is, score=score or (), compare=contrast or ())
     if as_json + markdown + latex > 1:
         raise InputError("--json, --markdown and --latex: choose one.")
-    if bool(caches) == bool(scores):
+    if (caches and scores) or not (caches or scores or table):
         raise InputError("eval: give caches, or --scores with --labels. See `vad eval --help`.")
-    from vadcli.evaluation.against import check_gates, parse_gates, read_results
-    from vadcli.evaluation.against import compare as differences_to
+    if scores and labels is None:
+        raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
+    from vadcli.evaluation.against import check_gates, compare, parse_gates, read_document
+    from vadcli.evaluation.tables import tables_of
+    from vadcli.rendering.eval_table import print_differences, print_tables
     from vadcli.stages.eval_runs import Options
-    from vadcli.stages.evaluate import evaluate_scores_stage, evaluate_stage
 
+    style = "markdown" if markdown else "latex" if latex else "terminal"
     gates = parse_gates(fail_below or ())
-    earlier = read_results(against) if against else None
+    earlier = read_document(against) if against else None
     options = Options(
         shots=_shots(shots),
         support="clip" if support == "clip" else "scene",
         protocols=tuple(dict.fromkeys(protocol or ("paper", "official", "online"))),
         scores=tuple(score or ()),
         variant=labels_variant,
-        compare_sgd=bool(compare),
+        compare_sgd=bool(contrast),
         baseline=baseline,
         localise=localise,
     )
     with progress(quiet) as shown:
-        if scores:
-            if labels is None:
-                raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
+        if table is not None:
+            _paper(table, caches or [], results or [], model, options, settings, plot, style, shown)
+            return
+        if scores and labels:
             from vadcli.evaluation.foreign import Alignment
+            from vadcli.stages.evaluate import evaluate_scores_stage
 
             alignment = Alignment(drop_head, drop_tail, higher_is, fps)
-            found = evaluate_scores_stage(scores, labels, alignment, options, settings, shown)
+            found = evaluate_scores_stage(scores, labels, alignment, options, settings)
         else:
+            from vadcli.stages.evaluate import evaluate_stage
+
             found = evaluate_stage(caches or [], model, options, settings, shown)
-        for note in found.notes if caches else ():
+        for note in found.notes:
             shown.note(note)
-    differences = differences_to(found.results, earlier, str(against)) if earlier is not None else []
+    differences = [] if earlier is None else compare(found.results, earlier["results"], str(against))
     if plot is not None:
         from vadcli.rendering.plots import write_plots
 
@@ -177,26 +189,35 @@ def command(
         if against is not None:
             document["against"] = {"file": against.name, "differences": [asdict(one) for one in differences]}
         print(json.dumps(document, indent=1))
-    elif table is not None:
-        from vadcli.evaluation.published import beside
-
-        print(beside(table, found.results))
     else:
-        from vadcli.evaluation import tables
-
-        made = tables.tables_of(found.results)
-        if markdown or latex:
-            print((tables.markdown if markdown else tables.latex)(made), end="")
-        else:
-            from rich.console import Console
-
-            from vadcli.rendering.eval_table import print_differences, print_tables
-
-            console = Console(highlight=False)
-            print_tables(made, console)
-            if differences:
-                print_differences(differences, str(against), console)
+        print_tables([*tables_of(found.results), *found.more_tables()], style)
+        if differences:
+            print_differences(differences, str(against))
     check_gates(found.results, gates)
+
+
+def _paper(
+    table: str,
+    caches: list[Path],
+    results: list[Path],
+    model: Path | None,
+    options: Any,
+    settings: Any,
+    folder: Path | None,
+    style: str,
+    shown: Any,
+) -> None:
+    """Print one of the paper's tables, or write one of its figures."""
+    from vadcli.rendering.eval_table import print_tables
+    from vadcli.stages.eval_tables import FIGURES, figure_stage, table_stage
+
+    if table in FIGURES:
+        if len(caches) != 1:
+            raise InputError(f"--table {table}: needs one cache with labels, got {len(caches)}.")
+        for path in figure_stage(table, caches[0], model, folder or Path(), settings):
+            print(path)
+        return
+    print_tables([table_stage(table, caches, results, model, options, settings, shown)], style)
 
 
 def _check_choices(**chosen: object) -> None:

@@ -45,22 +45,21 @@ class Difference:
         return self.half_width is not None and abs(self.change) > self.half_width
 
 
-def read_results(path: Path) -> list[Mapping[str, Any]]:
-    """Results of an earlier `vad eval --json`.
+def read_document(path: Path) -> dict[str, Any]:
+    """An earlier evaluation, as `vad eval --json` printed it.
 
     Raises:
         InputError: if it is missing or something else.
     """
     if not path.is_file():
-        raise InputError(f"--against {path}: no such file. Give the output of an earlier `vad eval --json`.")
+        raise InputError(f"{path}: no such file. Give the output of an earlier `vad eval --json`.")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"--against {path}: not JSON ({error}). Give the output of `vad eval --json`.") from error
+        raise InputError(f"{path}: not JSON ({error}). Give the output of `vad eval --json`.") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InputError(f"--against {path}: not an evaluation ({SCHEMA}). Give the output of `vad eval --json`.")
-    results: list[Mapping[str, Any]] = document["results"]
-    return results
+        raise InputError(f"{path}: not an evaluation ({SCHEMA}). Give the output of `vad eval --json`.")
+    return document
 
 
 def compare(results: Sequence[Result], earlier: Sequence[Mapping[str, Any]], origin: str) -> list[Difference]:
@@ -89,7 +88,7 @@ def compare(results: Sequence[Result], earlier: Sequence[Mapping[str, Any]], ori
         )
     if not found:
         raise InputError(
-            f"--against {origin}: no result in common; there {describe(earlier[0]) if earlier else 'nothing'}, "
+            f"{origin}: no result in common; there {describe(earlier[0]) if earlier else 'nothing'}, "
             f"here {describe(results[0].to_json())}. Compare the same data, shots and protocols."
         )
     return found

@@ -1,11 +1,13 @@
 """Results as rows of text: for a terminal, Markdown and LaTeX, with what each figure is said above it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vadcli.evaluation.results import Result
 
 COLUMNS = ("protocol", "K", "score", "micro AUC", "95 %", "macro AUC", "AP", "EER", "FA/h")
+TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "tracks from", "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,12 @@ def markdown(tables: Sequence[Table]) -> str:
     """Tables as Markdown."""
     parts = []
     for table in tables:
-        lines = [f"**{table.title}**", "", _line(table.columns), _line(["---", "---:", "---", *["---:"] * 6])]
+        lines = [
+            f"**{table.title}**",
+            "",
+            _line(table.columns),
+            _line(["---" if name in TEXT_COLUMNS else "---:" for name in table.columns]),
+        ]
         lines += [_line(row) for row in table.rows]
         lines += ["", *(f"{_escaped(note)}  " for note in table.footnotes)]
         parts.append("\n".join(lines))
@@ -113,8 +120,9 @@ def latex(tables: Sequence[Table]) -> str:
     """Tables as LaTeX, for the booktabs package."""
     parts = []
     for table in tables:
+        columns = "".join("l" if name in TEXT_COLUMNS else "r" for name in table.columns)
         lines = ["\\begin{table}", f"\\caption{{{_tex(table.title)}. {_tex('. '.join(table.footnotes))}.}}",
-                 "\\begin{tabular}{lrlrrrrrr}", "\\toprule", _row(table.columns), "\\midrule"]  # fmt: skip
+                 f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _row(table.columns), "\\midrule"]  # fmt: skip
         lines += [*(_row(row) for row in table.rows), "\\bottomrule", "\\end{tabular}", "\\end{table}"]
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
@@ -129,3 +137,14 @@ def _tex(text: str) -> str:
                            ("$", "\\$"), ("~", "\\textasciitilde{}"), ("–", "--"), ("±", "$\\pm$")):  # fmt: skip
         text = text.replace(plain, escaped)
     return text
+
+
+def localisation_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Figures of where, as of `LocalisationScores`, one row a data set, K and kind of map."""
+    columns = ("data", "K", "map", "pixel AUC", "UCSD pixel AUC", "RBDC", "TBDC")
+    keys = ("pixel_auc", "ucsd_pixel_auc", "rbdc", "tbdc")
+    cells = tuple((row["data"], str(row["shots"]), row["map"], *(percent(row[key]) for key in keys)) for row in rows)
+    origin = " or ".join(sorted({row["tracks_from"] for row in rows}))
+    return Table(
+        "Where", columns, cells, (f"UCSD: 40 % of the abnormal pixels; regions: overlap 0.1; tracks: {origin}",)
+    )

@@ -75,8 +75,11 @@ def _clips(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _facts(results: Sequence[Result], document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    facts = [("micro AUC", "all frames of all clips pooled"), ("macro AUC", "mean over clips with both kinds of frames"),
-             ("95 %", f"interval of the micro AUC, {results[0].interval_method or 'none for a single clip'}")]  # fmt: skip
+    facts = [
+        ("micro AUC", "all frames of all clips pooled"),
+        ("macro AUC", "mean over clips with both kinds of frames"),
+        ("95 %", f"interval of the micro AUC, {results[0].interval_method or 'none for a single clip'}"),
+    ]
     facts += [(f"protocol {name}", PROTOCOLS[name].summary) for name in dict.fromkeys(r.protocol for r in results)]
     for name in ("model", "baseline", "alignment"):
         if name in document:

@@ -7,30 +7,43 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from vadcli.evaluation.against import Difference
-from vadcli.evaluation.tables import Table
+from vadcli.evaluation.tables import TEXT_COLUMNS, Table, latex, markdown
 
 
-def print_tables(tables: Sequence[Table], console: Console) -> None:
-    """Tables with their footnotes; 80 columns are enough."""
+def print_tables(tables: Sequence[Table], style: str) -> None:
+    """Tables with their footnotes on stdout.
+
+    Args:
+        tables: to print.
+        style: "markdown", "latex" or "terminal", where 80 columns are enough for results.
+    """
+    if style != "terminal":
+        print((markdown if style == "markdown" else latex)(tables), end="")
+        return
+    console = Console(highlight=False)
     for table in tables:
-        shown = RichTable(title=Text(table.title), title_justify="left", title_style="bold", box=None, pad_edge=False)
-        for name in table.columns:
-            shown.add_column(name, justify="left" if name in ("protocol", "score") else "right", no_wrap=True)
-        previous = ""
+        shown = RichTable(
+            title=Text(table.title),
+            title_justify="left",
+            title_style="bold",
+            box=None,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+        )
+        for number, name in enumerate(table.columns):
+            text = name in TEXT_COLUMNS or number == 0
+            shown.add_column(name, justify="left" if text else "right", no_wrap=not text)
+        bold = table.columns.index("score") if "score" in table.columns[1:] else None
         for row in table.rows:
-            if previous and row[0] != previous:
-                shown.add_section()
-            shown.add_row(
-                *(Text(cell, style="bold" if i == 3 and row[2] == "fused" else "") for i, cell in enumerate(row))
-            )
-            previous = row[0]
+            emphasis = "bold" if bold is not None and row[bold] == "fused" else ""
+            shown.add_row(*(Text(cell, style=emphasis) for cell in row))
         console.print(shown)
         for note in table.footnotes:
             console.print(Text(note, style="dim"))
         console.print()
 
 
-def print_differences(differences: Sequence[Difference], origin: str, console: Console) -> None:
+def print_differences(differences: Sequence[Difference], origin: str) -> None:
     """Micro AUC now and before, with the interval of the difference."""
     shown = RichTable(
         title=Text(f"against {origin}"), title_justify="left", title_style="bold", box=None, pad_edge=False
@@ -43,4 +56,4 @@ def print_differences(differences: Sequence[Difference], origin: str, console: C
         label = one.label + ("" if one.same_frames else " (other frames)")
         change = Text(f"{100 * one.change:+.2f}", style=style)
         shown.add_row(Text(label), f"{100 * one.micro_auc:.2f}", f"{100 * one.before:.2f}", change, half)
-    console.print(shown)
+    Console(highlight=False).print(shown)

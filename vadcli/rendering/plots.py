@@ -162,9 +162,8 @@ def timelines(pairs: Sequence[tuple[Result, Pool]], clips: Sequence[int]) -> Fig
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize=8, frameon=False)
     first = pairs[0][0]
-    title = (
-        f"{first.setting.data}, {first.score}, {_label(first)}: scores, 1 to 99 % of each protocol; abnormal shaded"
-    )
+    what = "" if first.setting.shots is None else f", {_label(first)}"
+    title = f"{first.setting.data}, {first.score} score{what}: 1 to 99 % of each protocol; abnormal shaded"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
 

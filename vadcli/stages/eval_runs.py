@@ -110,7 +110,7 @@ def runs_of_cache(
     progress: Progress,
 ) -> Runs:
     """Errors of all test clips of a cache; arguments as of `evaluate_stage`."""
-    _check_fit(cache, checkpoint, baseline)
+    check_fit(cache, checkpoint, baseline)
     tests = test_clips(cache, options.variant)
     window = checkpoint.model.input_frames
     most = max(shots)
@@ -271,7 +271,8 @@ def _footage(
     return footage
 
 
-def _check_fit(cache: Cache, *checkpoints: Checkpoint | None) -> None:
+def check_fit(cache: Cache, *checkpoints: Checkpoint | None) -> None:
+    """Refuse a cache whose frames are not those that the models read."""
     for checkpoint in (one for one in checkpoints if one is not None):
         model = checkpoint.model
         if (cache.size, cache.channels) != (model.size, model.channels):

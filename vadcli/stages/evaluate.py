@@ -14,6 +14,7 @@ from vadcli.evaluation.pool import Pool
 from vadcli.evaluation.protocols import Protocol, Request, find_protocol
 from vadcli.evaluation.results import Result, Setting, document, measure, score
 from vadcli.evaluation.score_files import read_scores
+from vadcli.evaluation.tables import Table, localisation_table
 from vadcli.footage.cache import open_cache
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint
 from vadcli.progress import Progress
@@ -37,6 +38,11 @@ class Evaluation:
     pools: tuple[Pool, ...]
     about: Mapping[str, Any]
     notes: tuple[str, ...] = field(default=())
+
+    def more_tables(self) -> list[Table]:
+        """Tables of what is not a frame score: where, for caches with masks."""
+        rows = self.about.get("localisation", [])
+        return [localisation_table(rows)] if rows else []
 
     def to_json(self) -> dict[str, Any]:
         """The document of schema vad.eval/1."""
@@ -94,8 +100,19 @@ def evaluate_stage(
 
 
 def _lineage(checkpoint: Checkpoint) -> dict[str, Any]:
-    name = checkpoint.path.name if checkpoint.path is not None else None
-    return {"file": name, "sha256": checkpoint.sha256, "stage": checkpoint.stage, "variant": checkpoint.model.variant}
+    model = checkpoint.model
+    return {
+        "file": checkpoint.path.name if checkpoint.path is not None else None,
+        "sha256": checkpoint.sha256,
+        "stage": checkpoint.stage,
+        "variant": model.variant,
+        "unit": model.unit,
+        "unit_level": model.unit_level,
+        "num_prototypes": model.num_prototypes,
+        "size": list(model.size),
+        "width": model.width,
+        "parameters": sum(value.numel() for value in checkpoint.weights.values()),
+    }
 
 
 def _results(
@@ -165,7 +182,6 @@ def evaluate_scores_stage(
     alignment: Alignment,
     options: Options,
     settings: Settings,
-    progress: Progress,
 ) -> Evaluation:
     """Evaluate scores that another program, or `vad score`, wrote.
 
@@ -175,7 +191,6 @@ def evaluate_scores_stage(
         alignment: dropped frames and polarity.
         options: protocols; shots and support do not apply.
         settings: of sections `eval` and `score`.
-        progress: told what a reader must know.
 
     Raises:
         InputError: for scores and labels that do not fit.
@@ -185,8 +200,6 @@ def evaluate_scores_stage(
     notes: list[str] = []
     clips = align(read, read_labels(labels, options.variant), alignment, notes.append)
     calibrated = all(clip.calibrated for clip in read)
-    for note in notes:
-        progress.note(note)
     setting = Setting(data=Path(arguments[0]).stem, labels=options.variant or Path(labels).name, adaptation="foreign")
     results, pools = [], []
     for protocol in protocols:

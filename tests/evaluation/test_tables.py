@@ -1,0 +1,149 @@
+import json
+
+import numpy as np
+import pytest
+
+from vadcli.errors import GateFailed, InputError
+from vadcli.evaluation.against import check_gates, compare, parse_gates, read_document
+from vadcli.evaluation.evidence import FEATURE, FRAME, Evidence
+from vadcli.evaluation.protocols import OFFICIAL, PAPER, Request
+from vadcli.evaluation.published import TABLE_1, TABLE_2, beside, measured_of
+from vadcli.evaluation.results import Setting, document, measure, score
+from vadcli.evaluation.tables import latex, localisation_table, markdown, tables_of
+from vadcli.settings import EvalSettings
+
+QUICK = EvalSettings(bootstrap=50)
+MODEL = {"file": "m.safetensors", "sha256": "ab", "unit": "prototypes", "unit_level": 1, "num_prototypes": 10,
+         "size": [32, 32], "width": 4, "variant": "sharp"}  # fmt: skip
+
+
+def clips(seed, lift=1.5, count=4):
+    random = np.random.default_rng(seed)
+    for number in range(count):
+        labels = np.zeros(50, dtype=bool)
+        labels[10 + number : 30 if number else 50] = True
+        frame, feature = (random.lognormal(0, 0.5, 50) * np.where(labels, lift, 1) for _ in range(2))
+        yield Evidence(f"c{number}", "s", 10.0, np.arange(50), labels, {FRAME: frame, FEATURE: feature})
+
+
+def result(seed=0, protocol=PAPER, kind="fused", **setting):
+    request = Request(kind, setting.get("shots") or 0)
+    how = Setting(**{"data": "ped2", "shots": 0, **setting})
+    return measure([score(list(clips(seed)), protocol, request)], protocol, request, how, QUICK)
+
+
+def test_supports_of_two_kinds_never_share_a_table():
+    rows = [result(), result(shots=5, support="clip"), result(data="avenue", shots=5, support="scene")]
+    titles = [table.title for table in tables_of(rows)]
+    assert len(titles) == 2
+    assert any("clip's head" in title for title in titles)
+    assert any("scene's normal footage" in title for title in titles)
+
+
+def test_the_papers_counting_has_a_table_of_its_own():
+    common, paper = tables_of([result(), result(counting="paper")])
+    assert "paper's counting" in paper.title
+    assert "paper's counting" not in common.title
+
+
+def test_a_protocol_that_looks_ahead_is_marked():
+    (table,) = tables_of([result(), result(protocol=OFFICIAL)])
+    assert [row[0] for row in table.rows] == ["paper", "official*"]
+    assert any("looks into the future" in note for note in table.footnotes)
+
+
+def test_results_fit_eighty_columns(capsys, monkeypatch):
+    from vadcli.rendering.eval_table import print_tables
+
+    monkeypatch.setenv("COLUMNS", "80")
+    draws = [score(list(clips(seed)), PAPER, Request("fused")) for seed in range(2)]
+    wide = measure(
+        draws, PAPER, Request("fused"), Setting("ped2", shots=10, support="scene", adaptation="no-meta"), QUICK
+    )
+    print_tables(tables_of([result(protocol=OFFICIAL), wide]), "terminal")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "…" not in out
+
+
+def test_markdown_and_latex_have_every_row_and_escape_what_is_special():
+    tables = tables_of([result(data="a_b"), result(data="a_b", protocol=OFFICIAL)])
+    text = markdown(tables)
+    assert text.count("| paper |") == 1
+    tex = latex(tables)
+    assert "a\\_b" in tex
+    assert "95 \\%" in tex
+    assert tex.count("\\\\\n") == 3
+    assert tex.count("{") == tex.count("}")
+
+
+def test_published_numbers_are_quoted_with_their_table():
+    assert TABLE_1["MPN, with unit"] == (85.1, 96.9, 89.5, 73.8)
+    assert TABLE_2["ShanghaiTech", "ped2"] == (90.17, 94.46, 94.67, 95.75)
+    four, six = beside("4", ()), beside("6", ())
+    assert ("fp", "92.6", "no such model") in four.rows
+    assert "the other way round" in four.footnotes[0]
+    assert "FP 96.22, FR 92.59" in six.footnotes[0]
+
+
+def test_measured_results_stand_beside_the_papers():
+    rows = [result(), result(kind="fr"), result(shots=10, support="clip", counting="paper", adaptation="meta")]
+    measured = measured_of(document(rows, model=MODEL))
+    auc = f"{100 * rows[0].micro_auc:.2f}"
+    assert beside("1", measured).rows[-1] == ("measured, paper fused", "no data", auc, "no data", "no data")
+    assert ("ped2", "measured, paper, support clip", auc, "no K", "no K", auc) in beside("2", measured).rows
+    assert beside("4", measured).rows[-1][1:] == ("96.9", auc)
+    assert beside("5", measured).rows[0] == ("1", "89.19", f"{100 * rows[1].micro_auc:.2f}")
+    assert beside("5", measured).rows[1] == ("2", "86.72", "no such model")
+    assert beside("6", measured).rows[2] == ("10", "96.90", auc)
+    assert beside("3", (), {"parameters": "7"}).rows[0][2] == "7"
+
+
+@pytest.mark.parametrize("number", ["1", "2", "3", "4", "5", "6"])
+def test_every_table_says_what_is_absent(number):
+    table = beside(number, ())
+    assert all(len(row) == len(table.columns) for row in table.rows)
+    assert any("no " in cell for row in table.rows for cell in row)
+
+
+def test_an_unknown_table_names_the_known_ones():
+    with pytest.raises(InputError, match="Use 1 to 6, fig3 or fig4"):
+        beside("7", ())
+
+
+def test_differences_are_paired_by_clip_and_tell_a_clear_one(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(document([result(0)])))
+    earlier = read_document(tmp_path / "a.json")["results"]
+    (same,) = compare([result(0)], earlier, "a.json")
+    assert (same.change, same.half_width, same.paired, same.clear) == (0.0, 0.0, True, False)
+    (other,) = compare([result(1)], earlier, "a.json")
+    assert other.change == pytest.approx(result(1).micro_auc - result(0).micro_auc)
+    assert other.half_width > 0
+    with pytest.raises(
+        InputError, match=r"no result in common; there ped2 paper K=0 fused, here avenue paper K=0 fused"
+    ):
+        compare([result(data="avenue")], earlier, "a.json")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"schema": "other"}', "[1]"])
+def test_an_earlier_result_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match="Give the output of"):
+        read_document(tmp_path / "a.json")
+
+
+def test_a_gate_looks_at_the_fullest_score_of_common_counting():
+    good, single, paper = result(), result(kind="fp", seed=9), result(counting="paper")
+    just = good.micro_auc
+    check_gates([good, single, paper], {"micro_auc": just})
+    with pytest.raises(GateFailed, match=r"micro_auc 0\.\d+ < .*ped2 paper K=0 fused"):
+        check_gates([good, single, paper], {"micro_auc": just + 1e-6})
+    assert parse_gates(["micro_auc=0.9", "ap=0.5"]) == {"micro_auc": 0.9, "ap": 0.5}
+
+
+def test_figures_of_where_are_a_table():
+    row = {"data": "ped2", "shots": 0, "map": "fp", "pixel_auc": 0.9, "ucsd_pixel_auc": 0.5, "rbdc": 0.25, "tbdc": 0.5,
+           "tracks_from": "masks linked by overlap"}  # fmt: skip
+    table = localisation_table([row])
+    assert table.rows == (("ped2", "0", "fp", "90.00", "50.00", "25.00", "50.00"),)
+    assert "masks linked by overlap" in table.footnotes[0]
