@@ -58,6 +58,14 @@ def test_a_folder_of_videos_becomes_a_cache_of_what_the_reader_gives(camera, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "camera"]
 
 
+def test_the_digest_of_a_folder_is_that_of_its_pictures(make_pictures, tmp_path):
+    folder = make_pictures("stills", frames=9)
+    first = run(folder, tmp_path / "c.h5").clips[0].sha256
+    assert first == sha256_of(folder)
+    (folder / "003.png").rename(folder / "0030.png")
+    assert sha256_of(folder) != first
+
+
 def test_the_bytes_do_not_depend_on_the_number_of_workers(camera, make_pictures, tmp_path):
     make_pictures("stills/a", frames=9)
     for codec in ("raw", "jpeg"):

@@ -15,6 +15,7 @@ from vadcli.footage.layouts import ClipSource
 from vadcli.footage.layouts.masks import packed_masks
 from vadcli.footage.opencv import cv2
 from vadcli.footage.parts import CacheFormat, Part, PartWriter
+from vadcli.footage.pictures import PictureReader
 from vadcli.footage.source import frames_of, open_reader
 
 TOLD_EVERY = 16  # frames between reports of progress
@@ -87,7 +88,9 @@ def decode_clip(
     """
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
     form = recipe.form
-    reader = open_reader(str(clip.source), grey=form.channels == 1, fps=clip.fps, threads=threads)
+    grey, name = form.channels == 1, str(clip.source)
+    pictures = PictureReader(clip.source, name, clip.fps, grey, hashed=True) if clip.source.is_dir() else None
+    reader = pictures or open_reader(name, threads=threads)
     kept: list[int] = []
     try:
         with PartWriter(folder, clip.name, form, recipe.quality) as writer:
@@ -112,7 +115,7 @@ def decode_clip(
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
                 "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
                 "source": str(clip.source),
-                "sha256": sha256_of(clip.source),
+                "sha256": pictures.digest.hexdigest() if pictures and pictures.digest else sha256_of(clip.source),
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),
             }

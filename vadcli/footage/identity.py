@@ -5,8 +5,6 @@ from pathlib import Path
 
 from vadcli.footage.naming import images_in
 
-READ_BYTES = 1 << 20
-
 
 def stamp_of(source: Path) -> str:
     """Changes whenever a file of the source is written; reads no content."""
@@ -22,11 +20,16 @@ def stamp_of(source: Path) -> str:
 
 def sha256_of(source: Path) -> str:
     """SHA-256 of a file's bytes; of a folder, over the names and bytes of its pictures in natural order."""
+    if source.is_file():
+        with source.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in [source] if source.is_file() else images_in(source):
-        if file is not source:
-            digest.update(f"{file.name}\n".encode())
-        with file.open("rb") as content:
-            while block := content.read(READ_BYTES):
-                digest.update(block)
+    for file in images_in(source):
+        add_file(digest, file, file.read_bytes())
     return digest.hexdigest()
+
+
+def add_file(digest: "hashlib._Hash", file: Path, content: bytes) -> None:
+    """Take one picture of a folder into the folder's digest."""
+    digest.update(f"{file.name}\n".encode())
+    digest.update(content)

@@ -1,5 +1,6 @@
 """A folder of numbered pictures as one clip."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from vadcli.errors import FootageError
 from vadcli.footage.capture import DEFAULT_FPS
 from vadcli.footage.frames import SourceInfo
+from vadcli.footage.identity import add_file
 from vadcli.footage.naming import images_in
 from vadcli.footage.opencv import cv2
 from vadcli.footage.resize import Picture
@@ -22,9 +24,12 @@ class PictureReader:
         info: of the first picture.
         notes: always empty; readers have it in common.
         frames_read: handed over so far.
+        digest: None, or SHA-256 of the files read so far; of all, it is `identity.sha256_of` the folder.
     """
 
-    def __init__(self, folder: Path, name: str, fps: float | None = None, grey: bool = False) -> None:
+    def __init__(
+        self, folder: Path, name: str, fps: float | None = None, grey: bool = False, hashed: bool = False
+    ) -> None:
         """Look at a folder.
 
         Args:
@@ -32,10 +37,12 @@ class PictureReader:
             name: what messages call it.
             fps: frames a second, since pictures do not say.
             grey: decode to grey at once, which is faster.
+            hashed: keep a digest of the bytes that are read.
         """
         self.notes: list[str] = []
         self.frames_read = 0
         self._flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_ANYCOLOR)
+        self.digest = hashlib.sha256() if hashed else None
         self._files = images_in(folder)
         if not self._files:
             raise FootageError(f"{name}: no pictures in this folder. Give a folder of JPEG, PNG, TIFF or BMP frames.")
@@ -49,7 +56,10 @@ class PictureReader:
             FootageError: naming the first file that is damaged or of another size.
         """
         for index, file in enumerate(self._files):
-            picture = read_picture(file, self._flags)
+            data = _read(file)
+            if self.digest is not None:
+                add_file(self.digest, file, data)
+            picture = _decode(file, data, self._flags)
             height, width = picture.shape[:2]
             if (height, width) != (self.info.height, self.info.width):
                 raise FootageError(
@@ -72,18 +82,23 @@ def read_picture(file: Path, flags: int | None = None) -> Picture:
     Raises:
         FootageError: when it is empty, cut off, or no picture.
     """
-    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if flags is None else flags
+    return _decode(file, _read(file), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if flags is None else flags)
+
+
+def _read(file: Path) -> bytes:
     try:
         with file.open("rb", buffering=0) as opened:
-            data = np.frombuffer(opened.read(), dtype=np.uint8)
+            return opened.read()
     except OSError as error:
         raise FootageError(f"{file}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
-    content = data[-4096:].tobytes()
-    if data[:2].tobytes() == _JPEG and _JPEG_END not in content:
-        raise FootageError(f"{file}: this picture is cut off ({data.size} bytes). Copy it again.")
-    picture = cv2.imdecode(data, flags) if data.size else None
+
+
+def _decode(file: Path, data: bytes, flags: int) -> Picture:
+    if data.startswith(_JPEG) and _JPEG_END not in data[-4096:]:
+        raise FootageError(f"{file}: this picture is cut off ({len(data)} bytes). Copy it again.")
+    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
     if picture is None:
-        raise FootageError(f"{file}: no picture that can be decoded ({data.size} bytes). Copy it again or remove it.")
+        raise FootageError(f"{file}: no picture that can be decoded ({len(data)} bytes). Copy it again or remove it.")
     if picture.dtype not in (np.uint8, np.uint16):
         raise FootageError(f"{file}: pixels are {picture.dtype}; 8 or 16 bits are read. Convert it first.")
     return np.asarray(picture)

@@ -91,7 +91,10 @@ def open_video(path: Path, name: str, threads: int | None = None) -> VideoReader
             file.read(1)
     except OSError as error:
         raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
+    target = str(path.resolve())
+    if target != target.encode("utf-8", "replace").decode():  # OpenCV crashes on such a name
+        raise FootageError(f"{target!a}: a name that is not UTF-8. Rename the file or its folder.")
     try:
-        return VideoReader(name, str(path.resolve()), "", threads)
+        return VideoReader(name, target, "", threads)
     except FootageError as error:
         raise FootageError(f"{name}: {why_unreadable(path)}") from error
