@@ -33,6 +33,17 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give an OSError of writing, which knows no file's name, the name of `path`."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, error.filename or str(path)) from error
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,4 +94,25 @@ def test_a_video_that_fails_is_not_left_behind(tmp_path: Path):
     with pytest.raises(KeyError), annotated_video(tmp_path / "a.webm") as sink:
         show(sink, watched(), [1.0] * 10)
         raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mp4"])
+def test_a_video_that_the_disk_cut_short_is_not_left_behind(tmp_path: Path, suffix: str):
+    script = f"""
+import resource
+from pathlib import Path
+from tests.rendering.watched import show, watched
+from vadcli.errors import InputError
+from vadcli.rendering.annotated import annotated_video
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+try:
+    with annotated_video(Path({str(tmp_path / f"a{suffix}")!r})) as sink:
+        show(sink, watched(), [1.0, 3.0] * 60)
+except InputError as error:
+    print(error)
+"""
+    root = Path(__file__).parent.parent.parent
+    answer = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
+    assert "of 120 frames arrived. Is the disk full?" in answer.stdout, answer.stderr
     assert list(tmp_path.iterdir()) == []

@@ -268,3 +268,20 @@ def test_records_are_handed_on_while_a_stream_goes_on(model, film, ffmpeg, tmp_p
     assert process.wait(timeout=60) == 0
     process.stdout.close()
     process.stderr.close()
+
+
+def test_a_name_that_is_not_utf_8_is_told_and_not_crashed_on(vad, film, model, tmp_path):
+    odd = os.fsencode(tmp_path) + b"/od\xffd.avi"
+    Path(os.fsdecode(odd)).write_bytes(film.read_bytes())
+    answer = vad("score", tmp_path, "--model", model)
+    assert answer.code == 2 and "not UTF-8. Rename the file" in answer.err
+
+
+def test_a_full_disk_is_told_with_the_outputs_name_and_leaves_nothing(film, model, tmp_path):
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)); "
+    script = limit + "from vadcli.cli.app import main; main()"
+    out = tmp_path / "out.ndjson"
+    command = [sys.executable, "-c", script, "score", film, "--model", model, "--out", out, "--quiet"]
+    answer = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert answer.returncode == 2 and answer.stderr.startswith(f"vad: {out}: ")
+    assert list(tmp_path.iterdir()) == []

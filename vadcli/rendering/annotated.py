@@ -24,6 +24,8 @@ _CODECS = {".mp4": "vp09", ".webm": "VP80"}
 _LEAST_WIDTH = 320
 # Frames that a gap in time is filled with at most, so that a stream lost for a day is not a day of stills.
 _LONGEST_STILL_S = 5.0
+# A video with fewer of its frames than this share is incomplete; indices round.
+_LEAST_SHARE = 0.95
 
 
 @contextmanager
@@ -40,10 +42,20 @@ def annotated_video(path: Path) -> Iterator["AnnotatedVideo"]:
         finally:
             video.close()
         if not video.frames:
-            temporary.unlink()
             raise InputError(f"{path}: not written: no frame was scored.")
-        if not temporary.stat().st_size:
-            raise InputError(f"{path}: nothing was written. Is the disk full?")
+        written = _count_frames(temporary)
+        if written < _LEAST_SHARE * video.frames:  # the encoder does not tell of a full disk
+            raise InputError(f"{path}: not written: {written} of {video.frames} frames arrived. Is the disk full?")
+
+
+def _count_frames(path: Path) -> int:
+    """Frames of a video by its index, which is written last; 0 if it ends before the last of them."""
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    count = int(max(capture.get(cv2.CAP_PROP_FRAME_COUNT), 0)) if capture.isOpened() else 0
+    capture.set(cv2.CAP_PROP_POS_FRAMES, max(0, int(count * _LEAST_SHARE) - 1))
+    whole_length = count > 0 and capture.read()[0]
+    capture.release()
+    return count if whole_length else 0
 
 
 class AnnotatedVideo:
@@ -53,6 +65,7 @@ class AnnotatedVideo:
         self._path, self._temporary = path, temporary
         self._writer: cv2.VideoWriter | None = None
         self._scores: deque[float | None] = deque()
+        self._place = -1  # of the frame before, at the source's rate
         self.frames = 0
 
     def begin(self, watch: Watch, scorer: Scorer) -> None:
@@ -63,10 +76,12 @@ class AnnotatedVideo:
         canvas = self._canvas(watch, frame, assessed)
         if self._writer is None:
             self._writer = self._open(canvas, watch.info.fps)
-        due = round(frame.time_s * watch.info.fps) + 1 - self.frames
-        for _ in range(max(1, min(due, round(_LONGEST_STILL_S * watch.info.fps)))):
+        place = round(frame.time_s * watch.info.fps)
+        times = max(1, min(place - self._place, round(_LONGEST_STILL_S * watch.info.fps)))
+        for _ in range(times):
             self._writer.write(canvas[..., ::-1])
-        self.frames = max(self.frames + 1, round(frame.time_s * watch.info.fps) + 1)
+        self.frames += times
+        self._place = max(self._place + 1, place)
 
     def event(self, watch: Watch, finding: Finding[Assessed]) -> None:
         """Frames show it."""

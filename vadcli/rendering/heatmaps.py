@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from vadcli.errors import InputError
-from vadcli.files import whole
+from vadcli.files import naming, whole
 from vadcli.footage.frames import Frame, Image
 from vadcli.footage.opencv import cv2
 from vadcli.rendering.overlay import draw_box, draw_heat, picture_of, write_text
@@ -59,7 +59,7 @@ class HeatMaps:
         encoded, data = cv2.imencode(".png", picture[..., ::-1])
         if not encoded:
             raise InputError(f"{path}: OpenCV could not encode the picture.")
-        with whole(path) as temporary:
+        with naming(path), whole(path) as temporary:
             temporary.write_bytes(data.tobytes())
 
     def end(self, watch: Watch) -> None:

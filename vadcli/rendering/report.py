@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from vadcli import __version__
-from vadcli.files import whole
+from vadcli.files import naming, whole
 from vadcli.footage.frames import Frame, Image
 from vadcli.footage.opencv import cv2
 from vadcli.model.network import Network
@@ -44,7 +44,8 @@ def html_report(path: Path, settings: ScoreSettings) -> Iterator["Report"]:
     with whole(path) as temporary:
         report = Report(settings)
         yield report
-        temporary.write_text(report.html(), encoding="utf-8")
+        with naming(path):
+            temporary.write_text(report.html(), encoding="utf-8")
 
 
 @dataclass

@@ -4,9 +4,11 @@ import csv
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from vadcli.errors import InputError
+from vadcli.files import naming
 from vadcli.scoring.events import Event
 from vadcli.scoring.records import Format, Records, ScoreRecord
 
@@ -19,6 +21,23 @@ class RecordWriter(Protocol):
 
     def close(self) -> None:
         """Write what the format needs at its end; the stream stays open."""
+
+
+class NamedWriter:
+    """A writer whose errors name the file that it writes."""
+
+    def __init__(self, writer: RecordWriter, path: Path) -> None:
+        self._writer, self._path = writer, path
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Write one record."""
+        with naming(self._path):
+            self._writer.write(record)
+
+    def close(self) -> None:
+        """Write what the format needs at its end."""
+        with naming(self._path):
+            self._writer.close()
 
 
 def record_writer(form: Format, records: Records, stream: TextIO) -> RecordWriter:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TextIO
 
 from vadcli.errors import FootageError, InputError
-from vadcli.files import whole
+from vadcli.files import naming, whole
 from vadcli.footage.source import find_sources, is_live
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.lanes import Footage, Opener
 from vadcli.scoring.records import Format, Records
-from vadcli.scoring.writers import record_writer
+from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import Settings
 from vadcli.stages.ready import Ready, get_ready
 from vadcli.stages.score_inputs import Following, open_footage, with_shots
@@ -72,8 +72,11 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
         if request.out:
             path = stack.enter_context(whole(request.out))
+            stack.enter_context(naming(request.out))  # closing writes, too
             stream = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
         writer = record_writer(request.form, request.records, stream)
+        if request.out:
+            writer = NamedWriter(writer, request.out)
         sinks = _sinks(request, stack)
         run = Run(request.settings.score, request.records, writer, sinks, progress, opening=request.opening)
         try:
