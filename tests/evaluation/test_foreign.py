@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -298,3 +299,19 @@ def test_missing_files_and_empty_folders_are_named(tmp_path):
         read_labels(tmp_path / "nothing")
     with pytest.raises(InputError, match="no such labels"):
         read_labels(tmp_path / "gone")
+
+
+@pytest.mark.footage
+def test_ped2_labels_cut_at_8_and_7_are_those_of_published_scores(tmp_path):
+    ped2 = Path(os.environ["VAD_DATA"]) / "ped2"
+    (tmp_path / "scores").mkdir()
+    for folder in sorted((ped2 / "testing" / "frames").iterdir()):
+        count = len(list(folder.glob("*.jpg")))
+        np.save(tmp_path / "scores" / f"{folder.name}.npy", np.arange(count - 15.0))
+    text, mat = (
+        evidence(tmp_path / "scores", ped2 / name, drop_head=8, drop_tail=7)[0] for name in ("UCSDped2.m", "ped2.mat")
+    )
+    assert sum(len(clip.labels) for clip in text) == 2010 - 12 * 15
+    for one, other in zip(text, mat, strict=True):
+        assert np.array_equal(one.labels, other.labels)
+        assert one.frames[0] == 8

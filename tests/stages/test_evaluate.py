@@ -341,3 +341,52 @@ def test_foreign_scores_by_every_protocol(capsys, tmp_path):
     assert {row["protocol"]: row["frames"] for row in found} == {"paper": 130, "official": 130, "online": 130}
     assert all(row["micro_auc"] > 0.6 for row in found)
     assert all(row["shots"] is None for row in found)
+
+
+@pytest.mark.parametrize("name", ["fig3", "fig4"])
+def test_the_papers_figures_are_one_command_each(capsys, tmp_path, cache, models, name):
+    code, out, _ = command(
+        capsys, cache, "--model", models / "meta.safetensors", "--table", name, "--plot", tmp_path, *FAST
+    )
+    assert code == 0
+    assert out.split() == [str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.svg")]
+    assert (tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
+    from vadcli.model.checkpoint import load_network
+    from vadcli.stages.eval_figures import encoding_norms
+
+    network = load_network(load_checkpoint(models / "meta.safetensors"))
+    inputs = torch.rand(2, 4, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        norms = encoding_norms(network, inputs)
+        (encoding,) = network.begin(inputs, "head")
+    assert {level: values.shape for level, values in norms.items()} == {
+        n: (2, 32 // n, 32 // n) for n in (1, 2, 4, 8)
+    }
+    assert norms[1] == pytest.approx(encoding.square().sum(1).sqrt().numpy(), rel=1e-5)
+
+
+def test_the_papers_tables_are_one_command_each(capsys, tmp_path, cache, models):
+    base = ("--model", models / "meta.safetensors", *FAST)
+    ped2 = tmp_path / "ped2.h5"
+    ped2.write_bytes(cache.read_bytes())
+    code, out, _ = command(
+        capsys, ped2, *base, "--protocol", "paper", "--json", "--shots", "0,1,5", "--support", "clip"
+    )
+    (tmp_path / "r.json").write_text(out)
+    for number in ("1", "2", "4", "5", "6"):
+        code, out, _ = command(capsys, "--table", number, "--results", tmp_path / "r.json", "--markdown", *base)
+        assert code == 0
+        assert out.startswith(f"**Table {number}")
+    code, out, _ = command(capsys, "--table", "3", *base)
+    assert "13,285,251" in out
+    assert "frames/s" in out
+    code, out, _ = command(capsys, ped2, *base, "--table", "1", "--protocol", "paper")
+    assert "measured, paper fused" in out
+    code, _, err = command(capsys, "--table", "9", *base)
+    assert code == 2
+    assert "--table 9: unknown" in err
+    code, _, err = command(capsys, "--table", "fig3", *base)
+    assert "needs one cache with labels" in err

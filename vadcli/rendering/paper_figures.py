@@ -45,7 +45,7 @@ def figure_3(shown: Shown) -> Figure:
     for row in range(2):
         _frame(panels[row][0], shown, row)
         for panel, (level, norms) in zip(panels[row][1:], shown.norms.items(), strict=True):
-            image = panel.imshow(norms[row], cmap="cividis", vmin=0, vmax=float(norms.max()))
+            image = panel.imshow(norms[row], cmap="cividis", vmin=float(norms.min()), vmax=float(norms.max()))
             _bare(panel, f"1/{level}" if row == 0 else "")
             if row:
                 figure.colorbar(image, ax=panel, location="bottom", shrink=0.8).ax.tick_params(labelsize=7)
