@@ -26,11 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from vadcli.errors import InputError
 from vadcli.files import whole
+from vadcli.footage.opencv import cv2
 from vadcli.footage.synthetic import kind_of, make_scene, render
 from vadcli.progress import Progress
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vadcli.footage.opencv import cv2
 from vadcli.footage.synthetic.camera import Camera
 from vadcli.footage.synthetic.light import Light
 from vadcli.footage.synthetic.textures import noise

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vadcli.footage.opencv import cv2
 from vadcli.footage.synthetic.camera import Camera
 
 Array = NDArray[Any]

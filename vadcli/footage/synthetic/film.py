@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vadcli.footage.opencv import cv2
 from vadcli.footage.synthetic.actors import Actor
 from vadcli.footage.synthetic.anomalies import Stage
 from vadcli.footage.synthetic.avoidance import step_aside

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from vadcli.footage.opencv import cv2
 
 Array = NDArray[Any]
 _SIDE = 512

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vadcli.footage.opencv import cv2
 from vadcli.footage.synthetic.camera import Camera
 from vadcli.footage.synthetic.drawing import Part, Sketch, bounds, on_ground, pixels
 from vadcli.footage.synthetic.figures import RGB, tinted
