@@ -136,7 +136,8 @@ class EvalSettings(Section):
     recalls: tuple[float, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
     tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")
     merge_gap_seconds: float = Field(1.0, ge=0, description="alarms closer than this are one")
-    calibration_windows: Positive = Field(512, description="normal windows of a scene that every row is calibrated on, at most")
+    linger_seconds: float = Field(5.0, ge=0, description="an alarm that goes on after an event is excused for so long")
+    calibration_windows: Positive = Field(512, description="normal windows a scene to calibrate every row on")
 
 
 class Settings(Section):

@@ -20,17 +20,18 @@ def judged(truth, alarms, **how):
         [frames(one) for one in truths],
         fps=1.0,
     )
-    return score_events(data, 0.5, **{"merge_gap_s": 0.0, **how})
+    return score_events(data, 0.5, **{"merge_gap_s": 0.0, "linger_s": 0.0, **how})
 
 
 def test_hand_worked_events():
     scores = judged("0011100000110000", "0000110110000001")
     assert (scores.true_events, scores.detected) == (2, 1)
-    assert (scores.alarms, scores.false_alarms) == (3, 2)
+    assert (scores.alarms, scores.false_alarms) == (3, 3)  # the first alarm goes on after its event
+    assert judged("0011100000110000", "0000110110000001", linger_s=1.0).false_alarms == 2
     assert scores.recall == 0.5
     assert scores.precision == pytest.approx(1 / 3)
     assert scores.delay_s == 2.0
-    assert scores.false_alarms_per_hour == pytest.approx(2 / (11 / 3600))
+    assert scores.false_alarms_per_hour == pytest.approx(3 / (11 / 3600))
 
 
 def test_tolerance_finds_an_event_that_the_alarm_just_misses():
@@ -43,7 +44,7 @@ def test_tolerance_finds_an_event_that_the_alarm_just_misses():
 
 def test_one_alarm_over_two_events_finds_both():
     scores = judged("0110110000", "0111110000")
-    assert (scores.detected, scores.alarms, scores.false_alarms) == (2, 1, 0)
+    assert (scores.detected, scores.alarms, scores.precision) == (2, 1, 1.0)
 
 
 def test_events_and_alarms_end_with_their_clip_and_tolerance_does_not_reach_the_next():
@@ -64,6 +65,13 @@ def test_without_alarms_there_is_no_precision_and_no_delay():
     assert (scores.precision, scores.recall, scores.delay_s) == (None, 0.0, None)
 
 
+def test_an_alarm_that_never_ends_is_false_in_every_normal_stretch():
+    scores = judged("00001100000011 0000", "11111111111111 1111", linger_s=2.0)
+    assert (scores.detected, scores.precision) == (2, 0.5)
+    assert scores.false_alarms == 3
+    assert judged("00001100000011 0000", "00001111000011 0000", linger_s=2.0).false_alarms == 0
+
+
 @given(
     st.lists(st.text("01", min_size=1, max_size=12), min_size=1, max_size=4),
     st.integers(0, 10**6),
@@ -74,7 +82,7 @@ def test_events_agree_with_counting_by_hand(texts, seed, tolerance):
     random = np.random.default_rng(seed)
     alarms = ["".join(random.choice(["0", "1"], len(one))) for one in texts]
     result = judged(" ".join(texts), " ".join(alarms), tolerance_s=tolerance)
-    events = found = raised = false = 0
+    events = found = raised = real = false = 0
     for truth, alarm in zip(texts, alarms, strict=True):
         spans, alarm_spans = slow_runs(truth), slow_runs(alarm)
         events, raised = events + len(spans), raised + len(alarm_spans)
@@ -83,13 +91,13 @@ def test_events_agree_with_counting_by_hand(texts, seed, tolerance):
             return max(event[0] - tolerance, 0) < one[1] and one[0] < event[1] + tolerance
 
         found += sum(any(touch(event, one) for one in alarm_spans) for event in spans)
-        false += sum(not any(touch(event, one) for event in spans) for one in alarm_spans)
-    assert (result.true_events, result.detected, result.alarms, result.false_alarms) == (
-        events,
-        found,
-        raised,
-        false,
-    )
+        real += sum(any(touch(event, one) for event in spans) for one in alarm_spans)
+        excused = [any(a - tolerance <= i < b + tolerance for a, b in spans) for i in range(len(truth))]
+        false += len(
+            slow_runs("".join("1" if on == "1" and not ok else "0" for on, ok in zip(alarm, excused, strict=True)))
+        )
+    assert (result.true_events, result.detected, result.alarms, result.false_alarms) == (events, found, raised, false)
+    assert result.precision == (pytest.approx(real / raised) if raised else None)
 
 
 def slow_runs(text):

@@ -31,8 +31,9 @@ class EventScores:
         true_events: stretches of abnormal labels.
         detected: those that an alarm touches, within tolerance.
         alarms: alarms raised, after merging.
-        false_alarms: those that touch no true event, within tolerance.
-        precision: share of alarms that are true; None without an alarm.
+        false_alarms: stretches of alarm in normal footage: apart from events by more than the tolerance before them
+            and more than the linger after them. An alarm that never ends has one for each normal stretch.
+        precision: share of alarms that touch a true event, within tolerance; None without an alarm.
         recall: share of true events detected; None without a true event.
         delay_s: mean seconds from the start of a detected event to its alarm; None without a detected event.
         median_delay_s: the median of them.
@@ -79,7 +80,9 @@ def merged(alarms: Runs, data: Pool, gap_s: float) -> Runs:
     return Runs(alarms.start[opens], alarms.stop[closes], alarms.clip[opens])
 
 
-def score_events(data: Pool, threshold: float, tolerance_s: float = 0.0, merge_gap_s: float = 1.0) -> EventScores:
+def score_events(
+    data: Pool, threshold: float, tolerance_s: float = 0.0, merge_gap_s: float = 1.0, linger_s: float = 5.0
+) -> EventScores:
     """Events found and false alarms at one threshold.
 
     Args:
@@ -87,10 +90,11 @@ def score_events(data: Pool, threshold: float, tolerance_s: float = 0.0, merge_g
         threshold: an alarm is on while the score is at least this.
         tolerance_s: an alarm that misses an event by up to this many seconds still counts as having found it.
         merge_gap_s: alarms closer than this are one.
+        linger_s: an alarm that goes on after an event is excused for so long.
     """
     truth = runs(data.labels, data)
     alarms = merged(runs(data.scores >= threshold, data), data, merge_gap_s)
-    early, late = _widened(truth, data, tolerance_s)
+    early, late = _widened(truth, data, tolerance_s, tolerance_s)
     # both lists are sorted by start and by end: the first alarm to end after an event began is its candidate
     candidate = np.searchsorted(alarms.stop, early, side="right")
     found = candidate < len(alarms.start)
@@ -99,7 +103,8 @@ def score_events(data: Pool, threshold: float, tolerance_s: float = 0.0, merge_g
     real = event < len(early)
     real[real] = early[event[real]] < alarms.stop[real]
     delays = np.maximum(alarms.start[candidate[found]] - truth.start[found], 0) / data.fps[truth.clip[found]]
-    false = int(np.count_nonzero(~real))
+    excused = _flags(*_widened(truth, data, tolerance_s, max(tolerance_s, linger_s)), data)
+    false = len(runs(_flags(alarms.start, alarms.stop, data) & ~excused, data).start)
     return EventScores(
         threshold=float(threshold),
         true_events=len(truth.start),
@@ -114,9 +119,18 @@ def score_events(data: Pool, threshold: float, tolerance_s: float = 0.0, merge_g
     )
 
 
-def _widened(truth: Runs, data: Pool, tolerance_s: float) -> tuple[Floats, Floats]:
-    """Starts and stops of events widened by the tolerance, within their clips."""
-    margin = tolerance_s * data.fps[truth.clip]
-    early = np.maximum(truth.start - margin, data.offsets[truth.clip])
-    late = np.minimum(truth.stop + margin, data.offsets[truth.clip + 1])
+def _widened(truth: Runs, data: Pool, before_s: float, after_s: float) -> tuple[Floats, Floats]:
+    """Starts and stops of events widened by some seconds, within their clips."""
+    fps = data.fps[truth.clip]
+    early = np.maximum(truth.start - before_s * fps, data.offsets[truth.clip])
+    late = np.minimum(truth.stop + after_s * fps, data.offsets[truth.clip + 1])
     return early.astype(np.float64), late.astype(np.float64)
+
+
+def _flags(start: Floats | Indices, stop: Floats | Indices, data: Pool) -> Flags:
+    """(n,), True for frames within any of the stretches, which may overlap."""
+    edges = np.zeros(len(data.scores) + 1, dtype=np.int64)
+    np.add.at(edges, np.ceil(start).astype(np.int64), 1)
+    np.add.at(edges, np.ceil(stop).astype(np.int64), -1)
+    flags: Flags = np.cumsum(edges)[:-1] > 0
+    return flags

@@ -60,8 +60,8 @@ class Result:
         ap: average precision of pooled frames.
         eer: equal error rate of pooled frames.
         tpr_at_fpr: recall at 1, 5 and 10 % false positive rate.
-        false_alarms_per_hour: alarms that touch no abnormal frame, for an hour of normal footage, where the threshold
-            reaches a recall (share of abnormal frames).
+        false_alarms_per_hour: stretches of alarm in normal footage, for an hour of it, where the threshold reaches a
+            recall (share of abnormal frames).
         events: alarms against true events at one threshold.
         events_threshold: where that came from: "calibration" (one false alarm an hour) or "equal error rate"
             (chosen on test labels: comparable between methods, not a forecast).
@@ -171,7 +171,7 @@ def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dic
     """Figures of one scoring, by the names of `Result`, and under "events" what `score_events` is to be called with."""
     points = curve(data.labels, data.scores)
     aucs = clip_aucs(data)
-    how = (settings.tolerance_seconds, settings.merge_gap_seconds)
+    how = (settings.tolerance_seconds, settings.merge_gap_seconds, settings.linger_seconds)
     alarms = {
         str(recall): score_events(data, points.threshold_at(recall), *how).false_alarms_per_hour
         for recall in settings.recalls
