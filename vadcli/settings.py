@@ -131,7 +131,7 @@ class EvalSettings(Section):
     """How `vad eval` compares scores with labels."""
 
     bootstrap: Positive = Field(1000, description="resamples of clips for an interval")
-    draws: Positive = Field(5, description="draws of support from the scene's normal footage")
+    draws: Positive = Field(3, description="draws of support from the scene's normal footage")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of draws and resamples")
     recalls: tuple[float, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
     tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")
