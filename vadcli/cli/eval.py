@@ -108,9 +108,9 @@ def command(
 ) -> None:
     """Compare scores with labels: every metric, every protocol.
 
-    Protocols: paper (raw errors), official (scaled over each test clip, as the released code; looks into the future)
-    and online (calibrated on normal footage only, causal: what a live camera can have). Every AUC says whether it is
-    micro (all frames pooled) or macro (mean over clips).
+    Protocols: paper (raw errors), official (as the released code: scaled over each test clip, so it looks ahead),
+    online (calibrated on normal footage only, causal: what a live camera can have). An AUC is micro (all frames
+    pooled) or macro (mean over clips), and always says which.
 
     Examples:
       vad eval ped2.h5 --model meta.safetensors --shots 0,1,5,10

@@ -52,7 +52,8 @@ class MapWatcher:
         """(B, H, W), every pixel the mean of the patch around it; half precision holds it to one part in 2^11."""
         full = maps if maps.shape[1:] == self.size else interpolate(maps[:, None], self.size, mode="bilinear")[:, 0]
         blurred = [cv2.blur(one, (self.side, self.side)) for one in full.float().cpu().numpy()]
-        return np.maximum(np.stack(blurred), 0).astype(np.float16)
+        pooled: NDArray[np.float16] = np.maximum(np.stack(blurred), 0).astype(np.float16)
+        return pooled
 
     def finish(self) -> None:
         """Judge the clip."""
