@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.evaluation.metrics import curve
 from vadcli.evaluation.pool import Flags, Floats
+from vadcli.footage.opencv import cv2
 
 Maps = NDArray[np.float32]
 Masks = NDArray[np.bool_]

@@ -109,7 +109,7 @@ class Bank:
         for first, windows in self._batches(footage):
             inputs, target = to_network(windows, self.device)
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-            frozen = tuple(part.float() for part in self.network.begin(inputs, self.scope))
+            frozen = self.network.begin(inputs, self.scope)
             for key in keys:
                 weights = {f"network.{name}": value for name, value in self.weights[key].items()}
                 prediction = functional_call(self.part, weights, (frozen,)) if weights else self.part(frozen)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch.nn.functional import interpolate
 from vadcli.errors import InputError
 from vadcli.evaluation.localisation import Localiser, threshold_grid
 from vadcli.footage.cache import Cache, Clip
+from vadcli.footage.opencv import cv2
 from vadcli.scoring.errors import ErrorMaps
 from vadcli.settings import Settings
 from vadcli.stages.eval_errors import Key
