@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -285,3 +286,57 @@ def test_a_full_disk_is_told_with_the_outputs_name_and_leaves_nothing(film, mode
     answer = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert answer.returncode == 2 and answer.stderr.startswith(f"vad: {out}: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_belong_to_the_calibration_are_told_to_be_ignored(vad, film, model, bare):
+    given = ("score", film, "--set", "score.pool=8", "--set", "score.smooth_seconds=0.5", "--model")
+    assert "score.pool: part of the calibration" in vad(*given, model).err
+    assert "part of the calibration" not in vad(*given, bare).err
+
+
+def _read_all(handle: int) -> bytes:
+    read = b""
+    while True:
+        try:
+            part = os.read(handle, 65536)
+        except OSError:  # how a terminal says that its program has ended
+            return read
+        if not part:
+            return read
+        read += part
+
+
+def _on_terminal(*arguments: object, stdout: int | None = None) -> tuple[int, str, str]:
+    """Runs `vad` with stderr, and stdout unless it is given, on a terminal of 80 columns."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
+    command = [sys.executable, "-c", "from vadcli.cli.app import main; main()", *map(str, arguments)]
+    keywords = {"stdout": stdout or theirs, "stderr": theirs, "stdin": subprocess.DEVNULL, "env": environment}
+    with subprocess.Popen(command, **keywords) as process:
+        os.close(theirs)
+        data = process.stdout.read().decode() if process.stdout and stdout else ""
+        shown = _read_all(ours).decode()
+    os.close(ours)
+    return process.returncode, data, shown
+
+
+def test_data_goes_to_a_pipe_while_the_bar_is_on_the_terminal(model, film):
+    code, data, shown = _on_terminal("score", film, "--model", model, stdout=subprocess.PIPE)
+    assert code == 0 and len(lines(data)) == FRAMES - 4
+    assert "vad.score/1" not in shown and "frames/s" in shown
+
+
+def test_a_terminal_shows_a_bar_a_sparkline_and_then_a_table_of_events_in_80_columns(model, film):
+    code, _, shown = _on_terminal("score", film, "--model", model)
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    rows = re.split(r"[\r\n]+", plain)
+    assert code == 0 and max(map(len, rows)) <= 80
+    assert any("▁" in row for row in rows)
+    assert any(re.search(r"gate\.avi 00:00:08\.\d", row) for row in rows)
+
+
+def test_no_color_leaves_no_colour_on_the_terminal(model, film, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, _, shown = _on_terminal("score", film, "--model", model)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9][;0-9]*m", shown)

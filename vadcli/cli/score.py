@@ -78,7 +78,6 @@ def command(
       ffmpeg -i rtsp://camera/live -c copy -f matroska - |
         vad score - --records events --open
     """
-    import signal
     import sys
 
     from vadcli.cli import console
@@ -110,18 +109,14 @@ def command(
     request = ScoreRequest(
         sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service that is stopped ends as by Ctrl-C
     data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal
     with console.progress(quiet) as shown:
         tally = score(request, sys.stdout if on_terminal else data, shown)
     if not quiet:
         events = f"{tally.events} event{'s' * (tally.events != 1)} in {tally.frames:,} frames"
         took = tally.timing
-        print(
-            f"{events}; computed for {took.compute_s:.1f} s, waited {took.decode_wait_s:.1f} s for frames "
-            f"and {took.output_wait_s:.1f} s for output",
-            file=sys.stderr,
-        )
+        waits = f"waits: decode {took.decode_wait_s:.1f} s, output {took.output_wait_s:.1f} s"
+        print(f"{events}; compute {took.compute_s:.1f} s, {waits}", file=sys.stderr)
     if tally.interrupted:
         raise KeyboardInterrupt
     tally.require_all_scored()

@@ -72,7 +72,7 @@ class Span:
     label: str
 
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 1000, 180, 44, 24, 18
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _BOTTOM, _TOP = 1000, 180, 44, 30, 24, 18
 _STEPS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
 
 
@@ -84,7 +84,7 @@ def timeline_svg(timeline: Timeline, threshold: float | None, spans: Sequence[Sp
     most = max((one.most for one in timeline.bins if one.most is not None), default=1.0)
     top = max(1.25 * (threshold or 1.0), most * 1.05, 0.1)
     duration = max(timeline.duration_s, 1e-9)
-    plot_width, plot_height = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - _TOP
+    plot_width, plot_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _BOTTOM - _TOP
 
     def x_of(time_s: float) -> float:
         return round(_LEFT + min(time_s / duration, 1.0) * plot_width, 1)
@@ -110,13 +110,13 @@ def timeline_svg(timeline: Timeline, threshold: float | None, spans: Sequence[Sp
         parts.append(f'<polyline class="curve" points="{upper}"/>')
     if threshold is not None:
         level = y_of(threshold)
-        parts.append(f'<line class="threshold" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{level}" y2="{level}"/>')
+        parts.append(f'<line class="threshold" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{level}" y2="{level}"/>')
         parts.append(f'<text class="left" x="{_LEFT - 4}" y="{level + 4}">{threshold:.2f}</text>')
     parts.append(f'<text class="left" x="{_LEFT - 4}" y="{y_of(0) + 4}">0</text>')
     if top > 1.6 * (threshold or 1.0):
         parts.append(f'<text class="left" x="{_LEFT - 4}" y="{y_of(top) + 8}">{top:.1f}</text>')
     base = y_of(0)
-    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{base}" y2="{base}"/>')
+    parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>')
     days = math.ceil(duration / 864_000)
     step = next((step for step in _STEPS_S if duration / step <= 10), days * 86_400)
     for tick in range(0, int(duration) + 1, step):

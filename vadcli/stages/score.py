@@ -13,10 +13,11 @@ from vadcli.files import naming, whole
 from vadcli.footage.source import find_sources, is_live
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
+from vadcli.scoring.calibration import Calibration, error_weights
 from vadcli.scoring.lanes import Footage, Opener
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
-from vadcli.settings import Settings
+from vadcli.settings import ScoreSettings, Settings
 from vadcli.stages.ready import Ready, get_ready
 from vadcli.stages.score_inputs import Following, open_footage, with_shots
 from vadcli.stages.score_run import Part, Run, Tally, shown
@@ -70,6 +71,8 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     _check(request, sources)
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
+        if ready and ready.calibration:
+            _say_what_is_fixed(request.settings.score, ready.calibration, progress)
         if request.out:
             path = stack.enter_context(whole(request.out))
             stack.enter_context(naming(request.out))  # closing writes, too
@@ -86,6 +89,20 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
             run.tally.interrupted = True
         writer.close()
     return run.tally
+
+
+def _say_what_is_fixed(settings: ScoreSettings, calibration: Calibration, progress: Progress) -> None:
+    """Note settings that were given but belong to the calibration."""
+    weights = error_weights(settings, list(calibration.centre))
+    kept = {
+        "pool": settings.pool == calibration.pool,
+        "smooth_seconds": settings.smooth_seconds == calibration.smooth_seconds,
+        "feature_share": weights == calibration.weights,
+        "peak_share": weights == calibration.weights,
+    }
+    ignored = [f"score.{name}" for name, same in kept.items() if name in settings.model_fields_set and not same]
+    if ignored:
+        progress.note(f"{', '.join(ignored)}: part of the calibration, which stays as it is. Adapt again to change it.")
 
 
 def _check(request: ScoreRequest, sources: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from vadcli.scoring.lanes import Begun, Ended, Opener
 from vadcli.scoring.measuring import Measurer
 from vadcli.scoring.records import Records
 from vadcli.scoring.watch import Assessed, Watch
-from vadcli.scoring.writers import RecordWriter, clock
+from vadcli.scoring.writers import RecordWriter, clock, shorten
 from vadcli.settings import ScoreSettings
 from vadcli.stages.ready import Ready
 from vadcli.stages.sparkline import Sparkline
@@ -151,7 +151,7 @@ class Run:
         watch = Watch(name, item.info, self.settings, ready.calibration, ready.kind, opening=self.opening)
         self._watches[item.source] = watch
         if not together:
-            self.progress.start(f"scoring {name}", item.info.frames)
+            self.progress.start(f"scoring {shorten(name, 32)}", item.info.frames)
         if watch.calibration is None:
             seconds = f"{self.settings.warmup:g} s (--warmup)"
             self.progress.note(f"{name}: learning what is normal for {seconds}; scores follow")
