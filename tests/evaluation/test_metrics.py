@@ -45,6 +45,8 @@ def test_hand_worked_curve():
     assert points.recall_at(0.34) == 1.0
     assert points.threshold_at(0.5) == 0.8
     assert points.threshold_at(1.0) == 0.6
+    assert points.false_positive_rate_at(0.5) == 0.0
+    assert points.false_positive_rate_at(1.0) == pytest.approx(1 / 3)
     assert best_f1(points) == (pytest.approx(6 / 7), 0.6)
 
 

@@ -52,6 +52,12 @@ def test_a_protocol_that_looks_ahead_is_marked():
     assert any("looks into the future" in note for note in table.footnotes)
 
 
+def test_weights_that_change_with_k_are_said():
+    (table,) = tables_of([result(protocol=OFFICIAL, shots=5, support="scene")])
+    assert any("tell what K does by fp and fr" in note for note in table.footnotes)
+    assert not any("what K does" in note for note in tables_of([result(protocol=OFFICIAL)])[0].footnotes)
+
+
 def test_results_fit_eighty_columns(capsys, monkeypatch):
     from vadcli.rendering.eval_table import print_tables
 

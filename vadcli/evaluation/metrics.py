@@ -64,6 +64,10 @@ class Curve:
         reached = np.searchsorted(self.false_positive_rate, false_positive_rate, side="right") - 1
         return float(self.recall[reached])
 
+    def false_positive_rate_at(self, recall: float) -> float:
+        """Share of normal frames called abnormal at `threshold_at(recall)`."""
+        return float(self.false_positive_rate[np.searchsorted(self.recall, recall - 1e-12)])
+
     def threshold_at(self, recall: float) -> float:
         """Highest threshold that calls at least that share of abnormal frames abnormal."""
         return float(self.thresholds[np.searchsorted(self.recall, recall - 1e-12)])

@@ -62,6 +62,8 @@ class Result:
         tpr_at_fpr: recall at 1, 5 and 10 % false positive rate.
         false_alarms_per_hour: stretches of alarm in normal footage, for an hour of it, where the threshold reaches a
             recall (share of abnormal frames).
+        fpr_at_recall: share of normal frames in alarm at the same thresholds; where it is large, few false alarms
+            an hour mean alarms that hardly end.
         events: alarms against true events at one threshold.
         events_threshold: where that came from: "calibration" (one false alarm an hour) or "equal error rate"
             (chosen on test labels: comparable between methods, not a forecast).
@@ -88,6 +90,7 @@ class Result:
     eer: float
     tpr_at_fpr: dict[str, float]
     false_alarms_per_hour: dict[str, float]
+    fpr_at_recall: dict[str, float]
     events: EventScores
     events_threshold: str
     per_clip: tuple[Mapping[str, Any], ...]
@@ -184,6 +187,7 @@ def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dic
         "eer": points.equal_error_rate,
         "tpr_at_fpr": {str(rate): points.recall_at(rate) for rate in FALSE_POSITIVE_RATES},
         "false_alarms_per_hour": alarms,
+        "fpr_at_recall": {str(recall): points.false_positive_rate_at(recall) for recall in settings.recalls},
         "events": (data, points.equal_error_threshold if threshold is None else threshold, *how),
     }
 

@@ -53,6 +53,8 @@ def _table(data: str, labels: str, support: str, paper: bool, results: list[Resu
                                    for r in results for note in r.notes))  # fmt: skip
     if any(r.uses_future for r in results):
         footnotes.append("* scaled over each test clip, so it looks into the future and cannot be had live")
+    if any(r.protocol.startswith("official") and r.score == "fused" and r.setting.shots for r in results):
+        footnotes.append("official weighs the frame 0.7 for K > 0 and 0.5 for K = 0: tell what K does by fp and fr")
     left_out = results[0].macro_excluded
     if left_out:
         footnotes.append(f"macro AUC: {left_out} of {results[0].clips} clips have one kind of frames only, left out")
