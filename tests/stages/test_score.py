@@ -340,3 +340,26 @@ def test_no_color_leaves_no_colour_on_the_terminal(model, film, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     _, _, shown = _on_terminal("score", film, "--model", model)
     assert not re.search(r"\x1b\[[0-9;]*3[0-9][;0-9]*m", shown)
+
+
+def test_an_exported_model_scores_as_the_one_it_was_made_from(vad, film, model, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    exported = tmp_path / "model.onnx"
+    assert vad("export", model, "--out", exported).code == 0
+    eager = lines(vad("score", film, "--model", model, "--precision", "float32").out)
+    other = lines(vad("score", film, "--model", exported).out)
+    assert [r["score"] for r in other] == pytest.approx([r["score"] for r in eager], abs=2e-3)
+    assert {r["calibration"] for r in other} == {"model"}
+    report = tmp_path / "r.html"
+    assert vad("score", film, "--model", exported, "--report", report, "-q").code == 0
+    assert "(ONNX)" in report.read_text() and "Normalcy maps" not in report.read_text()
+    refused = vad("score", film, "--model", exported, "--adapter", model)
+    assert refused.code == 2 and "Export it with its adapter" in refused.err
+
+
+def test_large_pictures_are_drawn_at_a_bounded_size(vad, model, make_video, tmp_path):
+    large = make_video("large.avi", frames=8, size=(1100, 2000))
+    assert vad("score", large, "--model", model, "--annotated", tmp_path / "a.webm", "-q").code == 0
+    capture = cv2.VideoCapture(str(tmp_path / "a.webm"))
+    assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 1280

@@ -1,6 +1,7 @@
 """Sources read side by side: a thread a source fills a short queue, and batches are gathered from all of them."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -8,6 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vadcli.footage.frames import Frame, Gap, SourceInfo
+
+
+# How long stopping waits for threads that are stuck in a read.
+_STOP_SECONDS = 3.0
 
 
 class Footage(Protocol):
@@ -118,8 +123,9 @@ class Lanes:
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        deadline = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
-            thread.join(timeout=3.0)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _admit(self) -> None:
         """Start reading the sources whose turn it is."""

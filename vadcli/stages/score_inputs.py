@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap
 from vadcli.footage.opencv import cv2
@@ -98,4 +100,4 @@ def shrink_original(frame: Frame) -> Frame:
         return frame
     scale = LONGEST_SIDE / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    return replace(frame, original=cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+    return replace(frame, original=np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8))

@@ -1,11 +1,11 @@
 """The loop of `vad score`: what the engine gives becomes records, events and pictures."""
 
-import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from vadcli.errors import FootageError, GateFailed, VadError
+from vadcli.footage.stream import without_password
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Scorer, Sink
 from vadcli.scoring.engine import Engine, Scored, Timing
@@ -212,7 +212,7 @@ def shown(source: str) -> str:
     """A source's name as records have it: without a URL's password, and in characters that UTF-8 can write.
 
     >>> shown("rtsp://admin:secret@10.0.0.7/live")
-    'rtsp://admin:…@10.0.0.7/live'
+    'rtsp://10.0.0.7/live'
     """
-    hidden = re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1…@", source)
-    return hidden.encode("utf-8", "replace").decode("utf-8")
+    name = without_password(source) if "://" in source else source
+    return name.encode("utf-8", "replace").decode("utf-8")
