@@ -10,7 +10,6 @@ from typing import Protocol
 
 from vadcli.footage.frames import Frame, Gap, SourceInfo
 
-
 # How long stopping waits for threads that are stuck in a read.
 _STOP_SECONDS = 3.0
 
