@@ -7,7 +7,14 @@ import numpy as np
 
 
 def write(
-    path: Path, *, scenes: int = 2, clips: int = 2, frames: int = 40, size=(32, 40), channels: int = 1, tests: bool = True
+    path: Path,
+    *,
+    scenes: int = 2,
+    clips: int = 2,
+    frames: int = 40,
+    size=(32, 40),
+    channels: int = 1,
+    tests: bool = True,
 ) -> Path:
     """A cache with `clips` normal clips and, with `tests`, one labelled test clip a scene."""
     with h5py.File(path, "w") as file:
@@ -22,8 +29,15 @@ def write(
                     if split == "test":
                         group.create_dataset("labels", data=labels)
                     group.attrs.update(
-                        source=f"s{scene}-{clip}.mp4", sha256=f"{scene}{clip}{split}", stamp="", recipe="", fps=25.0,
-                        split=split, scene=f"s{scene}", complete=True, order=order,
+                        source=f"s{scene}-{clip}.mp4",
+                        sha256=f"{scene}{clip}{split}",
+                        stamp="",
+                        recipe="",
+                        fps=25.0,
+                        split=split,
+                        scene=f"s{scene}",
+                        complete=True,
+                        order=order,
                     )
                     order += 1
     return path

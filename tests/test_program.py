@@ -15,7 +15,9 @@ def failing(monkeypatch, error):
         """Fail."""
         raise error
 
-    monkeypatch.setattr(app.importlib, "import_module", lambda name: type("module", (), {"command": staticmethod(command)}))
+    monkeypatch.setattr(
+        app.importlib, "import_module", lambda name: type("module", (), {"command": staticmethod(command)})
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,9 @@ def test_a_defect_of_ours_says_where_its_report_is(monkeypatch, capsys):
     report.unlink()
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["info"], ["info", "--nope"], ["--nope"], ["adapt", "x", "--shots", "ten"]])
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["info"], ["info", "--nope"], ["--nope"], ["adapt", "x", "--shots", "ten"]]
+)
 def test_bad_usage_is_one_line_that_names_the_help(capsys, arguments):
     assert app.run(arguments) == 2
     error = capsys.readouterr().err

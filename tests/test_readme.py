@@ -17,7 +17,9 @@ README = Path(__file__).parent.parent / "README.md"
 
 def commands(name):
     """The console lines under a `command: NAME` comment, without prompts and comments."""
-    block = re.search(rf"<!-- command: {name} -->\n```console\n(.*?)```", README.read_text(encoding="utf-8"), re.S).group(1)
+    block = re.search(
+        rf"<!-- command: {name} -->\n```console\n(.*?)```", README.read_text(encoding="utf-8"), re.S
+    ).group(1)
     return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
 
 
@@ -43,7 +45,9 @@ def test_the_test_command_is_what_ci_runs():
 def test_the_first_story_runs_as_written(tmp_path):
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for line in commands("story"):
-        done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         assert "Traceback" not in done.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000

@@ -23,7 +23,9 @@ def test_paper_presets_differ_from_paper_only_where_they_say_so():
 def test_precedence_is_flag_then_set_then_preset_then_default(tmp_path):
     preset = tmp_path / "p.yaml"
     preset.write_text("extends: smoke\npretrain: {batch_size: 6, seed: 1, epochs: 2}\n")
-    got = load_settings(preset, ["pretrain.seed=2", "pretrain.epochs=3"], {"pretrain.epochs": 4, "pretrain.stride": None}).pretrain
+    got = load_settings(
+        preset, ["pretrain.seed=2", "pretrain.epochs=3"], {"pretrain.epochs": 4, "pretrain.stride": None}
+    ).pretrain
     assert (got.max_steps, got.batch_size, got.seed, got.epochs, got.stride) == (40, 6, 2, 4, 1)
 
 
@@ -33,15 +35,24 @@ def test_all_problems_of_a_preset_are_told_at_once_with_their_lines(tmp_path):
     with pytest.raises(SettingsError) as caught:
         load_settings(preset, ["adapt.shots=0"])
     text = str(caught.value)
-    for expected in (f"{preset}:2: unknown setting pretrain.learning_rat. Did you mean learning_rate?", f"{preset}:3: pretrain.batch_size",
-                     f"{preset}:5: model.size", f"{preset}:6: unknown setting foo", "--set adapt.shots: adapt.shots = 0"):  # fmt: skip
+    for expected in (
+        f"{preset}:2: unknown setting pretrain.learning_rat. Did you mean learning_rate?",
+        f"{preset}:3: pretrain.batch_size",
+        f"{preset}:5: model.size",
+        f"{preset}:6: unknown setting foo",
+        "--set adapt.shots: adapt.shots = 0",
+    ):
         assert expected in text
     assert len(text.splitlines()) == 5
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a: [1\n", "not valid YAML"), ("- 1\n", "expected sections"), ("extends: nowhere\n", "preset nowhere: not found")],
+    [
+        ("a: [1\n", "not valid YAML"),
+        ("- 1\n", "expected sections"),
+        ("extends: nowhere\n", "preset nowhere: not found"),
+    ],
 )
 def test_a_file_that_is_no_preset_is_refused(tmp_path, text, expected):
     (tmp_path / "p.yaml").write_text(text)
@@ -56,7 +67,7 @@ def test_a_preset_that_extends_itself_is_refused(tmp_path):
 
 
 def test_set_needs_a_key_and_a_value():
-    with pytest.raises(SettingsError, match="expected section.key=value"):
+    with pytest.raises(SettingsError, match=r"expected section\.key=value"):
         load_settings(None, ["pretrain.seed"])
 
 

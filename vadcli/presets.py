@@ -83,7 +83,7 @@ def _read_preset(path: Path, seen: tuple[Path, ...]) -> Iterator[tuple[Key, Any,
     if root is None:
         return
     if not isinstance(root, yaml.MappingNode):
-        raise SettingsError(f"{path}: expected sections such as `pretrain:`, got a {root.id}")
+        raise SettingsError(f"{path}: expected sections such as `pretrain:`, got a {root.tag.rpartition(':')[2]}")
     for key_node, value_node in root.value:
         if key_node.value == "extends":
             yield from _read_preset(_find_preset(str(value_node.value)), (*seen, path))

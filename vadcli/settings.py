@@ -66,7 +66,9 @@ class Training(Section):
     validation_share: float = Field(0.05, ge=0, lt=1, description="share of normal clips held out for validation")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of weights, order and episodes")
     device: Device = Field("auto", description="where to compute: cpu, cuda, or auto")
-    precision: Precision = Field("auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)")
+    precision: Precision = Field(
+        "auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)"
+    )
     checkpoint_seconds: float = Field(60, gt=0, description="seconds between resume points")
     log_every: Positive = Field(20, description="steps between lines of the metrics log")
 
@@ -96,7 +98,9 @@ class MetatrainSettings(Training):
     queries: Positive = Field(5, description="query windows an episode")
     inner_steps: Positive = Field(1, description="inner updates (T)")
     second_order: bool = Field(True, description="differentiate through the inner update")
-    scope: Literal["head", "decoder"] = Field("head", description="adapt the unit and what follows it, or all of the decoder")
+    scope: Literal["head", "decoder"] = Field(
+        "head", description="adapt the unit and what follows it, or all of the decoder"
+    )
 
 
 class AdaptSettings(Section):
@@ -106,7 +110,9 @@ class AdaptSettings(Section):
     steps: int = Field(1, ge=0, le=1000, description="inner updates (T)")
     normal_seconds: float = Field(600, gt=0, description="normal footage to calibrate on, at most")
     device: Device = Field("auto", description="where to compute: cpu, cuda, or auto")
-    precision: Precision = Field("auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)")
+    precision: Precision = Field(
+        "auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)"
+    )
 
 
 class ScoreSettings(Section):
@@ -114,7 +120,9 @@ class ScoreSettings(Section):
 
     batch_size: Positive = Field(8, description="windows computed together on recordings; streams take one")
     device: Device = Field("auto", description="where to compute: cpu, cuda, or auto")
-    precision: Precision = Field("auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)")
+    precision: Precision = Field(
+        "auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)"
+    )
     pool: Positive = Field(16, description="side in pixels, at 128, of the patch whose mean error counts most")
     smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
     feature_share: float = Field(0.5, ge=0, le=1, description="share of the feature error in the score")

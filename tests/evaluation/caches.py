@@ -44,6 +44,4 @@ def write_cache(path, truth, *, scene="park", size=32, train=0, masks=False, var
         for number, (name, labels) in enumerate(truth.items()):
             frames, marked = moving_square(len(labels), size, 100 + number, labels)
             more = {variant: values[name] for variant, values in (variants or {}).items()}
-            add_clip(
-                file, f"{scene}/test/{name}", scene, "test", frames, labels, marked if masks else None, 10.0, more
-            )
+            add_clip(file, f"{scene}/test/{name}", scene, "test", frames, labels, marked if masks else None, 10.0, more)

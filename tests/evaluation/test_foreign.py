@@ -102,9 +102,7 @@ def test_every_kind_of_scores_means_the_same(tmp_path, truth):
     cells[0] = [values[:, None] for values in scores.values()]
     scipy.io.savemat(tmp_path / "cells.mat", {"scores": cells})
     rows = [
-        {"clip": name, "frame": i, "score": value}
-        for name, values in scores.items()
-        for i, value in enumerate(values)
+        {"clip": name, "frame": i, "score": value} for name, values in scores.items() for i, value in enumerate(values)
     ]
     np.random.default_rng(2).shuffle(rows)
     (tmp_path / "rows.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))

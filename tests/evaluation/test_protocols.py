@@ -88,9 +88,7 @@ def test_single_scores_are_the_parts_of_the_fused_one():
     for fp, fr, fused in zip(parts["fp"], parts["fr"], parts["fused"], strict=True):
         assert np.allclose(0.5 * fp + 0.5 * fr, fused, atol=1e-15)
     assert np.array_equal(PAPER.scores(clips, Request("fp"))[0], clips[0].signals[FRAME])
-    assert np.array_equal(
-        PAPER.scores(clips, Request("fused"))[1], clips[1].signals[FRAME] + clips[1].signals[FEATURE]
-    )
+    assert np.array_equal(PAPER.scores(clips, Request("fused"))[1], clips[1].signals[FRAME] + clips[1].signals[FEATURE])
 
 
 def test_official_kernel_is_not_renormalised():

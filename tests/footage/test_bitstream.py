@@ -26,8 +26,19 @@ def test_size_in_the_packets_is_that_of_the_pictures(ffmpeg, tmp_path, codec, si
 def test_profiles_with_scaling_lists_and_interlacing_are_parsed(ffmpeg, tmp_path):
     file = tmp_path / "video.mkv"
     try:
-        ffmpeg("-f", "lavfi", "-i", "testsrc=s=70x64:r=25:d=0.2", "-pix_fmt", "yuv444p", "-c:v", "libx264",
-               "-x264-params", "cqm=jvt:interlaced=1", file)
+        ffmpeg(
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=s=70x64:r=25:d=0.2",
+            "-pix_fmt",
+            "yuv444p",
+            "-c:v",
+            "libx264",
+            "-x264-params",
+            "cqm=jvt:interlaced=1",
+            file,
+        )
     except subprocess.CalledProcessError:
         pytest.skip("this ffmpeg has no libx264")
     watch = SizeWatch(str(file))

@@ -38,8 +38,12 @@ def noise(frames, size=(8, 16), channels=3, seed=0):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    frames=st.integers(1, 6), height=st.integers(1, 9), width=st.integers(1, 17), channels=st.sampled_from([1, 3]),
-    seed=st.integers(0, 1000), name=st.sampled_from(["a", "scene/clip", "scene/test/01", "ü n/c:1", "frames"]),
+    frames=st.integers(1, 6),
+    height=st.integers(1, 9),
+    width=st.integers(1, 17),
+    channels=st.sampled_from([1, 3]),
+    seed=st.integers(0, 1000),
+    name=st.sampled_from(["a", "scene/clip", "scene/test/01", "ü n/c:1", "frames"]),
 )
 def test_raw_frames_labels_and_masks_come_back_exactly(tmp_path, frames, height, width, channels, seed, name):
     random = np.random.default_rng(seed)

@@ -18,7 +18,10 @@ from vadcli.footage.windows import clip_ranges
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    shots=st.integers(1, 6), queries=st.integers(1, 6), input_frames=st.integers(1, 4), spare=st.integers(0, 40),
+    shots=st.integers(1, 6),
+    queries=st.integers(1, 6),
+    input_frames=st.integers(1, 4),
+    spare=st.integers(0, 40),
     index=st.integers(0, 50),
 )
 def test_support_and_query_are_sorted_and_share_no_frame(tmp_path, shots, queries, input_frames, spare, index):

@@ -111,8 +111,19 @@ def test_thinning_to_a_higher_rate_keeps_all(make_video):
 
 def test_variable_frame_rate_keeps_the_container_s_times(ffmpeg, tmp_path):
     video = tmp_path / "uneven.mkv"
-    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=2", "-vf", "settb=1/1000,setpts='if(lt(N,10),100*N,200*N-900)'",
-           "-fps_mode", "passthrough", "-c:v", "ffv1", video)
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=s=64x48:r=10:d=2",
+        "-vf",
+        "settb=1/1000,setpts='if(lt(N,10),100*N,200*N-900)'",
+        "-fps_mode",
+        "passthrough",
+        "-c:v",
+        "ffv1",
+        video,
+    )
     times = [frame.time_s for frame in read(video)[0]]
     assert times[:3] == pytest.approx([0, 0.1, 0.2], abs=0.01)
     assert len(times) == 20 and np.diff(times[11:]) == pytest.approx(0.2, abs=0.01)
@@ -222,7 +233,10 @@ def test_find_sources_takes_files_folders_and_patterns_in_natural_order(make_vid
     names = [str(tmp_path / "cam" / f"{number}.mp4") for number in (1, 9, 10)]
     assert find_sources([str(tmp_path / "cam")]) == names
     assert find_sources([str(tmp_path / "cam" / "*.mp4"), "-", "rtsp://x/y", "camera:0"]) == [
-        *names, "-", "rtsp://x/y", "camera:0",
+        *names,
+        "-",
+        "rtsp://x/y",
+        "camera:0",
     ]
     assert find_sources([str(tmp_path / "stills")]) == [str(tmp_path / "stills" / "a")]
     with pytest.raises(FootageError, match=r"nothing\*.mp4: not found"):

@@ -39,7 +39,10 @@ def test_folders_of_videos_are_scenes_and_train_and_test_are_splits(make_video, 
     for name in ("all/a/1.mp4", "all/b/training/1.mp4", "all/b/testing/1.mp4", "all/b/testing/2.mp4"):
         make_video(name, frames=1)
     assert outline(find_clips(str(tmp_path / "all"))) == [
-        ("a/1", "a", None), ("b/test/1", "b", "test"), ("b/test/2", "b", "test"), ("b/train/1", "b", "train"),
+        ("a/1", "a", None),
+        ("b/test/1", "b", "test"),
+        ("b/test/2", "b", "test"),
+        ("b/train/1", "b", "train"),
     ]
 
 
@@ -50,7 +53,8 @@ def test_folders_of_pictures_are_clips(make_pictures, tmp_path):
     assert outline(find_clips(str(tmp_path / "cam"))) == [("cam/01", "cam", None), ("cam/02", "cam", None)]
     assert outline(find_clips(str(tmp_path / "cam/01"))) == [("01", "01", None)]
     assert outline(find_clips(str(tmp_path / "sets"))) == [
-        ("sets/test/01", "sets", "test"), ("sets/train/01", "sets", "train"),
+        ("sets/test/01", "sets", "test"),
+        ("sets/train/01", "sets", "train"),
     ]
 
 
@@ -79,8 +83,10 @@ def test_ucsd_as_published(make_pictures, tmp_path):
     assert found_as(root) == found_as(tmp_path) == "ucsd"
     clips = find_clips(str(root))
     assert outline(clips) == [
-        ("ped2/train/Train001", "ped2", "train"), ("ped2/train/Train002", "ped2", "train"),
-        ("ped2/test/Test001", "ped2", "test"), ("ped2/test/Test002", "ped2", "test"),
+        ("ped2/train/Train001", "ped2", "train"),
+        ("ped2/train/Train002", "ped2", "train"),
+        ("ped2/test/Test001", "ped2", "test"),
+        ("ped2/test/Test002", "ped2", "test"),
     ]
     assert labels(clips[2], 4) == [0, 1, 1, 0] and labels(clips[3], 3) == [1, 1, 1] and clips[0].labels is None
     assert clips[2].masks.origin.name == "Test001_gt" and clips[3].masks is None
@@ -103,7 +109,9 @@ def test_frames_benchmark_without_labels(benchmark):
     assert found_as(benchmark) == "frames-benchmark"
     clips = find_clips(str(benchmark))
     assert outline(clips) == [
-        ("ped2/train/01", "ped2", "train"), ("ped2/test/01", "ped2", "test"), ("ped2/test/02", "ped2", "test"),
+        ("ped2/train/01", "ped2", "train"),
+        ("ped2/test/01", "ped2", "test"),
+        ("ped2/test/02", "ped2", "test"),
     ]
     assert all(clip.labels is None and clip.masks is None for clip in clips)
 
@@ -185,7 +193,9 @@ def test_shanghaitech_as_published(make_video, make_pictures, tmp_path):
     assert found_as(root) == "shanghaitech"
     clips = find_clips(str(root))
     assert outline(clips) == [
-        ("01/train/01_001", "01", "train"), ("01/test/01_0014", "01", "test"), ("12/test/12_0142", "12", "test"),
+        ("01/train/01_001", "01", "train"),
+        ("01/test/01_0014", "01", "test"),
+        ("12/test/12_0142", "12", "test"),
     ]
     assert labels(clips[1], 3) == [0, 1, 1] and clips[1].masks is not None and clips[2].masks is None
     assert clips[1].fps == 24.0 and clips[0].fps is None
@@ -211,7 +221,9 @@ def test_ucf_crime_as_published(make_video, tmp_path):
     assert found_as(root) == "ucf-crime"
     clips = find_clips(str(root))
     assert [(clip.scene, clip.split) for clip in clips] == [
-        ("Normal_Videos001_x264", "train"), ("Robbery048_x264", "test"), ("Normal_Videos_003_x264", "test"),
+        ("Normal_Videos001_x264", "train"),
+        ("Robbery048_x264", "test"),
+        ("Normal_Videos_003_x264", "test"),
     ]
     assert labels(clips[1], 6) == [0, 1, 1, 0, 1, 1], "1-based, both ends included, and may run over the end"
     assert labels(clips[2], 6) == [0] * 6
@@ -224,7 +236,9 @@ def test_umn_is_all_test_and_hides_the_burnt_in_label(make_video, tmp_path):
     assert found_as(tmp_path / "umn") == "umn"
     clips = find_clips(str(tmp_path / "umn"))
     assert outline(clips) == [
-        ("lawn/test/01", "lawn", "test"), ("hall/test/03", "hall", "test"), ("plaza/test/10", "plaza", "test"),
+        ("lawn/test/01", "lawn", "test"),
+        ("hall/test/03", "hall", "test"),
+        ("plaza/test/10", "plaza", "test"),
     ]
     assert all(clip.mask_top == 0.1 and labels(clip, 3) == [0, 0, 1] for clip in clips)
     other = (tmp_path / "umn").rename(tmp_path / "mine")
@@ -259,8 +273,10 @@ def test_the_user_s_split_and_layout_win(benchmark):
 def test_sources_that_name_nothing_are_named(tmp_path):
     (tmp_path / "nothing").mkdir()
     for source, problem in (
-        (tmp_path / "missing", "not found"), (tmp_path / "nothing", "no videos or pictures in this folder"),
-        ("-", "reads files and folders"), ("rtsp://x/y", "reads files and folders"),
+        (tmp_path / "missing", "not found"),
+        (tmp_path / "nothing", "no videos or pictures in this folder"),
+        ("-", "reads files and folders"),
+        ("rtsp://x/y", "reads files and folders"),
     ):
         with pytest.raises(FootageError, match=problem):
             find_clips(str(source))

@@ -75,15 +75,11 @@ def test_clips_shorter_than_a_window_are_named(tmp_path):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    lengths=st.lists(st.integers(2, 60), min_size=1, max_size=8), share=st.floats(0.01, 0.6), seed=st.integers(0, 9)
-)
+@given(lengths=st.lists(st.integers(2, 60), min_size=1, max_size=8), share=st.floats(0.01, 0.6), seed=st.integers(0, 9))
 def test_validation_takes_its_share_and_training_keeps_the_rest(tmp_path, lengths, share, seed):
     cache = numbered(tmp_path, lengths)
     train, held = split_normal([cache], share, seed)
-    frames = sorted(
-        (one.clip.name, frame) for one in [*train, *held] for frame in range(one.start, one.stop)
-    )
+    frames = sorted((one.clip.name, frame) for one in [*train, *held] for frame in range(one.start, one.stop))
     assert frames == sorted((f"clip{i}", f) for i, n in enumerate(lengths) for f in range(n)), "every frame once"
     assert train and held
     assert sum(one.num_frames for one in held) <= max(2 * share * sum(lengths), 1)

@@ -20,13 +20,18 @@ def test_forward_before_adaptation_agrees(golden):
     part = g.part(golden)
     prediction = predict(part, g.theta(golden, "weight"), (golden["support_encoding"],))
     unit = prediction.unit
-    assert g.error(unit.attention.mT @ unit_vectors(golden["support_encoding"]), golden["train_prototypes_unnormalised"]) < TOLERANCE
+    assert (
+        g.error(unit.attention.mT @ unit_vectors(golden["support_encoding"]), golden["train_prototypes_unnormalised"])
+        < TOLERANCE
+    )
     assert g.error(unit.encoding, golden["train_updated_encoding"]) < TOLERANCE
     assert g.error(prediction.frame, golden["train_output"]) < TOLERANCE
     terms = losses(prediction, golden["support_target"], part.network.arithmetic, 1.0)
     assert g.error(terms.compactness, golden["train_compactness"]) < TOLERANCE
     assert g.error(terms.diversity, golden["train_diversity"]) < TOLERANCE
-    assert g.error(diversity(unit.prototypes, part.network.arithmetic, 1.0).mean(), golden["train_diversity"]) < TOLERANCE
+    assert (
+        g.error(diversity(unit.prototypes, part.network.arithmetic, 1.0).mean(), golden["train_diversity"]) < TOLERANCE
+    )
 
 
 def test_feature_error_of_the_released_test_mode_agrees(golden):

@@ -11,7 +11,12 @@ from torch import Tensor
 from vadcli.model.network import AdaptedPart, Network
 from vadcli.settings import ModelSettings
 
-OURS = {"prototype.Mheads.weight": "unit.attention.weight", "ohead.0": "head.0", "ohead.2": "head.2", "ohead.4": "head.4"}
+OURS = {
+    "prototype.Mheads.weight": "unit.attention.weight",
+    "ohead.0": "head.0",
+    "ohead.2": "head.2",
+    "ohead.4": "head.4",
+}
 
 
 def load() -> dict[str, Tensor]:

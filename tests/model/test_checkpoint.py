@@ -22,7 +22,9 @@ SETTINGS = Settings(model=ModelSettings(size=(16, 16), width=2, channels=1, num_
 def made(tmp_path):
     torch.manual_seed(0)
     weights = Network(SETTINGS.model).state_dict()
-    checkpoint = Checkpoint(stage="pretrain", settings=SETTINGS, weights=weights, training={"steps": 3}, path=tmp_path / "a")
+    checkpoint = Checkpoint(
+        stage="pretrain", settings=SETTINGS, weights=weights, training={"steps": 3}, path=tmp_path / "a"
+    )
     save_checkpoint(tmp_path / "a", checkpoint)
     return checkpoint
 
@@ -34,7 +36,9 @@ def test_a_checkpoint_comes_back_as_it_was_written(made):
     inputs = torch.rand(1, 4, 16, 16)
     direct = Network(SETTINGS.model)
     direct.load_state_dict(dict(made.weights))
-    assert torch.equal(load_network(back)(inputs).frame, direct.eval().to(memory_format=torch.channels_last)(inputs).frame)
+    assert torch.equal(
+        load_network(back)(inputs).frame, direct.eval().to(memory_format=torch.channels_last)(inputs).frame
+    )
 
 
 def test_the_same_checkpoint_gives_the_same_bytes(made, tmp_path):
@@ -45,17 +49,21 @@ def test_the_same_checkpoint_gives_the_same_bytes(made, tmp_path):
 def test_an_adapter_changes_its_weights_and_needs_its_own_base(made, tmp_path):
     base = load_checkpoint(made.path)
     weights = {"head.4.bias": torch.full((1,), 0.5)}
-    adapter = Checkpoint(stage="adapt", settings=SETTINGS, weights=weights, parents={"base": base.sha256}, path=tmp_path / "s")
+    adapter = Checkpoint(
+        stage="adapt", settings=SETTINGS, weights=weights, parents={"base": base.sha256}, path=tmp_path / "s"
+    )
     save_checkpoint(tmp_path / "s", adapter)
     network = load_network(base, load_checkpoint(tmp_path / "s", "adapt"))
     assert float(network.head[4].bias.detach()) == 0.5
     save_checkpoint(tmp_path / "c", replace(base, training={"steps": 4}))
-    with pytest.raises(CheckpointError, match="Score with --model set to the model it was made from"):
+    with pytest.raises(CheckpointError, match="Use --model with the model it was made from"):
         load_network(load_checkpoint(tmp_path / "c"), load_checkpoint(tmp_path / "s", "adapt"))
 
 
 def test_a_checkpoint_of_the_wrong_stage_names_the_command_to_run(made):
-    with pytest.raises(CheckpointError, match=r"made by `vad pretrain`; this needs one made by metatrain. Run `vad metatrain"):
+    with pytest.raises(
+        CheckpointError, match=r"made by `vad pretrain`; this needs one made by metatrain. Run `vad metatrain"
+    ):
         load_checkpoint(made.path, "metatrain")
 
 

@@ -16,7 +16,11 @@ VARIANT_NAMES = sorted(VARIANTS)
 def make(variant="sharp", **changes):
     torch.manual_seed(5)
     settings = ModelSettings(size=(16, 24), width=4, num_prototypes=3, variant=variant, **changes)
-    return Network(settings).double(), settings, torch.rand(2, settings.channels * settings.input_frames, 16, 24, dtype=torch.float64) * 2 - 1
+    return (
+        Network(settings).double(),
+        settings,
+        torch.rand(2, settings.channels * settings.input_frames, 16, 24, dtype=torch.float64) * 2 - 1,
+    )
 
 
 def test_the_papers_network_has_its_number_of_parameters():
@@ -76,7 +80,9 @@ def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(variant):
     theirs = literal_loss(weights, settings, inputs, target, 0.7, 0.2, 1.0)
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-9)
     ours.backward()
-    for (name, value), gradient in zip(network.named_parameters(), torch.autograd.grad(theirs, list(weights.values())), strict=True):
+    for (name, value), gradient in zip(
+        network.named_parameters(), torch.autograd.grad(theirs, list(weights.values())), strict=True
+    ):
         torch.testing.assert_close(value.grad, gradient, rtol=1e-6, atol=1e-9, msg=name)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from tests import synthetic_cache
 
+from tests import synthetic_cache
 from vadcli.cli.app import run
 from vadcli.errors import InputError
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, load_network, save_checkpoint
@@ -70,7 +70,10 @@ def test_a_video_adapts_from_the_command_line(base, make_video, tmp_path, capfd)
 
 def test_a_short_clip_calibrates_on_its_support_too(base, make_video, tmp_path, capfd):
     video = make_video(tmp_path / "short.mp4", 14)
-    assert run(["adapt", str(video), "--shots", "8", "--from", str(base), "--out", str(tmp_path / "s"), "--device", "cpu"]) == 0
+    assert (
+        run(["adapt", str(video), "--shots", "8", "--from", str(base), "--out", str(tmp_path / "s"), "--device", "cpu"])
+        == 0
+    )
     assert "calibrating on the support too" in capfd.readouterr().err
 
 
@@ -83,7 +86,9 @@ def test_a_short_clip_calibrates_on_its_support_too(base, make_video, tmp_path, 
         (20, ["--out", "/nonexistent/s"], "/nonexistent"),
     ],
 )
-def test_bad_input_is_told_in_one_line_and_leaves_nothing(base, make_video, tmp_path, capfd, frames, arguments, expected):
+def test_bad_input_is_told_in_one_line_and_leaves_nothing(
+    base, make_video, tmp_path, capfd, frames, arguments, expected
+):
     video = make_video(tmp_path / "v.mp4", frames)
     out = tmp_path / "s"
     assert run(["adapt", str(video), "--from", str(base), "--out", str(out), "--device", "cpu", *arguments]) == 2

@@ -362,9 +362,7 @@ def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
     with torch.inference_mode():
         norms = encoding_norms(network, inputs)
         (encoding,) = network.begin(inputs, "head")
-    assert {level: values.shape for level, values in norms.items()} == {
-        n: (2, 32 // n, 32 // n) for n in (1, 2, 4, 8)
-    }
+    assert {level: values.shape for level, values in norms.items()} == {n: (2, 32 // n, 32 // n) for n in (1, 2, 4, 8)}
     assert norms[1] == pytest.approx(encoding.square().sum(1).sqrt().numpy(), rel=1e-5)
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from tests import synthetic_cache
 
+from tests import synthetic_cache
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.settings import ModelSettings, Settings

@@ -95,7 +95,10 @@ def test_only_what_changed_is_decoded_again(camera, make_video, tmp_path):
     made = run(camera, out)
     assert set(made.decoded) == {"camera/1", "camera/3"}
     assert [(clip.name, clip.num_frames) for clip in made.clips] == [
-        ("camera/0", 20), ("camera/1", 7), ("camera/2", 22), ("camera/3", 5),
+        ("camera/0", 20),
+        ("camera/1", 7),
+        ("camera/2", 22),
+        ("camera/3", 5),
     ]
 
 
@@ -218,9 +221,14 @@ def bad(tmp_path, make_video, make_pictures):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("missing.mp4", "not found"), ("empty.mp4", "the file is empty"), ("text.mp4", "this is text"),
-        ("cut.mp4", "the recording was cut off"), ("nothing", "no videos or pictures"), ("mixed", "20x20, but the"),
-        ("-", "reads files and folders"), ("camera:0", "reads files and folders"),
+        ("missing.mp4", "not found"),
+        ("empty.mp4", "the file is empty"),
+        ("text.mp4", "this is text"),
+        ("cut.mp4", "the recording was cut off"),
+        ("nothing", "no videos or pictures"),
+        ("mixed", "20x20, but the"),
+        ("-", "reads files and folders"),
+        ("camera:0", "reads files and folders"),
     ],
 )
 def test_footage_that_cannot_be_used_is_one_line_and_leaves_nothing(bad, vad, name, problem):
@@ -237,10 +245,21 @@ def test_many_problems_are_listed_and_the_list_is_bounded(tmp_path, vad):
     assert answer.code == 2 and answer.err.count("\n") == 11 and "and 20 more" in answer.err
 
 
-@pytest.mark.parametrize("arguments", [
-    ("--size", "17"), ("--size", "large"), ("--channels", "2"), ("--fps", "0"), ("--codec", "png"),
-    ("--layout", "tree"), ("--split", "all"), ("--workers", "-1"), ("--set", "prepare.sise=3"), ("--preset", "nothing"),
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--size", "17"),
+        ("--size", "large"),
+        ("--channels", "2"),
+        ("--fps", "0"),
+        ("--codec", "png"),
+        ("--layout", "tree"),
+        ("--split", "all"),
+        ("--workers", "-1"),
+        ("--set", "prepare.sise=3"),
+        ("--preset", "nothing"),
+    ],
+)
 def test_bad_options_are_refused_before_anything_is_written(camera, vad, tmp_path, arguments):
     answer = vad("prepare", camera, "--out", tmp_path / "c.h5", *arguments)
     assert answer.code == 2 and answer.err.startswith("vad: ") and not (tmp_path / "c.h5").exists()

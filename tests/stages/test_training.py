@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from tests import synthetic_cache
 
+from tests import synthetic_cache
 from vadcli.errors import CheckpointError, InputError
 from vadcli.learning import loop
 from vadcli.model.checkpoint import load_checkpoint
@@ -72,7 +72,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(cache, pre
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tmp_path, monkeypatch, precision):
-    settings = load_settings(None, [*PRETRAIN, f"pretrain.precision={precision}", "pretrain.flip=true", "pretrain.schedule=cosine"])
+    settings = load_settings(
+        None, [*PRETRAIN, f"pretrain.precision={precision}", "pretrain.flip=true", "pretrain.schedule=cosine"]
+    )
     pretrain_stage([cache], tmp_path / "whole", settings, resume=False, progress=Silent())
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
@@ -91,7 +93,9 @@ def test_a_resume_point_of_other_settings_is_refused(cache, tmp_path, monkeypatc
         with pytest.raises(KeyboardInterrupt):
             pretrain_stage([cache], tmp_path / "a", load_settings(None, PRETRAIN), resume=False, progress=Silent())
     with pytest.raises(CheckpointError, match="other settings or data"):
-        pretrain_stage([cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "pretrain.seed=9"]), resume=True, progress=Silent())
+        pretrain_stage(
+            [cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "pretrain.seed=9"]), resume=True, progress=Silent()
+        )
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_in_one_line(cache, tmp_path, monkeypatch):
@@ -103,14 +107,18 @@ def test_a_loss_that_is_not_a_number_ends_the_run_in_one_line(cache, tmp_path, m
 
 def test_settings_that_do_not_fit_the_cache_are_refused(cache, tmp_path):
     with pytest.raises(InputError, match=r"32x40, 1 channel, but model.size is 64x64. Prepare with --size 64x64"):
-        pretrain_stage([cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "model.size=64"]), resume=False, progress=Silent())
+        pretrain_stage(
+            [cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "model.size=64"]), resume=False, progress=Silent()
+        )
 
 
 def test_objective_frame_trains_an_autoencoder_that_metatraining_gives_a_unit(cache, tmp_path):
     settings = load_settings(None, [*PRETRAIN, "pretrain.objective=frame"])
     made = pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
     assert made.model.unit == "none" and not any(name.startswith("unit.") for name in made.weights)
-    meta = metatrain_stage([cache], tmp_path / "a", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent())
+    meta = metatrain_stage(
+        [cache], tmp_path / "a", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent()
+    )
     assert meta.model.unit == "prototypes" and "unit.attention.weight" in meta.step_sizes
 
 
@@ -149,9 +157,13 @@ def test_metatraining_refuses_an_adapter(cache, pretrained, tmp_path):
     from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 
     base = load_checkpoint(pretrained)
-    save_checkpoint(tmp_path / "s", Checkpoint(stage="adapt", settings=base.settings, weights={}, parents={"base": base.sha256}))
+    save_checkpoint(
+        tmp_path / "s", Checkpoint(stage="adapt", settings=base.settings, weights={}, parents={"base": base.sha256})
+    )
     with pytest.raises(CheckpointError, match=r"made by `vad adapt`; this needs one made by pretrain or metatrain"):
-        metatrain_stage([cache], tmp_path / "s", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent())
+        metatrain_stage(
+            [cache], tmp_path / "s", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent()
+        )
 
 
 def equal(a, b):

@@ -55,7 +55,9 @@ class LazyCommands(TyperGroup):
 
 def load_command(name: str) -> Any:
     """The Click command `name`, from `vadcli.cli.NAME`'s function `command`."""
-    one = typer.Typer(add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["--help", "-h"]})
+    one = typer.Typer(
+        add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["--help", "-h"]}
+    )
     one.command(name)(importlib.import_module(f"vadcli.cli.{name}").command)
     return typer.main.get_command(one)
 
@@ -79,12 +81,15 @@ def _version(value: bool) -> None:
 @app.callback(invoke_without_command=True)
 def vad(
     ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Find abnormal moments in video from fixed cameras.
 
-    [dim]Score a recording with the model in the package:[/]  vad score video.mp4
-    [dim]Adapt to a camera first:[/]  vad adapt normal.mp4 --shots 10 && vad score video.mp4 --adapter adapter.safetensors
+    [dim]With the model in the package:[/]  vad score video.mp4
+
+    [dim]Adapted to a camera first:[/]  vad adapt normal.mp4 && vad score video.mp4 --adapter adapter.safetensors
     """
     if ctx.invoked_subcommand is None:
         print(ctx.get_help())
@@ -92,7 +97,9 @@ def vad(
 
 def main() -> None:
     """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 when interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service that is stopped keeps what it has, as Ctrl-C does
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # a service that is stopped keeps what it has, as Ctrl-C does
     sys.exit(run(sys.argv[1:]))
 
 
@@ -120,7 +127,15 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.EFBIG):
+        if error.errno not in (
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EACCES,
+            errno.EROFS,
+            errno.ENOENT,
+            errno.EISDIR,
+            errno.EFBIG,
+        ):
             return _defect(error)
         _complain(f"{error.filename or 'output'}: {error.strerror}. Nothing half-written was left behind.")
         return 2

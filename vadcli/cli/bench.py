@@ -17,7 +17,9 @@ def command(
     set_: Set = None,
     device: Annotated[str | None, setting("score.device")] = None,
     batches: Annotated[str, typer.Option("--batches", help="Batch sizes to score with.")] = "1,8",
-    shots: Annotated[int, typer.Option("--shots", min=1, help="Windows of an episode's support, and of its query.")] = 5,
+    shots: Annotated[
+        int, typer.Option("--shots", min=1, help="Windows of an episode's support, and of its query.")
+    ] = 5,
     seconds: Annotated[float, typer.Option("--seconds", min=0.01, help="Time to spend on each measurement.")] = 2.0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -45,7 +47,12 @@ def command(
 
     with progress(quiet) as shown:
         told = bench_stage(
-            settings.model, device_name=settings.score.device, batches=sizes, shots=shots, budget_s=seconds, progress=shown
+            settings.model,
+            device_name=settings.score.device,
+            batches=sizes,
+            shots=shots,
+            budget_s=seconds,
+            progress=shown,
         )
     if as_json or not sys.stdout.isatty():
         import json

@@ -97,8 +97,9 @@ class Live(_Counting):
         self.done += amount
         shown = "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items())
         count = f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "")
-        more = {"figures": escape(shown)} if figures else {}
-        self.bars.update(self.task, advance=amount, count=count, rate=self.rate(), **more)
+        if figures:
+            self.bars.update(self.task, figures=escape(shown))
+        self.bars.update(self.task, advance=amount, count=count, rate=self.rate())
 
     def finish(self) -> None:
         """Take the bar away and leave its sum."""
@@ -128,6 +129,8 @@ class Plain(_Counting):
         if now - max(self.said, self.began) >= PLAIN_EVERY_SECONDS:
             self.said = now
             of = f" of {self.total:,.0f}" if self.total else ""
-            left = f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left" if self.total and self.done else ""
+            left = (
+                f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left" if self.total and self.done else ""
+            )
             shown = "".join(f", {k} {v:.4g}" if isinstance(v, float) else f", {k} {v}" for k, v in figures.items())
             self.say(f"{self.what}: {self.done:,.0f}{of} {self.unit} ({self.rate()}{left}){shown}")

@@ -19,7 +19,9 @@ class Format(StrEnum):
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint made by `vad pretrain` or `vad metatrain`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
-    adapter: Annotated[Path | None, typer.Option("--adapter", help="Adapter whose weights and calibration go with it.")] = None,
+    adapter: Annotated[
+        Path | None, typer.Option("--adapter", help="Adapter whose weights and calibration go with it.")
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="File format.")] = Format.onnx,
     quiet: Quiet = False,
 ) -> None:
@@ -36,6 +38,8 @@ def command(
     from vadcli.stages.export import export_stage
 
     agreement = export_stage(checkpoint, out, adapter)
-    features = "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
+    features = (
+        "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
+    )
     hint(f"largest difference to torch: of frames {agreement.frame:.1e}{features}", quiet)
     print(out)

@@ -20,9 +20,7 @@ def command(
     shots: Annotated[int | None, setting("metatrain.shots")] = None,
     queries: Annotated[int | None, setting("metatrain.queries")] = None,
     scope: Annotated[str | None, setting("metatrain.scope")] = None,
-    second_order: Annotated[
-        bool | None, setting("metatrain.second_order", "--second-order/--first-order")
-    ] = None,
+    second_order: Annotated[bool | None, setting("metatrain.second_order", "--second-order/--first-order")] = None,
     learning_rate: Annotated[float | None, setting("metatrain.learning_rate")] = None,
     seed: Annotated[int | None, setting("metatrain.seed")] = None,
     device: Annotated[str | None, setting("metatrain.device")] = None,

@@ -28,9 +28,14 @@ def setting(dotted: str, *names: str) -> Any:
 
 
 Preset = Annotated[str | None, typer.Option("--preset", help="A preset's name, or a YAML file of settings.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, as in pretrain.batch_size=8; repeatable.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One setting, as in pretrain.batch_size=8; repeatable."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
-Model = Annotated[Path | None, typer.Option("--model", "-m", help="Checkpoint to use.", show_default="the model in the package")]
+Model = Annotated[
+    Path | None, typer.Option("--model", "-m", help="Checkpoint to use.", show_default="the model in the package")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]

@@ -79,14 +79,22 @@ def command(
     from vadcli.stages.prepare import prepare
 
     flags = {
-        "prepare.size": size, "prepare.channels": channels, "prepare.fps": fps, "prepare.workers": workers,
+        "prepare.size": size,
+        "prepare.channels": channels,
+        "prepare.fps": fps,
+        "prepare.workers": workers,
         "prepare.codec": codec.value if codec else None,
     }
     settings = load_settings(preset, assignments or (), flags).prepare
     with console.progress(quiet) as progress:
         made = prepare(
-            sources, out, settings, progress,
-            layout=layout.value if layout else None, split=split.value if split else None, labels=labels,
+            sources,
+            out,
+            settings,
+            progress,
+            layout=layout.value if layout else None,
+            split=split.value if split else None,
+            labels=labels,
         )
     print(made.summary(out))
     if not quiet:

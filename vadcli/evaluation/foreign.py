@@ -58,9 +58,7 @@ class Alignment:
     fps: float = 25.0
 
 
-def align(
-    clips: Sequence[ForeignClip], labels: Labels, how: Alignment, note: Callable[[str], None]
-) -> list[Evidence]:
+def align(clips: Sequence[ForeignClip], labels: Labels, how: Alignment, note: Callable[[str], None]) -> list[Evidence]:
     """Scores and labels of the same frames, clip by clip.
 
     Args:

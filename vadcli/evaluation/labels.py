@@ -53,9 +53,7 @@ class Labels:
             return {next(iter(clips)): next(iter(self.named.items()))}
         found = {name: self._match(name) for name in clips}
         taken = [name for name, _ in found.values()]
-        twice = (
-            next((name for name in taken if taken.count(name) > 1), None) if len(set(taken)) < len(taken) else None
-        )
+        twice = next((name for name in taken if taken.count(name) > 1), None) if len(set(taken)) < len(taken) else None
         if twice is not None:
             raise InputError(f"clip {twice}: two of the scored clips are meant by it. Name them as the labels do.")
         missing = sorted(set(self.named) - set(taken), key=natural)

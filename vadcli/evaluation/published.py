@@ -183,9 +183,7 @@ def _by_model(
         cells = []
         for protocol in protocols:
             found = _find(measured, "ped2", protocol=protocol, score=score, shots=0)
-            fitting = [
-                one for one in found if one.model.get(key) == setting and one.model.get("unit") == "prototypes"
-            ]
+            fitting = [one for one in found if one.model.get(key) == setting and one.model.get("unit") == "prototypes"]
             cells.append(_cell(fitting, "such model"))
         rows.append((str(setting), f"{value:.2f}", *cells))
     return Table(title, (key.replace("_", " "), "paper", *protocols), tuple(rows), (note, *_model_note(measured)))

@@ -63,9 +63,7 @@ def _from_npy(path: Path) -> Iterator[ForeignClip]:
 def _from_mat(path: Path) -> Iterator[ForeignClip]:
     content = {name: value for name, value in load_mat(path).items() if not name.startswith("__")}
     if len(content) != 1:
-        raise InputError(
-            f"{path}: holds {', '.join(content) or 'nothing'}; one variable with the scores is expected."
-        )
+        raise InputError(f"{path}: holds {', '.join(content) or 'nothing'}; one variable with the scores is expected.")
     (array,) = map(np.asarray, content.values())
     if array.dtype != object:
         yield ForeignClip(path.stem, str(path), {GIVEN: _vector(array, str(path))})
@@ -139,9 +137,7 @@ def _from_rows(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Ite
         if key is None and "psnr_db" not in row:
             raise InputError(f"{path}:{line}: no score in {', '.join(map(str, row)) or 'an empty row'}.")
         calibrated = calibrated or row.get("calibration") is not None
-        columns = collected.setdefault(
-            name, {"line": [], "frame": [], "score": [], "psnr_db": [], "feature_error": []}
-        )
+        columns = collected.setdefault(name, {"line": [], "frame": [], "score": [], "psnr_db": [], "feature_error": []})
         columns["line"].append(line)
         columns["score"].append(row.get(key) if key else None)
         for other in ("frame", "psnr_db", "feature_error"):

@@ -44,9 +44,7 @@ def _table(data: str, labels: str, support: str, paper: bool, results: list[Resu
     title = f"{data}: {results[0].clips} clips, {counted}"
     title += f", labels {labels}" if labels != "own" else ""
     if support != "none":
-        title += (
-            ", support from the clip's head" if support == "clip" else ", support from the scene's normal footage"
-        )
+        title += ", support from the clip's head" if support == "clip" else ", support from the scene's normal footage"
     if paper:
         title += "; the paper's counting: each K on the frames it leaves"
     footnotes = list(dict.fromkeys(f"K={r.setting.shots}: {note}" if r.setting.shots is not None else note

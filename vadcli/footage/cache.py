@@ -62,9 +62,7 @@ class Cache:
         clips: complete clips, in the order they were prepared.
     """
 
-    def __init__(
-        self, path: Path, size: tuple[int, int], channels: int, codec: Codec, clips: tuple[Clip, ...]
-    ) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], channels: int, codec: Codec, clips: tuple[Clip, ...]) -> None:
         self.path, self.size, self.channels, self.codec, self.clips = path, size, channels, codec, clips
         self._by_name = {clip.name: clip for clip in clips}
         self._open: tuple[int, h5py.File, dict[str, Any]] | None = None

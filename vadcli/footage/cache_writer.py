@@ -74,8 +74,14 @@ def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
         elif key == "labels" or key.startswith("variants/"):
             group.create_dataset(key, data=values)
     group.attrs.update(
-        source=info.source, sha256=info.sha256, stamp=info.stamp, recipe=info.recipe,
-        fps=info.fps, split=info.split, scene=info.scene, complete=True,
+        source=info.source,
+        sha256=info.sha256,
+        stamp=info.stamp,
+        recipe=info.recipe,
+        fps=info.fps,
+        split=info.split,
+        scene=info.scene,
+        complete=True,
     )
     return group
 

@@ -4,8 +4,33 @@ import re
 from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset(
-    (".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ogv", ".flv", ".wmv", ".asf", ".y4m", ".mjpeg", ".mjpg",
-     ".mpg", ".mpeg", ".vob", ".ts", ".m2ts", ".mts", ".h264", ".264", ".h265", ".265", ".hevc")
+    (
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".3gp",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".ogv",
+        ".flv",
+        ".wmv",
+        ".asf",
+        ".y4m",
+        ".mjpeg",
+        ".mjpg",
+        ".mpg",
+        ".mpeg",
+        ".vob",
+        ".ts",
+        ".m2ts",
+        ".mts",
+        ".h264",
+        ".264",
+        ".h265",
+        ".265",
+        ".hevc",
+    )
 )
 IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp"])
 

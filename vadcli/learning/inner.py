@@ -37,7 +37,9 @@ class Objective:
 
 def predict(part: AdaptedPart, weights: Weights, frozen: Frozen) -> Prediction:
     """The prediction with other weights in place of those named in `weights`."""
-    prediction: Prediction = functional_call(part, {f"network.{name}": value for name, value in weights.items()}, (frozen,))
+    prediction: Prediction = functional_call(
+        part, {f"network.{name}": value for name, value in weights.items()}, (frozen,)
+    )
     return prediction
 
 

@@ -43,7 +43,14 @@ class Learner:
         arrays = {f"tensor.{name}": value for name, value in self.tensors.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             arrays |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
-        header = {"format": RESUME_FORMAT, "version": 1, "key": self.key, "step": self.step, "seconds": self.seconds, "last": self.last}
+        header = {
+            "format": RESUME_FORMAT,
+            "version": 1,
+            "key": self.key,
+            "step": self.step,
+            "seconds": self.seconds,
+            "last": self.last,
+        }
         save_tensors(path, arrays, header)
 
     def restore(self, path: Path) -> None:
@@ -54,7 +61,9 @@ class Learner:
         """
         arrays, header = read_tensors(path, RESUME_FORMAT)
         if header.get("key") != self.key:
-            raise CheckpointError(f"{path}: belongs to a run with other settings or data. Start again without --resume, or restore those.")
+            raise CheckpointError(
+                f"{path}: belongs to a run with other settings or data. Start again without --resume, or restore those."
+            )
         with torch.no_grad():
             for name, value in self.tensors.items():
                 value.copy_(arrays[f"tensor.{name}"])
@@ -63,7 +72,9 @@ class Learner:
         for name, array in arrays.items():
             if name.startswith("optimizer."):
                 _, index, key = name.split(".")
-                like = leaves[int(index)]  # moments must lie in memory as their tensors do: fused Adam walks them together
+                like = leaves[
+                    int(index)
+                ]  # moments must lie in memory as their tensors do: fused Adam walks them together
                 moment = torch.empty_like(like).copy_(array).detach() if array.shape == like.shape else array
                 state.setdefault(int(index), {})[key] = moment
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
@@ -144,7 +155,9 @@ def run(
             learner.optimizer.zero_grad(set_to_none=True)
             figures = take_step(learner.step)
             if settings.gradient_clip is not None:
-                figures["gradient"] = torch.nn.utils.clip_grad_norm_(list(learner.tensors.values()), settings.gradient_clip)
+                figures["gradient"] = torch.nn.utils.clip_grad_norm_(
+                    list(learner.tensors.values()), settings.gradient_clip
+                )
             learner.optimizer.step()
             after_step()
             learner.step += 1
@@ -154,7 +167,9 @@ def run(
             if last or learner.step % settings.log_every == 0:  # only here does the device have to catch up
                 shown = learner.last = {name: float(value) for name, value in figures.items()}
                 if not all(map(math.isfinite, shown.values())):
-                    raise InputError(f"{what}: the loss is not a number at step {learner.step}. Lower the learning rate.")
+                    raise InputError(
+                        f"{what}: the loss is not a number at step {learner.step}. Lower the learning rate."
+                    )
                 looked = look() if last or (look_every and learner.step % look_every == 0) else {}
                 rate = learner.optimizer.param_groups[0]["lr"]
                 log.write(step=learner.step, seconds=round(learner.seconds, 3), rate=rate, **shown, **looked)
@@ -165,5 +180,5 @@ def run(
                 saved = now
     except KeyboardInterrupt:
         learner.save(point)
-        progress.note(f"{what}: interrupted at step {learner.step} of {total_steps}; the same command with --resume goes on from there")
+        progress.note(f"{what}: interrupted at step {learner.step} of {total_steps}; --resume goes on from there")
         raise

@@ -26,10 +26,15 @@ def inner_objective(settings: MetatrainSettings) -> Objective:
 def initial_step_sizes(network: Network, settings: MetatrainSettings) -> dict[str, Tensor]:
     """α before meta-training: the same step for every adapted weight."""
     named = dict(network.named_parameters())
-    return {name: torch.full_like(named[name], settings.initial_step_size).detach() for name in network.adapted_names(settings.scope)}
+    return {
+        name: torch.full_like(named[name], settings.initial_step_size).detach()
+        for name in network.adapted_names(settings.scope)
+    }
 
 
-def freeze(network: Network, windows: Tensor, settings: MetatrainSettings, device: torch.device, precision: torch.dtype) -> tuple[Frozen, Tensor]:
+def freeze(
+    network: Network, windows: Tensor, settings: MetatrainSettings, device: torch.device, precision: torch.dtype
+) -> tuple[Frozen, Tensor]:
     """The frozen part's output for windows, computed once and without a graph, and their true next frames.
 
     Args:
@@ -77,13 +82,16 @@ def metatrain(
     Returns:
         the learner, and the learned step sizes.
     """
-    network.to(device).to(memory_format=torch.channels_last).train().requires_grad_(False)
+    network.to(device).channels_last().train().requires_grad_(False)
     part = AdaptedPart(network, settings.scope)
     named = dict(network.named_parameters())
     theta = {name: named[name].requires_grad_() for name in step_sizes}
     alpha = {name: value.to(device).clone().requires_grad_() for name, value in step_sizes.items()}
     optimizer = torch.optim.Adam(
-        [{"params": list(theta.values()), "lr": settings.learning_rate}, {"params": list(alpha.values()), "lr": settings.step_size_rate}],
+        [
+            {"params": list(theta.values()), "lr": settings.learning_rate},
+            {"params": list(alpha.values()), "lr": settings.step_size_rate},
+        ],
         fused=True,
     )
     learner = loop.Learner({**theta, **{f"alpha.{name}": value for name, value in alpha.items()}}, optimizer, key)
@@ -118,8 +126,17 @@ def metatrain(
             value.clamp_min_(0)
 
     loop.run(
-        learner, -(-settings.episodes // settings.meta_batch), take_step, settings, out=out, resume=resume, progress=progress,
-        what="meta-training", units_a_step=settings.meta_batch, unit="episodes", after_step=keep_step_sizes_positive,
+        learner,
+        -(-settings.episodes // settings.meta_batch),
+        take_step,
+        settings,
+        out=out,
+        resume=resume,
+        progress=progress,
+        what="meta-training",
+        units_a_step=settings.meta_batch,
+        unit="episodes",
+        after_step=keep_step_sizes_positive,
     )
     warn_of_collapse(learner.last, network, progress)
     return learner, {name: value.detach() for name, value in alpha.items()}

@@ -59,7 +59,7 @@ def pretrain(
     Returns:
         the learner, with steps, seconds and last figures.
     """
-    network.to(device).to(memory_format=torch.channels_last).train()
+    network.to(device).channels_last().train()
     parameters = dict(network.named_parameters())
     optimizer = torch.optim.Adam(parameters.values(), lr=settings.learning_rate, fused=True)
     learner = loop.Learner(parameters, optimizer, key)
@@ -130,7 +130,12 @@ def warn_of_collapse(figures: dict[str, float], network: Network, progress: Prog
 
 @torch.no_grad()
 def validate(
-    network: Network, checks: Windows, batch_size: int, objective: Objective, device: torch.device, precision: torch.dtype
+    network: Network,
+    checks: Windows,
+    batch_size: int,
+    objective: Objective,
+    device: torch.device,
+    precision: torch.dtype,
 ) -> dict[str, float]:
     """Mean losses on held-out normal windows, spread evenly over all of them."""
     sums: dict[str, float] = {}

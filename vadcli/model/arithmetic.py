@@ -41,7 +41,7 @@ def ratio_over_prototypes(similarities: Tensor) -> Tensor:
 
 
 def _ratio(weights: Tensor, dim: int) -> Tensor:
-    """W / Σw, with sums nearer to zero than RATIO_GUARD moved out to it, sign kept: ψ is signed and its sum crosses 0."""
+    """The weights over their sum; ψ is signed, so sums nearer to 0 than RATIO_GUARD are moved out to it, sign kept."""
     total = weights.sum(dim, keepdim=True)
     guard = torch.copysign(torch.full_like(total, RATIO_GUARD), total)
     return weights / torch.where(total.abs() < RATIO_GUARD, guard, total)

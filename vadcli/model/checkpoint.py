@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from pydantic import ValidationError
@@ -101,7 +101,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write tensors and a JSON header as safetensors, whole or not at all."""
-    plain = {name: value.detach().cpu().contiguous(memory_format=torch.contiguous_format) for name, value in sorted(tensors.items())}
+    plain = {
+        name: value.detach().cpu().contiguous(memory_format=torch.contiguous_format)
+        for name, value in sorted(tensors.items())
+    }
     with whole(path) as temporary:
         try:
             save_file(plain, temporary, metadata={"vad": json.dumps(header, sort_keys=True)})
@@ -123,11 +126,15 @@ def read_tensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], d
             header = json.loads((file.metadata() or {}).get("vad", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint of vad, or damaged ({_first_line(error)}). Make it again.") from error
+        raise CheckpointError(
+            f"{path}: not a checkpoint of vad, or damaged ({_first_line(error)}). Make it again."
+        ) from error
     if not isinstance(header, dict) or header.get("format") != expected_format:
         raise CheckpointError(f"{path}: safetensors, but not written by vad as {expected_format}.")
     if header.get("version") != VERSION:
-        raise CheckpointError(f"{path}: version {header.get('version')!r}; this vad reads version {VERSION}. Use the vad that wrote it.")
+        raise CheckpointError(
+            f"{path}: version {header.get('version')!r}; this vad reads version {VERSION}. Use the vad that wrote it."
+        )
     return tensors, header
 
 
@@ -148,16 +155,20 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
         raise CheckpointError(f"{path}: unknown stage {stage!r}. Use the vad that wrote it.")
     if stages and stage not in stages:
         wanted = " or ".join(stages)
-        raise CheckpointError(f"{path}: made by `vad {stage}`; this needs one made by {wanted}. Run `{_MAKES[stages[-1]]}`.")
+        raise CheckpointError(
+            f"{path}: made by `vad {stage}`; this needs one made by {wanted}. Run `{_MAKES[stages[-1]]}`."
+        )
     try:
         settings = Settings.model_validate(header.get("settings"))
     except ValidationError as error:
         raise CheckpointError(f"{path}: its settings do not hold ({_first_line(error.errors()[0]['msg'])}).") from error
     checkpoint = Checkpoint(
-        stage=stage,
+        stage=cast(Stage, stage),
         settings=settings,
         weights={name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")},
-        step_sizes={name.removeprefix("step_sizes."): v for name, v in tensors.items() if name.startswith("step_sizes.")},
+        step_sizes={
+            name.removeprefix("step_sizes."): v for name, v in tensors.items() if name.startswith("step_sizes.")
+        },
         parents=_mapping(header.get("parents")),
         training=_mapping(header.get("training")),
         calibration=header.get("calibration"),
@@ -176,12 +187,12 @@ def load_network(checkpoint: Checkpoint, adapter: Checkpoint | None = None) -> N
     if adapter is not None and adapter.parents.get("base") != checkpoint.sha256:
         raise CheckpointError(
             f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "
-            f"but {checkpoint.path} has {checkpoint.sha256[:12]}…. Score with --model set to the model it was made from."
+            f"but {checkpoint.path} has {checkpoint.sha256[:12]}…. Use --model with the model it was made from."
         )
     with torch.device("meta"):
         network = Network(checkpoint.model)
     network.load_state_dict({**checkpoint.weights, **(adapter.weights if adapter else {})}, assign=True)
-    return network.eval().to(memory_format=torch.channels_last)
+    return network.eval().channels_last()
 
 
 def _check_shapes(checkpoint: Checkpoint) -> None:
@@ -192,11 +203,18 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
         expected = {name: shape for name, shape in expected.items() if name in got}
     for name in sorted(expected.keys() | got.keys()):
         if expected.get(name) != got.get(name):
-            raise CheckpointError(f"{checkpoint.path}: weight {name} is {_shape(got.get(name))}, its settings ask for {_shape(expected.get(name))}.")
+            raise CheckpointError(
+                f"{checkpoint.path}: weight {name} is {_shape(got.get(name))}, "
+                f"its settings ask for {_shape(expected.get(name))}."
+            )
     for name, value in [*checkpoint.weights.items(), *checkpoint.step_sizes.items()]:
         if not value.is_floating_point() or not bool(value.isfinite().all()):
             raise CheckpointError(f"{checkpoint.path}: weight {name} holds values that are not finite numbers.")
-    if any(checkpoint.weights[name].shape != value.shape for name, value in checkpoint.step_sizes.items() if name in checkpoint.weights):
+    if any(
+        checkpoint.weights[name].shape != value.shape
+        for name, value in checkpoint.step_sizes.items()
+        if name in checkpoint.weights
+    ):
         raise CheckpointError(f"{checkpoint.path}: step sizes of another shape than their weights.")
 
 

@@ -42,7 +42,11 @@ def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -
         return F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], padding=1)
 
     def up(name: str, x: Tensor) -> Tensor:
-        return F.relu(F.conv_transpose2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride=2, padding=1, output_padding=1))
+        return F.relu(
+            F.conv_transpose2d(
+                x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride=2, padding=1, output_padding=1
+            )
+        )
 
     skip1 = F.relu(conv("encoder.0.2", F.relu(conv("encoder.0.0", inputs))))
     skip2 = F.relu(conv("encoder.1.2", F.relu(conv("encoder.1.0", F.max_pool2d(skip1, 2)))))
@@ -79,12 +83,20 @@ def literal_unit(encoding: Tensor, psi: Tensor, variant: str) -> tuple[Tensor, T
     if variant != "paper":
         x = x / x.norm(dim=2, keepdim=True).clamp_min(1e-12)
     w = (x.unsqueeze(2) * psi).sum(3)  # (B, N, M) by way of (B, N, M, C)
-    w = _ratio(w, 1) if variant == "paper" else torch.exp(SHARPNESS[variant] * w) / torch.exp(SHARPNESS[variant] * w).sum(1, keepdim=True)
+    w = (
+        _ratio(w, 1)
+        if variant == "paper"
+        else torch.exp(SHARPNESS[variant] * w) / torch.exp(SHARPNESS[variant] * w).sum(1, keepdim=True)
+    )
     p = (w.unsqueeze(3) * x.unsqueeze(2)).sum(1)  # eq. 1: (B, M, C) by way of (B, N, M, C)
     if variant != "paper":
         p = p / p.norm(dim=2, keepdim=True).clamp_min(1e-12)
     s = (x.unsqueeze(2) * p.unsqueeze(1)).sum(3)  # (B, N, M) by way of (B, N, M, C)
-    beta = _ratio(s, 2) if variant == "paper" else torch.exp(SHARPNESS[variant] * s) / torch.exp(SHARPNESS[variant] * s).sum(2, keepdim=True)
+    beta = (
+        _ratio(s, 2)
+        if variant == "paper"
+        else torch.exp(SHARPNESS[variant] * s) / torch.exp(SHARPNESS[variant] * s).sum(2, keepdim=True)
+    )
     retrieved = (beta.unsqueeze(3) * p.unsqueeze(1)).sum(2)  # eq. 2: (B, N, C) by way of (B, N, M, C)
     if variant != "paper":
         retrieved = retrieved / retrieved.norm(dim=2, keepdim=True).clamp_min(1e-12)
@@ -115,20 +127,35 @@ def literal_diversity(prototypes: Tensor, variant: str, margin: float) -> Tensor
 
 
 def literal_loss(
-    weights: Weights, settings: ModelSettings, inputs: Tensor, target: Tensor, feature_weight: float, diversity_weight: float, margin: float
+    weights: Weights,
+    settings: ModelSettings,
+    inputs: Tensor,
+    target: Tensor,
+    feature_weight: float,
+    diversity_weight: float,
+    margin: float,
 ) -> Tensor:
     """L = L_fra + λ1 (L_c + λ2 L_d), from frames, with every mean written out."""
     out = literal_forward(weights, settings, inputs)
     loss = ((out.frame - target) ** 2).mean()
     if out.prototypes is not None and out.feature_error is not None:
         compactness = out.feature_error.mean()
-        loss = loss + feature_weight * (compactness + diversity_weight * literal_diversity(out.prototypes, settings.variant, margin).mean())
+        loss = loss + feature_weight * (
+            compactness + diversity_weight * literal_diversity(out.prototypes, settings.variant, margin).mean()
+        )
     return loss
 
 
 def literal_update(
-    weights: Weights, names: list[str], step_sizes: Weights, settings: ModelSettings, inputs: Tensor, target: Tensor,
-    feature_weight: float, diversity_weight: float, margin: float,
+    weights: Weights,
+    names: list[str],
+    step_sizes: Weights,
+    settings: ModelSettings,
+    inputs: Tensor,
+    target: Tensor,
+    feature_weight: float,
+    diversity_weight: float,
+    margin: float,
 ) -> dict[str, Tensor]:
     """One inner update of the weights named, through the whole network, with the graph for a second derivative kept."""
     loss = literal_loss(weights, settings, inputs, target, feature_weight, diversity_weight, margin)

@@ -73,4 +73,5 @@ def effective_prototypes(prototypes: Tensor) -> Tensor:
     """
     vectors = torch.nn.functional.normalize(prototypes.detach().double(), dim=-1)
     shares = torch.linalg.eigvalsh(vectors @ vectors.mT).clamp_min(0) / vectors.shape[1]  # (B, M), sums to 1
-    return torch.special.entr(shares).sum(-1).exp()
+    effective: Tensor = torch.special.entr(shares).sum(-1).exp()
+    return effective

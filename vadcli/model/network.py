@@ -5,7 +5,7 @@ Frozen while a scene is adapted to: everything before the unit (scope "head") or
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -48,20 +48,28 @@ class Network(nn.Module):
         self.arithmetic: Arithmetic = VARIANTS[settings.variant]
         widths = [settings.width * 2**level for level in range(4)]
         inputs = [settings.channels * settings.input_frames, *widths[:-1]]
-        self.encoder = nn.ModuleList(_convolutions(a, b, last_relu=b != widths[-1]) for a, b in zip(inputs, widths, strict=True))
+        self.encoder = nn.ModuleList(
+            _convolutions(a, b, last_relu=b != widths[-1]) for a, b in zip(inputs, widths, strict=True)
+        )
         self.decoder = nn.ModuleList()
         for level, (wide, narrow) in enumerate(((8, 4), (4, 2), (2, 1))):
             wide, narrow = wide * settings.width, narrow * settings.width
-            self.decoder.append(nn.Sequential(
-                *_convolutions(wide if level == 0 else 2 * wide, wide, last_relu=True),
-                nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1),
-                nn.ReLU(),
-            ))
+            self.decoder.append(
+                nn.Sequential(
+                    *_convolutions(wide if level == 0 else 2 * wide, wide, last_relu=True),
+                    nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1),
+                    nn.ReLU(),
+                )
+            )
         self.blocks_before_unit = {8: 0, 4: 1, 2: 2, 1: 3}[settings.unit_level]
         encoding = 2 * settings.width * settings.unit_level if settings.unit_level < 8 else widths[-1]
-        self.unit = PrototypeUnit(encoding, settings.num_prototypes, self.arithmetic) if settings.unit == "prototypes" else None
+        self.unit = (
+            PrototypeUnit(encoding, settings.num_prototypes, self.arithmetic) if settings.unit == "prototypes" else None
+        )
         w = settings.width
-        self.head = nn.Sequential(*_convolutions(2 * w, w, last_relu=True), nn.Conv2d(w, settings.channels, 3, padding=1), nn.Tanh())
+        self.head = nn.Sequential(
+            *_convolutions(2 * w, w, last_relu=True), nn.Conv2d(w, settings.channels, 3, padding=1), nn.Tanh()
+        )
 
     def forward(self, inputs: Tensor) -> Prediction:
         """Predict the frame after each window.
@@ -99,6 +107,11 @@ class Network(nn.Module):
             x = torch.cat([skips.pop(), _run(block, x)], dim=1)
         return (*skips, x)
 
+    def channels_last(self) -> Self:
+        """Itself, with weights laid out so that encodings are read as (B, N, C) without a copy."""
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self
+
     def adapted_names(self, scope: Scope) -> list[str]:
         """Names of the parameters that `scope` adapts (θ = τ ∪ δ): the unit and what follows it, or the decoder too."""
         first = 0 if scope == "decoder" else self.blocks_before_unit
@@ -125,7 +138,11 @@ def _run(block: nn.Module, x: Tensor) -> Tensor:
 
 
 def _convolutions(inputs: int, outputs: int, *, last_relu: bool) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1)]
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+    ]
     return nn.Sequential(*layers, *([nn.ReLU()] if last_relu else []))
 
 

@@ -68,7 +68,8 @@ def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreeme
     settings = network.settings
     shape = (settings.channels * settings.input_frames, *settings.size)
     names = ["frame"] + (["feature_error"] if network.unit is not None else [])
-    module = _Outputs(network.float().cpu().eval().to(memory_format=torch.contiguous_format))
+    module = _Outputs(network.float().cpu().eval())
+    module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     example = torch.zeros(2, *shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -25,7 +25,9 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """The convolutions' type for a setting: `auto` takes bfloat16 where the hardware multiplies it natively."""
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
-    native = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_multiplies_bfloat16()
+    native = (
+        torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_multiplies_bfloat16()
+    )
     return torch.bfloat16 if native else torch.float32
 
 
@@ -52,7 +54,7 @@ def for_inference(
         precision: of the convolutions.
         exact: names of parameters that stay float32, such as those an update has moved by less than bfloat16 shows.
     """
-    network = network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    network = network.to(device).channels_last().eval().requires_grad_(False)
     for name, parameter in network.named_parameters():
         if not name.startswith("unit.") and name not in exact:
             parameter.data = parameter.data.to(precision)

@@ -74,14 +74,18 @@ def adapt_stage(
                 f"{source}: {len(head)} frames; {run.shots} shots need {needed}. Use a longer clip, or fewer --shots."
             )
         network = load_network(checkpoint)
-        fitted = adapt_to_scene(checkpoint, network, windows_of(head, model.input_frames), steps=run.steps, device=device)
+        fitted = adapt_to_scene(
+            checkpoint, network, windows_of(head, model.input_frames), steps=run.steps, device=device
+        )
         scored = adapted_network(network, fitted, device, pick_precision(run.precision, device))
         progress.start("calibrating", first.info.frames and max(first.info.frames - needed, 1))
         lead = head[-model.input_frames :]
         footage = [Clipped(first.info, chain(lead, frames)), *others]
         errors, fps = measure(scored, footage, settings, device, progress)
         if sum(len(next(iter(clip.values()))) for clip in errors) < LEAST_FRAMES:
-            progress.note(f"{source}: too short to calibrate on what follows the support; calibrating on the support too")
+            progress.note(
+                f"{source}: too short to calibrate on what follows the support; calibrating on the support too"
+            )
             extra, _ = measure(scored, [Clipped(first.info, iter(head))], settings, device, progress)
             errors = extra + errors
     calibration = fit_calibration([clip for clip in errors if len(next(iter(clip.values())))], fps, settings.score)
@@ -127,15 +131,21 @@ def _open(source: str, checkpoint: Checkpoint, scene: str | None, stack: ExitSta
     return Clipped(opened.info, iter(opened)), []
 
 
-def _open_cache(path: Path, checkpoint: Checkpoint, scene: str | None, stack: ExitStack) -> tuple[Clipped, list[Clipped]]:
+def _open_cache(
+    path: Path, checkpoint: Checkpoint, scene: str | None, stack: ExitStack
+) -> tuple[Clipped, list[Clipped]]:
     cache = stack.enter_context(open_cache(path))
     model = checkpoint.model
     if (cache.size, cache.channels) != (model.size, model.channels):
         size = "x".join(map(str, model.size))
-        raise InputError(f"{path}: its frames are not those that the model reads. Prepare with --size {size} --channels {model.channels}.")
+        raise InputError(
+            f"{path}: not the frames that the model reads. Prepare with --size {size} --channels {model.channels}."
+        )
     scenes = sorted({clip.scene for clip in cache.clips if clip.split == "train"})
     if scene is None and len(scenes) != 1:
-        raise InputError(f"{path}: {len(scenes)} scenes with normal footage. Choose one with --scene: {', '.join(scenes)}.")
+        raise InputError(
+            f"{path}: {len(scenes)} scenes with normal footage. Choose one with --scene: {', '.join(scenes)}."
+        )
     clips = [clip for clip in cache.clips if clip.split == "train" and clip.scene == (scene or scenes[0])]
     if not clips:
         raise InputError(f"{path}: no normal footage of scene {scene}. It has: {', '.join(scenes)}.")

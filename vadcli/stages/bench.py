@@ -88,7 +88,7 @@ def bench_stage(
     best = pick_precision("auto", device)
     precisions = [torch.float32] + ([torch.bfloat16] if best == torch.bfloat16 else [])
     torch.manual_seed(0)
-    network = Network(model).to(device).to(memory_format=torch.channels_last)
+    network = Network(model).to(device).channels_last()
     peaks = {_name(precision): matrix_peak(device, precision) for precision in precisions}
     costs = dict(layer_costs(model))
     lines: list[Measurement] = []
@@ -119,8 +119,8 @@ def _all(
     flop_a_frame: float,
 ) -> Iterator[Measurement]:
     settings = network.settings
-    windows = torch.randint(0, 256, (max(*batches, 2 * shots), settings.input_frames + 1, *settings.size, settings.channels),
-                            dtype=torch.uint8)  # fmt: skip
+    shape = (max(*batches, 2 * shots), settings.input_frames + 1, *settings.size, settings.channels)
+    windows = torch.randint(0, 256, shape, dtype=torch.uint8)
 
     def line(path: str, precision: str, items: int, took: Timed, unit: str, **more: float | None) -> Measurement:
         return Measurement(path, precision, items, took.seconds, took.runs, items / took.seconds, unit, **more)
@@ -204,7 +204,9 @@ def _training(
     slow = timed(literal_step, device, budget_s=budget_s)
     yield line("literal: training step", "float32", len(batch), slow, "windows")
     fast = timed(step, device, budget_s=budget_s)
-    yield line("training step", _name(precision), len(batch), fast, "windows", against_literal=slow.seconds / fast.seconds)
+    yield line(
+        "training step", _name(precision), len(batch), fast, "windows", against_literal=slow.seconds / fast.seconds
+    )
 
     names = network.adapted_names("head")
     alpha = {name: torch.full_like(leaves[name], 1e-3).requires_grad_() for name in names}
@@ -220,7 +222,9 @@ def _training(
 
     def episode() -> object:
         with torch.no_grad(), autocast(device, precision):
-            frozen = tuple(f.float() for f in network.begin(inputs.contiguous(memory_format=torch.channels_last), "head"))
+            frozen = tuple(
+                f.float() for f in network.begin(inputs.contiguous(memory_format=torch.channels_last), "head")
+            )
         support = tuple(f[:shots] for f in frozen), target[:shots]
         adapted, _ = adapt(part, theta, alpha, support, OBJECTIVE, graph="second")
         loss, _ = OBJECTIVE.terms(predict(part, adapted, tuple(f[shots:] for f in frozen)), target[shots:], part)
@@ -229,7 +233,9 @@ def _training(
     slow = timed(literal_episode, device, budget_s=budget_s)
     yield line("literal: meta-training episode", "float32", 1, slow, "episodes")
     fast = timed(episode, device, budget_s=budget_s)
-    yield line("meta-training episode", _name(precision), 1, fast, "episodes", against_literal=slow.seconds / fast.seconds)
+    yield line(
+        "meta-training episode", _name(precision), 1, fast, "episodes", against_literal=slow.seconds / fast.seconds
+    )
 
 
 def _adapting(network: Network, windows: Tensor, device: torch.device) -> Callable[[], object]:
@@ -303,7 +309,9 @@ def _name(precision: torch.dtype) -> str:
 
 def _machine(device: torch.device) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
         "kind": device.type,
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),

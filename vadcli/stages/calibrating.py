@@ -63,7 +63,12 @@ def measure(
 
 
 def calibrate_model(
-    network: Network, ranges: Sequence[ClipRange], settings: Settings, device: torch.device, precision: torch.dtype, progress: Progress
+    network: Network,
+    ranges: Sequence[ClipRange],
+    settings: Settings,
+    device: torch.device,
+    precision: torch.dtype,
+    progress: Progress,
 ) -> dict[str, Any] | None:
     """A model's own calibration, from normal clips of all its scenes: what a new camera is measured by at first.
 

@@ -23,9 +23,7 @@ def localisers_of(clips: Sequence[Clip], shots: Sequence[int]) -> dict[tuple[int
         InputError: if no clip has masks.
     """
     if not any(clip.has_masks for clip in clips):
-        raise InputError(
-            "--localise: no test clip of this cache has masks. Prepare a benchmark that comes with them."
-        )
+        raise InputError("--localise: no test clip of this cache has masks. Prepare a benchmark that comes with them.")
     return {(k, kind): Localiser(threshold_grid()) for k in shots for kind in ("fp", "fr")}
 
 

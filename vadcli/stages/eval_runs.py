@@ -242,8 +242,7 @@ def _footage(
         found.calibrates = False
         return nothing
     footage = {
-        scene: scene_footage(cache, tests, scene, needed, window, settings.eval.calibration_windows)
-        for scene in scenes
+        scene: scene_footage(cache, tests, scene, needed, window, settings.eval.calibration_windows) for scene in scenes
     }
     without = [scene for scene, one in footage.items() if one is None]
     if without and supports:
@@ -253,9 +252,7 @@ def _footage(
         )
     if without:
         found.calibrates = False
-        found.notes.append(
-            f"scene {without[0]} has no normal footage to calibrate on, so there is no online protocol"
-        )
+        found.notes.append(f"scene {without[0]} has no normal footage to calibrate on, so there is no online protocol")
         return nothing
     for scene, one in footage.items():
         if one is None:

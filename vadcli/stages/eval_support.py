@@ -41,9 +41,7 @@ def test_clips(cache: Cache, variant: str | None) -> dict[str, tuple[Clip, NDArr
         labels = cache.labels(clip.name, variant) if clip.split == "test" and clip.has_labels else None
         if labels is not None:
             if len(labels) != clip.num_frames:
-                raise InputError(
-                    f"{cache.path}: clip {clip.name}: {len(labels)} labels for {clip.num_frames} frames."
-                )
+                raise InputError(f"{cache.path}: clip {clip.name}: {len(labels)} labels for {clip.num_frames} frames.")
             found[clip.name] = (clip, labels != 0)
     if not found:
         tests = sum(clip.split == "test" for clip in cache.clips)

@@ -70,9 +70,7 @@ def evaluate_stage(
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
     baseline = load_checkpoint(options.baseline, "pretrain", "metatrain") if options.baseline else None
     if baseline is not None and not checkpoint.step_sizes:
-        raise InputError(
-            "--baseline: compares with a meta-trained model, and --model is none. Evaluate it by itself."
-        )
+        raise InputError("--baseline: compares with a meta-trained model, and --model is none. Evaluate it by itself.")
     shots = options.shots if options.shots is not None else ((0, 1, 5, 10) if checkpoint.step_sizes else (0,))
     results: list[Result] = []
     pools: list[Pool] = []

@@ -18,7 +18,9 @@ def describe_file(path: Path) -> dict[str, Any]:
         CheckpointError: if it is a damaged checkpoint.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file. `vad info` tells of checkpoints, adapters, caches and exported models.")
+        raise InputError(
+            f"{path}: no such file. `vad info` tells of checkpoints, adapters, caches and exported models."
+        )
     with path.open("rb") as file:
         magic = file.read(8)
     if magic == HDF5_MAGIC:
@@ -50,8 +52,14 @@ def _describe_checkpoint(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     if effective is not None:
         result["effective_prototypes"] = effective
     if checkpoint.step_sizes:
-        values = [float(v) for value in checkpoint.step_sizes.values() for v in (value.min(), value.mean(), value.max())]
-        result["step_sizes"] = {"least": min(values[::3]), "mean_of_layers": sum(values[1::3]) / len(values[1::3]), "most": max(values[2::3])}
+        values = [
+            float(v) for value in checkpoint.step_sizes.values() for v in (value.min(), value.mean(), value.max())
+        ]
+        result["step_sizes"] = {
+            "least": min(values[::3]),
+            "mean_of_layers": sum(values[1::3]) / len(values[1::3]),
+            "most": max(values[2::3]),
+        }
     return result
 
 
@@ -63,7 +71,9 @@ def _describe_cache(path: Path) -> dict[str, Any]:
             clips = cache.clips
             scenes = {
                 scene: [clip.name for clip in group]
-                for scene, group in itertools.groupby(sorted(clips, key=lambda clip: clip.scene), key=lambda clip: clip.scene)
+                for scene, group in itertools.groupby(
+                    sorted(clips, key=lambda clip: clip.scene), key=lambda clip: clip.scene
+                )
             }
             return {
                 "file": str(path),
@@ -76,8 +86,14 @@ def _describe_cache(path: Path) -> dict[str, Any]:
                 "scenes": {scene: len(names) for scene, names in scenes.items()},
                 "clips": [
                     {
-                        "name": clip.name, "scene": clip.scene, "split": clip.split, "frames": clip.num_frames, "fps": clip.fps,
-                        "labels": clip.has_labels, "masks": clip.has_masks, "source": clip.source,
+                        "name": clip.name,
+                        "scene": clip.scene,
+                        "split": clip.split,
+                        "frames": clip.num_frames,
+                        "fps": clip.fps,
+                        "labels": clip.has_labels,
+                        "masks": clip.has_masks,
+                        "source": clip.source,
                     }
                     for clip in clips
                 ],

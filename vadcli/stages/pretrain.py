@@ -18,7 +18,9 @@ from vadcli.stages.calibrating import calibrate_model
 from vadcli.stages.training import data_digest, fit_to_cache, open_training_caches, run_key, training_record
 
 
-def pretrain_stage(paths: Sequence[Path], out: Path, settings: Settings, *, resume: bool, progress: Progress) -> Checkpoint:
+def pretrain_stage(
+    paths: Sequence[Path], out: Path, settings: Settings, *, resume: bool, progress: Progress
+) -> Checkpoint:
     """Train a network on the train split of caches and write it to `out`.
 
     Raises:

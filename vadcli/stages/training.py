@@ -26,9 +26,13 @@ def open_training_caches(paths: Sequence[Path], stack: ExitStack) -> list[Cache]
     caches = [stack.enter_context(open_cache(path)) for path in paths]
     for path, cache in zip(paths, caches, strict=True):
         if (cache.size, cache.channels) != (caches[0].size, caches[0].channels):
-            raise InputError(f"{path}: frames of {describe(cache)}, but {paths[0]} has {describe(caches[0])}. Prepare both alike.")
+            raise InputError(
+                f"{path}: frames of {describe(cache)}, but {paths[0]} has {describe(caches[0])}. Prepare both alike."
+            )
     if not any(clip.split == "train" for cache in caches for clip in cache.clips):
-        raise InputError(f"{paths[0]}: no clip of split train. Prepare normal footage, or mark it with `vad prepare --split train`.")
+        raise InputError(
+            f"{paths[0]}: no clip of split train. Prepare normal footage, or mark it with `vad prepare --split train`."
+        )
     return caches
 
 
@@ -48,7 +52,9 @@ def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
         if name in settings.model.model_fields_set and getattr(settings.model, name) != value:
             wanted = getattr(settings.model, name)
             shown = "x".join(map(str, wanted)) if isinstance(wanted, tuple) else wanted
-            raise InputError(f"{path}: frames of {describe(cache)}, but model.{name} is {shown}. Prepare with --{name} {shown}.")
+            raise InputError(
+                f"{path}: frames of {describe(cache)}, but model.{name} is {shown}. Prepare with --{name} {shown}."
+            )
     return settings.model_copy(update={"model": settings.model.model_copy(update=follow)})
 
 
@@ -77,7 +83,9 @@ def run_key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def training_record(caches: Sequence[Cache], paths: Sequence[Path], learner: Learner, device: torch.device, **more: Any) -> dict[str, Any]:
+def training_record(
+    caches: Sequence[Cache], paths: Sequence[Path], learner: Learner, device: torch.device, **more: Any
+) -> dict[str, Any]:
     """What a checkpoint tells of how it was made."""
     clips = [clip for cache in caches for clip in cache.clips if clip.split == "train"]
     return {
