@@ -21,7 +21,7 @@ def test_forward_before_adaptation_agrees(golden):
     prediction = predict(part, g.theta(golden, "weight"), (golden["support_encoding"],))
     unit = prediction.unit
     assert (
-        g.error(unit.attention.mT @ unit_vectors(golden["support_encoding"]), golden["train_prototypes_unnormalised"])
+        g.error(unit.attention @ unit_vectors(golden["support_encoding"]), golden["train_prototypes_unnormalised"])
         < TOLERANCE
     )
     assert g.error(unit.encoding, golden["train_updated_encoding"]) < TOLERANCE

@@ -94,7 +94,7 @@ def test_the_units_distances_survive_bfloat16_around_them():
         got = unit(encoding).distance
     exact = literal_unit(encoding.double(), unit.attention.weight.detach().double(), "sharp")[2]
     assert got.dtype == torch.float32
-    assert float(((got - exact).abs() / exact).max()) < 1e-3
+    assert float(((got - exact).abs() / exact).max()) < 2e-3  # in bfloat16 nothing would be left of them
 
 
 def test_effective_prototypes_counts_directions():

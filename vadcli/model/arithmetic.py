@@ -21,23 +21,23 @@ def to_unit_length(length: Tensor) -> Tensor:
 
 
 def softmax_over_positions(scores: Tensor) -> Tensor:
-    """Eq. 1 weights, positive and summing to 1 over positions: (B, N, M) to (B, N, M)."""
-    return scores.softmax(dim=1)
+    """Eq. 1 weights, positive and summing to 1 over positions: (B, M, N) to (B, M, N)."""
+    return scores.softmax(dim=2)
 
 
 def softmax_over_prototypes(similarities: Tensor) -> Tensor:
-    """Eq. 2 weights, positive and summing to 1 over prototypes: (B, N, M) to (B, N, M)."""
-    return similarities.softmax(dim=2)
+    """Eq. 2 weights, positive and summing to 1 over prototypes: (B, M, N) to (B, M, N)."""
+    return similarities.softmax(dim=1)
 
 
 def ratio_over_positions(scores: Tensor) -> Tensor:
-    """Eq. 1 as printed, w / Σw over positions: (B, N, M) to (B, N, M)."""
-    return _ratio(scores, dim=1)
+    """Eq. 1 as printed, w / Σw over positions: (B, M, N) to (B, M, N)."""
+    return _ratio(scores, dim=2)
 
 
 def ratio_over_prototypes(similarities: Tensor) -> Tensor:
-    """Eq. 2 as printed, s / Σs over prototypes: (B, N, M) to (B, N, M)."""
-    return _ratio(similarities, dim=2)
+    """Eq. 2 as printed, s / Σs over prototypes: (B, M, N) to (B, M, N)."""
+    return _ratio(similarities, dim=1)
 
 
 def _ratio(weights: Tensor, dim: int) -> Tensor:
@@ -65,9 +65,9 @@ class Arithmetic:
 
     Attributes:
         encoding: factor on encodings before the unit, from their lengths.
-        attention: weights of eq. 1 from ψ's scores (B, N, M).
+        attention: weights of eq. 1 from ψ's scores (B, M, N).
         prototypes: factor on prototypes before retrieval, from their lengths.
-        retrieval: weights of eq. 2 from similarities (B, N, M).
+        retrieval: weights of eq. 2 from similarities (B, M, N).
         retrieved: factor on what was retrieved, from its lengths.
         compactness_over_channels: a position's squared distance and C to its share of L_c.
         diversity: hinges of all pairs (B, M, M) to L_d.

@@ -15,7 +15,7 @@ class UnitOutput:
     Attributes:
         encoding: (B, C, h, w), the encoding plus what was retrieved for it.
         prototypes: (B, M, C), as retrieval used them.
-        attention: (B, N, M), the weights of eq. 1; column m is normalcy map m, N = h·w.
+        attention: (B, M, N), the weights of eq. 1; row m is normalcy map m, N = h·w.
         distance: (B, h, w), squared distance of each position to its most relevant prototype (L_c before its mean).
     """
 
@@ -29,8 +29,8 @@ class PrototypeUnit(nn.Module):
     """Attention, ensemble (eq. 1) and retrieval (eq. 2) as small matrix products, always in float32 or wider.
 
     Unit vectors are never written out: a vector's length is a factor on what is computed from it, so that only two
-    passes write anything as large as the encoding. Similarities of 0.95 and above make ‖x‖² + ‖p‖² − 2 x·p cancel,
-    so nothing here runs in bfloat16.
+    passes write anything as large as the encoding. Maps lie as (B, M, N), since softmaxes and maxima over rows of N
+    are vectorised. Similarities of 0.95 and above make ‖x‖² + ‖p‖² − 2 x·p cancel, so nothing here runs in bfloat16.
     """
 
     def __init__(self, channels: int, num_prototypes: int, arithmetic: Arithmetic) -> None:
@@ -53,27 +53,33 @@ class PrototypeUnit(nn.Module):
         how = self.arithmetic
         height, width = encoding.shape[2:]
         x = encoding.flatten(2).mT  # (B, N, C); a view where the encoding is channels-last
-        length = torch.linalg.vector_norm(x, dim=2, keepdim=True)  # (B, N, 1)
-        scale = how.encoding(length)  # (B, N, 1)
+        length = torch.linalg.vector_norm(x, dim=2, keepdim=True).mT  # (B, 1, N)
+        scale = how.encoding(length)  # (B, 1, N)
 
-        scores = (x @ self.attention.weight.mT) * (scale * how.attention_sharpness)  # (B, N, M)
-        attention = how.attention(scores)  # (B, N, M), over positions
-        ensemble = (attention * scale).mT @ x  # (B, M, C), eq. 1
+        scores = (self.attention.weight @ x.mT) * (scale * how.attention_sharpness)  # (B, M, N)
+        attention = how.attention(scores)  # (B, M, N), over positions
+        ensemble = (attention * scale) @ x  # (B, M, C), eq. 1
         prototypes = ensemble * how.prototypes(torch.linalg.vector_norm(ensemble, dim=2, keepdim=True))
 
-        similarities = (x @ prototypes.mT) * scale  # (B, N, M)
-        relevance = how.retrieval(similarities * how.retrieval_sharpness)  # (B, N, M), β, over prototypes
+        similarities = (prototypes @ x.mT) * scale  # (B, M, N)
+        relevance = how.retrieval(similarities * how.retrieval_sharpness)  # (B, M, N), β, over prototypes
         gram = prototypes @ prototypes.mT  # (B, M, M)
-        square = ((relevance @ gram) * relevance).sum(2, keepdim=True)  # (B, N, 1), ‖Pᵀβ‖² = βᵀ P Pᵀ β
+        square = ((gram @ relevance) * relevance).sum(1, keepdim=True)  # (B, 1, N), ‖Pᵀβ‖² = βᵀ P Pᵀ β
         recall = relevance * how.retrieved(square.clamp_min(SHORTEST**2).sqrt())
-        retrieved_too = torch.baddbmm(x * scale, recall, prototypes)  # (B, N, C), x + x̃ with eq. 2's x̃
+        explained = torch.addcmul(recall.mT @ prototypes, x, scale.mT)  # (B, N, C), x + x̃ with eq. 2's x̃
 
-        nearest = relevance.detach().argmax(2, keepdim=True)  # (B, N, 1); argmax carries no gradient
-        lengths = gram.diagonal(dim1=1, dim2=2).unsqueeze(1).expand_as(similarities).gather(2, nearest)  # ‖p*‖²
-        distance = (length * scale).square() + lengths - 2 * similarities.gather(2, nearest)  # (B, N, 1)
+        chosen = _largest(relevance.detach())  # (B, M, N), one 1 a position; the choice carries no gradient
+        away = gram.diagonal(dim1=1, dim2=2).unsqueeze(2) - 2 * similarities  # (B, M, N), ‖p‖² − 2 x·p
+        distance = (length * scale).square() + (away * chosen).sum(1, keepdim=True)  # (B, 1, N)
         return UnitOutput(
-            encoding=retrieved_too.mT.unflatten(2, (height, width)),
+            encoding=explained.mT.unflatten(2, (height, width)),
             prototypes=prototypes,
             attention=attention,
-            distance=how.compactness_over_channels(distance, x.shape[2]).squeeze(2).unflatten(1, (height, width)),
+            distance=how.compactness_over_channels(distance, x.shape[2]).squeeze(1).unflatten(1, (height, width)),
         )
+
+
+def _largest(relevance: Tensor) -> Tensor:
+    """Ones at the largest of M, zeros elsewhere, ties shared: (B, M, N) to (B, M, N); faster than argmax and gather."""
+    ones = (relevance == relevance.amax(1, keepdim=True)).to(relevance.dtype)
+    return ones / ones.sum(1, keepdim=True)

@@ -30,7 +30,7 @@ def normalcy_maps(network: Network, window: Sequence[Image]) -> NDArray[np.float
     if unit is None:
         return None
     height, width = unit.distance.shape[1:]
-    maps = unit.attention[0].mT.unflatten(1, (height, width)).abs()  # (M, h, w)
+    maps = unit.attention[0].unflatten(1, (height, width)).abs()  # (M, h, w)
     values: NDArray[np.float32] = maps.cpu().float().numpy()
     high = np.quantile(values, 0.995, axis=(1, 2), keepdims=True)
     low = values.min(axis=(1, 2), keepdims=True)

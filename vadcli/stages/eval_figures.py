@@ -58,7 +58,7 @@ def figures_stage(cache: Path, model: Path | None, settings: Settings) -> Shown:
     maps = error_maps(prediction.frame, target, prediction.feature_error)
     attention = None
     if prediction.unit is not None:
-        attention = _numpy(prediction.unit.attention.mT.unflatten(2, prediction.unit.distance.shape[1:]))
+        attention = _numpy(prediction.unit.attention.unflatten(2, prediction.unit.distance.shape[1:]))
     return Shown(
         clip=clip.name,
         frames=(int(chosen[0]), int(chosen[1])),
