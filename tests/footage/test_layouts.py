@@ -227,6 +227,7 @@ def test_ucf_crime_as_published(make_video, tmp_path):
     ]
     assert labels(clips[1], 6) == [0, 1, 1, 0, 1, 1], "1-based, both ends included, and may run over the end"
     assert labels(clips[2], 6) == [0] * 6
+    assert clips[0].note.endswith("2 videos of the lists are not in any folder here and are left out")
 
 
 def test_umn_is_all_test_and_hides_the_burnt_in_label(make_video, tmp_path):

@@ -99,6 +99,9 @@ def prepare(
         raise InputError(f"{out}: there is no folder {out.parent}. Make it first.")
     earlier = _earlier(out, form)
     clips, problems = _find(sources, layout, split, labels)
+    for clip in clips:
+        if clip.note:
+            progress.note(clip.note)
     stored = stored_stamps(out) if earlier else {}
     todo = [clip for clip in clips if not _is_stored(clip, recipe, stored)]
     if not clips and not earlier:

@@ -23,6 +23,7 @@ class ClipSource:
         masks: of its abnormal pixels.
         fps: of a folder of pictures, which does not say.
         mask_top: share of the height to black out, where this data set needs it.
+        note: what the user should know of how the footage was found.
     """
 
     name: str
@@ -34,3 +35,4 @@ class ClipSource:
     masks: MaskTrack | None = None
     fps: float | None = None
     mask_top: float = 0.0
+    note: str = ""

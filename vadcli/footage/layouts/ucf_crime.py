@@ -1,9 +1,10 @@
 """UCF-Crime: normal videos of `Anomaly_Train.txt` to train on, and those with temporal annotations to test on.
 
 Every video is of another camera, so each is a scene of its own. Videos may lie in any folder below; those of the
-lists that are not there (the data set comes in many parts) are left out.
+lists that are not there (the data set comes in many parts) are left out, and counted.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from vadcli.errors import FootageError
@@ -28,13 +29,18 @@ def find(path: Path) -> list[ClipSource]:
         FootageError: when a line of the annotations cannot be read, or none of the videos is there.
     """
     videos = {file.name: file for file in sorted(path.rglob("*"), key=natural) if file.suffix.lower() in VIDEO_SUFFIXES}
-    found = []
+    found: list[ClipSource] = []
+    absent = 0
     if train := _list(path, TRAIN_LIST):
         for line in train.read_text(encoding="utf-8").split():
             name = Path(line).name
-            if name.startswith(_NORMAL) and name in videos:
+            if not name.startswith(_NORMAL):
+                continue
+            if name in videos:
                 stem = Path(name).stem
                 found.append(ClipSource(f"{stem}/train", stem, "train", videos[name]))
+            else:
+                absent += 1
     if annotations := _list(path, *ANNOTATIONS):
         for number, line in enumerate(annotations.read_text(encoding="utf-8").splitlines(), 1):
             words = line.split()
@@ -42,8 +48,13 @@ def find(path: Path) -> list[ClipSource]:
                 stem = Path(words[0]).stem
                 labels = Intervals(annotations.name, _intervals(words, f"{annotations}:{number}"), may_overrun=True)
                 found.append(ClipSource(f"{stem}/test", stem, "test", videos[words[0]], labels=labels))
+            elif words:
+                absent += 1
     if not found:
         raise FootageError(f"{path}: none of the videos in the lists is here. Put them in folders below the lists.")
+    if absent:
+        note = f"{path}: {absent} videos of the lists are not in any folder here and are left out"
+        found[0] = replace(found[0], note=note)
     return found
 
 
