@@ -46,6 +46,12 @@ def test_an_adapter_holds_adapted_weights_calibration_and_its_bases_hash(base, c
     assert (tmp_path / "s").stat().st_size < base.stat().st_size / 2
 
 
+def test_normal_seconds_bound_the_footage_of_all_clips_together(base, cache, tmp_path):
+    limited = settings("adapt.normal_seconds=2")  # of clips of 40 frames at 25 a second
+    fitted = adapt_stage(str(cache), base, tmp_path / "s", limited, scene="s1", progress=Silent())
+    assert fitted.calibration.frames == 50 - 4 - 4 - 3
+
+
 def test_zero_steps_calibrate_the_model_as_it_is(base, cache, tmp_path):
     adapt_stage(str(cache), base, tmp_path / "s", settings("adapt.steps=0"), scene="s0", progress=Silent())
     model, adapter = load_checkpoint(base), load_checkpoint(tmp_path / "s", "adapt")

@@ -129,8 +129,8 @@ class Plain(_Counting):
         if now - max(self.said, self.began) >= PLAIN_EVERY_SECONDS:
             self.said = now
             of = f" of {self.total:,.0f}" if self.total else ""
-            left = (
-                f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left" if self.total and self.done else ""
-            )
+            left = ""
+            if self.total and 0 < self.done < self.total:
+                left = f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left"
             shown = "".join(f", {k} {v:.4g}" if isinstance(v, float) else f", {k} {v}" for k, v in figures.items())
             self.say(f"{self.what}: {self.done:,.0f}{of} {self.unit} ({self.rate()}{left}){shown}")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import chain, takewhile
+from dataclasses import dataclass, replace
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -78,9 +78,10 @@ def adapt_stage(
             checkpoint, network, windows_of(head, model.input_frames), steps=run.steps, device=device
         )
         scored = adapted_network(network, fitted, device, pick_precision(run.precision, device))
-        progress.start("calibrating", first.info.frames and max(first.info.frames - needed, 1))
         lead = head[-model.input_frames :]
-        footage = [Clipped(first.info, chain(lead, frames)), *others]
+        footage = [Clipped(first.info, chain(lead, frames)), *_within(run.normal_seconds, first, others)]
+        counts = [clip.info.frames for clip in footage]
+        progress.start("calibrating", None if None in counts else max(sum(filter(None, counts)) - needed, 1))
         errors, fps = measure(scored, footage, settings, device, progress)
         if sum(len(next(iter(clip.values()))) for clip in errors) < LEAST_FRAMES:
             progress.note(
@@ -106,6 +107,19 @@ def adapt_stage(
     )
     save_checkpoint(out, adapter)
     return Fitted(adapter, fitted.losses, needed, calibration)
+
+
+def _within(limit_s: float, first: Clipped, others: Sequence[Clipped]) -> list[Clipped]:
+    """Further clips, or the beginning of the last of them, until with the first they last `limit_s` seconds."""
+    left_s = limit_s - (first.info.frames or 0) / first.info.fps
+    within = []
+    for clip in others:
+        if left_s <= 0:
+            break
+        count = min(clip.info.frames or 0, round(left_s * clip.info.fps))
+        within.append(Clipped(replace(clip.info, frames=count), islice(clip.frames, count)))
+        left_s -= count / clip.info.fps
+    return within
 
 
 def windows_of(frames: Sequence[Frame], input_frames: int) -> Tensor:
