@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vadcli.model.arithmetic import SHORTEST, Arithmetic
+from vadcli.model.products import compare, gather, spread
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,18 @@ class PrototypeUnit(nn.Module):
         length = torch.linalg.vector_norm(x, dim=2, keepdim=True).mT  # (B, 1, N)
         scale = how.encoding(length)  # (B, 1, N)
 
-        scores = (self.attention.weight @ x.mT) * (scale * how.attention_sharpness)  # (B, M, N)
+        psi = self.attention.weight.expand(x.shape[0], -1, -1)  # (B, M, C)
+        scores = compare(psi, x) * (scale * how.attention_sharpness)  # (B, M, N)
         attention = how.attention(scores)  # (B, M, N), over positions
-        ensemble = (attention * scale) @ x  # (B, M, C), eq. 1
+        ensemble = gather(attention * scale, x)  # (B, M, C), eq. 1
         prototypes = ensemble * how.prototypes(torch.linalg.vector_norm(ensemble, dim=2, keepdim=True))
 
-        similarities = (prototypes @ x.mT) * scale  # (B, M, N)
+        similarities = compare(prototypes, x) * scale  # (B, M, N)
         relevance = how.retrieval(similarities * how.retrieval_sharpness)  # (B, M, N), β, over prototypes
         gram = prototypes @ prototypes.mT  # (B, M, M)
         square = ((gram @ relevance) * relevance).sum(1, keepdim=True)  # (B, 1, N), ‖Pᵀβ‖² = βᵀ P Pᵀ β
         recall = relevance * how.retrieved(square.clamp_min(SHORTEST**2).sqrt())
-        explained = torch.addcmul(recall.mT @ prototypes, x, scale.mT)  # (B, N, C), x + x̃ with eq. 2's x̃
+        explained = torch.addcmul(spread(recall, prototypes), x, scale.mT)  # (B, N, C), x + x̃ with eq. 2's x̃
 
         chosen = _largest(relevance.detach())  # (B, M, N), one 1 a position; the choice carries no gradient
         away = gram.diagonal(dim1=1, dim2=2).unsqueeze(2) - 2 * similarities  # (B, M, N), ‖p‖² − 2 x·p

@@ -1,0 +1,43 @@
+"""The products of the prototype unit and their gradients."""
+
+import pytest
+import torch
+
+from vadcli.model.products import compare, gather, spread
+
+MAPS, PLACES, VECTORS = (2, 3, 7), (2, 7, 4), (2, 3, 4)
+CASES = {
+    "compare": (compare, VECTORS, PLACES, "bmc,bnc->bmn"),
+    "gather": (gather, MAPS, PLACES, "bmn,bnc->bmc"),
+    "spread": (spread, MAPS, VECTORS, "bmn,bmc->bnc"),
+}
+
+
+@pytest.fixture(params=list(CASES))
+def case(request):
+    product, first, second, sums = CASES[request.param]
+    torch.manual_seed(0)
+    a = torch.randn(first, dtype=torch.float64, requires_grad=True)
+    b = torch.randn(second, dtype=torch.float64, requires_grad=True)
+    return product, a, b, sums
+
+
+def test_products_are_the_sums_they_say(case):
+    product, a, b, sums = case
+    expected = torch.einsum(sums, a, b)
+    torch.testing.assert_close(product(a, b), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(product(a, b), expected)
+
+
+def test_first_and_second_gradients_agree_with_finite_differences(case):
+    product, a, b, _ = case
+    assert torch.autograd.gradcheck(product, (a, b))
+    assert torch.autograd.gradgradcheck(product, (a, b))
+
+
+def test_gradients_of_positions_lie_in_memory_like_positions():
+    places = torch.randn(PLACES, requires_grad=True)
+    for product, other in ((compare, torch.randn(VECTORS)), (gather, torch.randn(MAPS))):
+        (gradient,) = torch.autograd.grad(product(other, places).square().sum(), places)
+        assert gradient.is_contiguous()

@@ -1,0 +1,62 @@
+"""Products between M prototypes and N positions whose gradients lie in memory as what they are gradients of.
+
+Autograd's own gradient of x in `prototypes @ x.mT` comes out as (B, C, N), and adding it to one of (B, N, C) costs more
+than the product. The three functions here are closed under differentiation: the gradients of each are the others, so
+that this holds for gradients of any order.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+Product = Callable[[Tensor, Tensor], Tensor]
+Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def compare(vectors: Tensor, places: Tensor) -> Tensor:
+    """Inner products of M vectors with every place: (B, M, C) and (B, N, C) to (B, M, N)."""
+    return _product(lambda p, x: p @ x.mT, lambda g, p, x: gather(g, x), lambda g, p, x: spread(g, p), vectors, places)
+
+
+def gather(maps: Tensor, places: Tensor) -> Tensor:
+    """Sums of places, weighed by M maps: (B, M, N) and (B, N, C) to (B, M, C)."""
+    return _product(lambda w, x: w @ x, lambda g, w, x: compare(g, x), lambda g, w, x: spread(w, g), maps, places)
+
+
+def spread(maps: Tensor, vectors: Tensor) -> Tensor:
+    """Sums of M vectors at every place, weighed by maps: (B, M, N) and (B, M, C) to (B, N, C)."""
+    return _product(lambda w, p: w.mT @ p, lambda g, w, p: compare(p, g), lambda g, w, p: gather(w, g), maps, vectors)
+
+
+class _Product(Function):
+    @staticmethod
+    def forward(
+        context: Any, product: Product, by_first: Gradient, by_second: Gradient, first: Tensor, second: Tensor
+    ) -> Tensor:
+        context.save_for_backward(first, second)
+        context.by_first, context.by_second = by_first, by_second
+        return product(first, second)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        first, second = context.saved_tensors
+        *_, first_wanted, second_wanted = context.needs_input_grad
+        (gradient,) = gradients
+        return (
+            None,
+            None,
+            None,
+            context.by_first(gradient, first, second) if first_wanted else None,
+            context.by_second(gradient, first, second) if second_wanted else None,
+        )
+
+
+def _product(product: Product, by_first: Gradient, by_second: Gradient, first: Tensor, second: Tensor) -> Tensor:
+    """A product and how it is differentiated; bare where no gradient will be asked for, which exporters can read."""
+    if not torch.is_grad_enabled():
+        return product(first, second)
+    value: Tensor = _Product.apply(product, by_first, by_second, first, second)  # type: ignore[no-untyped-call]
+    return value
