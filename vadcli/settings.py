@@ -90,8 +90,8 @@ class MetatrainSettings(Training):
     """How `vad metatrain` learns weights that adapt in one step, and a step size for each of them."""
 
     learning_rate: float = Field(1e-5, gt=0, le=1, description="outer step size of the adapted weights (θ)")
-    step_size_rate: float = Field(1e-5, ge=0, le=1, description="outer step size of the inner step sizes (α)")
-    initial_step_size: float = Field(1e-3, gt=0, le=10, description="inner step size to start from (α)")
+    step_size_rate: float = Field(0.02, ge=0, le=1, description="outer step size of the logarithm of α, the step sizes")
+    initial_step_size: float = Field(1e-2, gt=0, le=10, description="inner step size to start from (α)")
     episodes: Positive = Field(1000, description="episodes in all")
     meta_batch: Positive = Field(4, description="episodes an outer step")
     shots: Positive = Field(5, description="support windows an episode (K)")

@@ -115,7 +115,6 @@ def run(
     units_a_step: int,
     unit: str,
     rate_at: Callable[[int], float] = lambda step: 1.0,
-    after_step: Callable[[], None] = lambda: None,
     look: Callable[[], dict[str, float]] = dict,
     look_every: int = 0,
 ) -> None:
@@ -133,7 +132,6 @@ def run(
         units_a_step: windows or episodes a step.
         unit: their name.
         rate_at: factor on the learning rate at step n.
-        after_step: called after every update.
         look: measures more, such as validation losses, for the log.
         look_every: steps between looks, a multiple of `log_every`; 0 for none but the last.
 
@@ -159,7 +157,6 @@ def run(
                     list(learner.tensors.values()), settings.gradient_clip
                 )
             learner.optimizer.step()
-            after_step()
             learner.step += 1
             now, last = time.perf_counter(), learner.step == total_steps
             learner.seconds = before + now - began

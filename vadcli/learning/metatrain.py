@@ -65,7 +65,9 @@ def metatrain(
 ) -> tuple[loop.Learner, dict[str, Tensor]]:
     """Meta-train `network`'s adapted weights in place, and their step sizes.
 
-    An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and α.
+    An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and log α. The best steps of
+    different weights lie orders of magnitude apart (the output's bias bears a hundredth of what others want), which
+    sums of small changes to α do not reach in a run; as a logarithm it does, and stays positive.
 
     Args:
         network: pre-trained; moved to `device`.
@@ -86,15 +88,15 @@ def metatrain(
     part = AdaptedPart(network, settings.scope)
     named = dict(network.named_parameters())
     theta = {name: named[name].requires_grad_() for name in step_sizes}
-    alpha = {name: value.to(device).clone().requires_grad_() for name, value in step_sizes.items()}
+    log_alpha = {name: value.to(device).log().requires_grad_() for name, value in step_sizes.items()}
     optimizer = torch.optim.Adam(
         [
             {"params": list(theta.values()), "lr": settings.learning_rate},
-            {"params": list(alpha.values()), "lr": settings.step_size_rate},
+            {"params": list(log_alpha.values()), "lr": settings.step_size_rate},
         ],
         fused=True,
     )
-    learner = loop.Learner({**theta, **{f"alpha.{name}": value for name, value in alpha.items()}}, optimizer, key)
+    learner = loop.Learner({**theta, **{f"log_alpha.{name}": value for name, value in log_alpha.items()}}, optimizer, key)
     objective = inner_objective(settings)
     graph: Graph = "second" if settings.second_order else "first"
 
@@ -107,6 +109,7 @@ def metatrain(
             count = len(episode.support)
             support = tuple(value[:count] for value in frozen), target[:count]
             query = tuple(value[count:] for value in frozen), target[count:]
+            alpha = {name: value.exp() for name, value in log_alpha.items()}
             adapted, history = adapt(part, theta, alpha, support, objective, steps=settings.inner_steps, graph=graph)
             prediction = predict(part, adapted, query[0])
             loss, terms = objective.terms(prediction, query[1], part)
@@ -120,11 +123,6 @@ def metatrain(
                 figures[name] = figures.get(name, 0) + value / settings.meta_batch
         return {name: torch.as_tensor(value) for name, value in figures.items()}
 
-    @torch.no_grad()
-    def keep_step_sizes_positive() -> None:
-        for value in alpha.values():
-            value.clamp_min_(0)
-
     loop.run(
         learner,
         -(-settings.episodes // settings.meta_batch),
@@ -136,7 +134,6 @@ def metatrain(
         what="meta-training",
         units_a_step=settings.meta_batch,
         unit="episodes",
-        after_step=keep_step_sizes_positive,
     )
     warn_of_collapse(learner.last, network, progress)
-    return learner, {name: value.detach() for name, value in alpha.items()}
+    return learner, {name: value.detach().exp() for name, value in log_alpha.items()}
