@@ -27,7 +27,7 @@ def outer_loss(part, theta, alpha, inputs, target, steps=1, graph="second"):
     frozen = part.network.begin(inputs, part.scope)
     support = tuple(f[:2] for f in frozen), target[:2]
     adapted, _ = adapt(part, theta, alpha, support, OBJECTIVE, steps=steps, graph=graph)
-    return OBJECTIVE.terms(predict(part, adapted, tuple(f[2:] for f in frozen)), target[2:], part)[0]
+    return OBJECTIVE.terms(predict(part, adapted, tuple(f[2:] for f in frozen)), target[2:])[0]
 
 
 CASES = [

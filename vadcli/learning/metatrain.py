@@ -109,7 +109,7 @@ def metatrain(
             query = tuple(value[count:] for value in frozen), target[count:]
             adapted, history = adapt(part, theta, alpha, support, objective, steps=settings.inner_steps, graph=graph)
             prediction = predict(part, adapted, query[0])
-            loss, terms = objective.terms(prediction, query[1], part)
+            loss, terms = objective.terms(prediction, query[1])
             (loss / settings.meta_batch).backward()
             shown = {"inner": history[0], "outer": loss.detach(), "frame": terms.frame.detach()}
             if prediction.unit is not None:

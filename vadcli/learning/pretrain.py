@@ -81,7 +81,7 @@ def pretrain(
         inputs, target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(inputs)
-        terms = losses(prediction, target, network.arithmetic, objective.margin)
+        terms = losses(prediction, target, objective.margin)
         total = terms.total(objective.feature_weight, objective.diversity_weight)
         total.backward()
         figures = {"loss": total.detach(), "frame": terms.frame.detach()}
@@ -147,7 +147,7 @@ def validate(
         inputs, target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(inputs)
-        terms = losses(prediction, target, network.arithmetic, objective.margin)
+        terms = losses(prediction, target, objective.margin)
         figures = {"validation_frame": terms.frame}
         if prediction.unit is not None:
             figures["validation_compactness"] = terms.compactness

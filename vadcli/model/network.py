@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from vadcli.model.arithmetic import VARIANTS, Arithmetic
-from vadcli.model.prototypes import PrototypeUnit, UnitOutput
+from vadcli.model.prototypes import PrototypeUnit
+from vadcli.model.unit import UnitOutput
 from vadcli.settings import ModelSettings
 
 Scope = Literal["head", "decoder"]

@@ -198,7 +198,7 @@ def _training(
         step_inputs, step_target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(step_inputs.contiguous(memory_format=torch.channels_last))
-        total = losses(prediction, step_target, network.arithmetic, OBJECTIVE.margin).total(*constants[:2])
+        total = losses(prediction, step_target, OBJECTIVE.margin).total(*constants[:2])
         return total.backward()
 
     slow = timed(literal_step, device, budget_s=budget_s)
@@ -227,7 +227,7 @@ def _training(
             )
         support = tuple(f[:shots] for f in frozen), target[:shots]
         adapted, _ = adapt(part, theta, alpha, support, OBJECTIVE, graph="second")
-        loss, _ = OBJECTIVE.terms(predict(part, adapted, tuple(f[shots:] for f in frozen)), target[shots:], part)
+        loss, _ = OBJECTIVE.terms(predict(part, adapted, tuple(f[shots:] for f in frozen)), target[shots:])
         return torch.autograd.grad(loss, [*theta.values(), *alpha.values()])
 
     slow = timed(literal_episode, device, budget_s=budget_s)
