@@ -82,7 +82,7 @@ def metatrain(
     Returns:
         the learner, and the learned step sizes.
     """
-    network.to(device).channels_last().train().requires_grad_(False)
+    network.to(device).channels_last().eval().requires_grad_(False)  # stored items stay as they are
     part = AdaptedPart(network, settings.scope)
     named = dict(network.named_parameters())
     theta = {name: named[name].requires_grad_() for name in step_sizes}

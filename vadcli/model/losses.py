@@ -14,8 +14,10 @@ class Losses:
 
     Attributes:
         frame: L_fra (eq. 4), mean over all elements of frames in [-1, 1].
-        compactness: L_c (eq. 6), mean over windows and positions; zero without a unit.
-        diversity: L_d (eq. 8), mean over windows; zero without a unit.
+        compactness: L_c (eq. 6), mean over windows and positions; of unit `memory` the entropy of its addresses, of
+            `items` its compactness; zero without a unit.
+        diversity: L_d (eq. 8), mean over windows; of unit `items` its separateness; zero for `memory` and without a
+            unit.
     """
 
     frame: Tensor
