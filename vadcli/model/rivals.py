@@ -113,6 +113,9 @@ class ItemsUnit(Unit):
     and not scoring, where the paper goes on to update them on frames that it judges normal by a threshold of its own.
     The paper concatenates the encoding and what was read; here they are added, as the prototype unit does, since the
     layers after it are the same.
+
+    Where adaptation begins after the encoding (scope `head`), its feature loss is a constant: nothing it depends on
+    adapts.
     """
 
     products = 2
