@@ -162,7 +162,7 @@ _vad() {
         --shots) :; return ;;
         --seconds) :; return ;;
       esac
-      if [[ $current == -* ]]; then _vad_words "--size --width --preset --set --device --batches --shots --seconds --json --quiet -q --help -h"; return; fi
+      if [[ $current == -* ]]; then _vad_words "--size --width --preset --set --device --batches --shots --units --seconds --json --quiet -q --help -h"; return; fi
       _vad_paths ;;
     info)
       case "$previous" in

@@ -148,6 +148,7 @@ complete -c vad -n '__fish_seen_subcommand_from bench' -l set -r -f -a 'model.si
 complete -c vad -n '__fish_seen_subcommand_from bench' -l device -r -f -d 'Where to compute: cpu, cuda, or auto.'
 complete -c vad -n '__fish_seen_subcommand_from bench' -l batches -r -f -d 'Batch sizes to score with.'
 complete -c vad -n '__fish_seen_subcommand_from bench' -l shots -r -f -d 'Windows of an episode\'s support, and of its query.'
+complete -c vad -n '__fish_seen_subcommand_from bench' -l units -d 'Compare the prototype unit with its rivals: parameters, memory, speed.'
 complete -c vad -n '__fish_seen_subcommand_from bench' -l seconds -r -f -d 'Time to spend on each measurement.'
 complete -c vad -n '__fish_seen_subcommand_from bench' -l json -d 'Print JSON on stdout.'
 complete -c vad -n '__fish_seen_subcommand_from bench' -l quiet -s q -d 'Say nothing but errors.'

@@ -56,7 +56,7 @@ def test_second_order_gradients_agree_with_the_cpu(exact):
         alpha = {name: torch.full_like(value, 1e-2).requires_grad_() for name, value in theta.items()}
         frozen, goal = net.begin(inputs.to(device), "head"), target.to(device)
         adapted, _ = adapt(part, theta, alpha, (tuple(f[:2] for f in frozen), goal[:2]), objective, graph="second")
-        loss, _ = objective.terms(predict(part, adapted, tuple(f[2:] for f in frozen)), goal[2:], part)
+        loss, _ = objective.terms(predict(part, adapted, tuple(f[2:] for f in frozen)), goal[2:])
         gradients.append([g.cpu() for g in torch.autograd.grad(loss, [*theta.values(), *alpha.values()])])
     for cpu, gpu in zip(*gradients, strict=True):
         assert float((cpu - gpu).norm()) <= 1e-3 * float(cpu.norm()) + 1e-7

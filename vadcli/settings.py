@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Variant = Literal["sharp", "official", "paper"]
+UnitName = Literal["prototypes", "none", "memory", "items"]
 
 
 def _pair(value: Any) -> Any:
@@ -49,10 +50,10 @@ class ModelSettings(Section):
     channels: Literal[1, 3] = Field(3, description="channels of a frame")
     input_frames: int = Field(4, ge=1, le=32, description="frames read to predict the next one (T)")
     width: int = Field(64, ge=2, le=512, description="channels of the first block (w0)")
-    unit: Literal["prototypes", "none"] = Field("prototypes", description="what sits at the encoding")
+    unit: UnitName = Field("prototypes", description="what sits at the encoding: prototypes, a rival's, or none")
     unit_level: Literal[1, 2, 4, 8] = Field(1, description="the unit reads encodings at 1/level of the input")
-    num_prototypes: int = Field(10, ge=1, le=256, description="prototypes (M)")
-    variant: Variant = Field("sharp", description="arithmetic of the unit and its losses")
+    num_prototypes: int = Field(10, ge=1, le=256, description="prototypes, or stored items (M)")
+    variant: Variant = Field("sharp", description="arithmetic of the prototype unit and its losses")
 
 
 class Training(Section):

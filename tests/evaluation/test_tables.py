@@ -105,6 +105,24 @@ def test_measured_results_stand_beside_the_papers():
     assert beside("3", (), {"parameters": "7"}).rows[0][2] == "7"
 
 
+def test_rivals_of_the_unit_have_rows_of_their_own():
+    rows = [result(kind=kind) for kind in ("fp", "fr", "fused")]
+    more = result(1), result(1, shots=10, support="clip", counting="paper", adaptation="meta")
+    ours = measured_of(document(rows, model=MODEL))
+    theirs = measured_of(document(more, model=MODEL | {"unit": "memory", "sha256": "cd"}))
+    auc, other = f"{100 * rows[2].micro_auc:.2f}", f"{100 * more[0].micro_auc:.2f}"
+    one = dict((row[0], row[2]) for row in beside("1", [*ours, *theirs]).rows)
+    assert one["measured, paper fused"] == auc and one["measured, unit memory, paper fused"] == other
+    two = [row for row in beside("2", [*ours, *theirs]).rows if row[0] == "ped2" and "memory" in row[1]]
+    assert two == [("ped2", "measured, unit memory, paper, support clip", other, "no K", "no K", other)]
+    four = {row[0]: row[1:] for row in beside("4", [*ours, *theirs]).rows}
+    assert four["fused"] == ("96.9", auc) and four["unit memory, fused"] == ("–", other)
+    assert four["unit memory, fr"] == ("–", "no such model") and "unit items, fused" not in four
+    six = {row[0]: row[1:] for row in beside("6", [*ours, *theirs]).rows}
+    assert six["10"] == ("96.90", auc) and six["unit memory, 10"] == ("–", other) and "unit memory, 5" not in six
+    assert "width 4, memory" in beside("6", theirs).footnotes[-1]
+
+
 @pytest.mark.parametrize("number", ["1", "2", "3", "4", "5", "6"])
 def test_every_table_says_what_is_absent(number):
     table = beside(number, ())

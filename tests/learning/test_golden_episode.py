@@ -5,7 +5,8 @@ import torch
 
 from tests.model import golden as g
 from vadcli.learning.inner import Objective, adapt, predict
-from vadcli.model.losses import diversity, losses
+from vadcli.model.losses import losses
+from vadcli.model.prototypes import diversity
 
 OBJECTIVE = Objective(feature_weight=1.0, diversity_weight=0.01, margin=1.0)
 TOLERANCE = 1e-9
@@ -26,7 +27,7 @@ def test_forward_before_adaptation_agrees(golden):
     )
     assert g.error(unit.encoding, golden["train_updated_encoding"]) < TOLERANCE
     assert g.error(prediction.frame, golden["train_output"]) < TOLERANCE
-    terms = losses(prediction, golden["support_target"], part.network.arithmetic, 1.0)
+    terms = losses(prediction, golden["support_target"], 1.0)
     assert g.error(terms.compactness, golden["train_compactness"]) < TOLERANCE
     assert g.error(terms.diversity, golden["train_diversity"]) < TOLERANCE
     assert (
@@ -45,7 +46,7 @@ def test_first_order_misses_the_golden_gradient(golden):
     support = ((golden["support_encoding"],), golden["support_target"])
     adapted, _ = adapt(part, weights, g.theta(golden, "step_size"), support, OBJECTIVE)
     adapted = {name: value.requires_grad_() for name, value in adapted.items()}
-    outer, _ = OBJECTIVE.terms(predict(part, adapted, (golden["query_encoding"],)), golden["query_target"], part)
+    outer, _ = OBJECTIVE.terms(predict(part, adapted, (golden["query_encoding"],)), golden["query_target"])
     gradients = torch.autograd.grad(outer, list(adapted.values()))
     expected = g.theta(golden, "grad_weight")
     assert max(g.error(got, expected[name]) for name, got in zip(adapted, gradients, strict=True)) > 1e-4
@@ -58,7 +59,7 @@ def test_inner_and_outer_losses_and_second_order_gradients_agree(golden):
     support = ((golden["support_encoding"],), golden["support_target"])
     adapted, history = adapt(part, weights, steps, support, OBJECTIVE, graph="second")
     assert history[0] == pytest.approx(float(golden["inner_loss"]), rel=TOLERANCE)
-    outer, _ = OBJECTIVE.terms(predict(part, adapted, (golden["query_encoding"],)), golden["query_target"], part)
+    outer, _ = OBJECTIVE.terms(predict(part, adapted, (golden["query_encoding"],)), golden["query_target"])
     assert g.error(outer, golden["outer_loss"]) < TOLERANCE
     gradients = torch.autograd.grad(outer, [*weights.values(), *steps.values()])
     for name, gradient in zip(weights, gradients, strict=False):

@@ -11,10 +11,11 @@ from vadcli.settings import ModelSettings
 OBJECTIVE = Objective(feature_weight=0.8, diversity_weight=0.3, margin=1.5)
 
 
-def episode(variant, scope, level=1):
+def episode(kind, scope, level=1):
     torch.manual_seed(3)
-    settings = ModelSettings(size=(16, 16), width=3, num_prototypes=4, variant=variant, unit_level=level)
-    network = Network(settings).double().requires_grad_(False)
+    what = {"unit": kind} if kind in ("memory", "items") else {"variant": kind}
+    settings = ModelSettings(size=(16, 16), width=3, num_prototypes=4, unit_level=level, **what)
+    network = Network(settings).double().eval().requires_grad_(False)
     inputs = torch.rand(4, 12, 16, 16, dtype=torch.float64) * 2 - 1
     target = torch.rand(4, 3, 16, 16, dtype=torch.float64) * 2 - 1
     named = dict(network.named_parameters())
@@ -27,7 +28,7 @@ def outer_loss(part, theta, alpha, inputs, target, steps=1, graph="second"):
     frozen = part.network.begin(inputs, part.scope)
     support = tuple(f[:2] for f in frozen), target[:2]
     adapted, _ = adapt(part, theta, alpha, support, OBJECTIVE, steps=steps, graph=graph)
-    return OBJECTIVE.terms(predict(part, adapted, tuple(f[2:] for f in frozen)), target[2:], part)[0]
+    return OBJECTIVE.terms(predict(part, adapted, tuple(f[2:] for f in frozen)), target[2:])[0]
 
 
 CASES = [
@@ -37,15 +38,19 @@ CASES = [
     ("paper", "decoder", 2),
     ("sharp", "decoder", 8),
     ("official", "head", 4),
+    ("memory", "head", 1),
+    ("memory", "decoder", 2),
+    ("items", "head", 1),
+    ("items", "decoder", 1),
 ]
 
 
-@pytest.mark.parametrize(("variant", "scope", "level"), CASES)
-def test_outer_gradients_agree_with_the_literal_update(variant, scope, level):
-    part, theta, alpha, inputs, target = episode(variant, scope, level)
+@pytest.mark.parametrize(("kind", "scope", "level"), CASES)
+def test_outer_gradients_agree_with_the_literal_update(kind, scope, level):
+    part, theta, alpha, inputs, target = episode(kind, scope, level)
     ours = torch.autograd.grad(outer_loss(part, theta, alpha, inputs, target), [*theta.values(), *alpha.values()])
     settings, names = part.network.settings, list(theta)
-    weights = {**dict(part.network.named_parameters()), **theta}
+    weights = {**part.network.state_dict(), **theta}
     constants = (OBJECTIVE.feature_weight, OBJECTIVE.diversity_weight, OBJECTIVE.margin)
     updated = literal_update(weights, names, alpha, settings, inputs[:2], target[:2], *constants)
     literal = literal_loss(updated, settings, inputs[2:], target[2:], *constants)
@@ -54,10 +59,10 @@ def test_outer_gradients_agree_with_the_literal_update(variant, scope, level):
         assert float((got - expected).norm()) <= 1e-6 * float(expected.norm()) + 1e-12, name
 
 
-@pytest.mark.parametrize(("variant", "scope", "level"), CASES)
+@pytest.mark.parametrize(("kind", "scope", "level"), CASES)
 @pytest.mark.parametrize("steps", [1, 2])
-def test_outer_gradients_agree_with_finite_differences(variant, scope, level, steps):
-    part, theta, alpha, inputs, target = episode(variant, scope, level)
+def test_outer_gradients_agree_with_finite_differences(kind, scope, level, steps):
+    part, theta, alpha, inputs, target = episode(kind, scope, level)
     gradients = torch.autograd.grad(
         outer_loss(part, theta, alpha, inputs, target, steps), [*theta.values(), *alpha.values()]
     )

@@ -5,9 +5,9 @@ import torch
 
 from vadcli.model.arithmetic import VARIANTS
 from vadcli.model.literal import literal_diversity, literal_forward, literal_loss, literal_unit
-from vadcli.model.losses import diversity, effective_prototypes, losses
+from vadcli.model.losses import effective_prototypes, losses
 from vadcli.model.network import Network, count_parameters, layer_costs
-from vadcli.model.prototypes import PrototypeUnit
+from vadcli.model.prototypes import PrototypeUnit, diversity
 from vadcli.settings import ModelSettings
 
 VARIANT_NAMES = sorted(VARIANTS)
@@ -75,7 +75,7 @@ def test_diversity_agrees_with_the_literal_sum(variant, count, margin):
 def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(variant):
     network, settings, inputs = make(variant)
     target = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
-    ours = losses(network(inputs), target, network.arithmetic, 1.0).total(0.7, 0.2)
+    ours = losses(network(inputs), target, 1.0).total(0.7, 0.2)
     weights = {name: value.detach().clone().requires_grad_() for name, value in network.named_parameters()}
     theirs = literal_loss(weights, settings, inputs, target, 0.7, 0.2, 1.0)
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-9)

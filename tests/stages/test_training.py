@@ -70,11 +70,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(cache, pre
         assert equal(load_checkpoint(pretrained).weights, load_checkpoint(tmp_path / "b").weights) == same
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tmp_path, monkeypatch, precision):
-    settings = load_settings(
-        None, [*PRETRAIN, f"pretrain.precision={precision}", "pretrain.flip=true", "pretrain.schedule=cosine"]
-    )
+@pytest.mark.parametrize(
+    ("precision", "unit"),
+    [("float32", "prototypes"), ("bfloat16", "prototypes"), ("float32", "memory"), ("float32", "items")],
+)
+def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tmp_path, monkeypatch, precision, unit):
+    more = [f"pretrain.precision={precision}", f"model.unit={unit}", "pretrain.flip=true", "pretrain.schedule=cosine"]
+    settings = load_settings(None, [*PRETRAIN, *more])
     pretrain_stage([cache], tmp_path / "whole", settings, resume=False, progress=Silent())
     with monkeypatch.context() as patch:
         stop_at(patch, 3)
@@ -120,6 +122,19 @@ def test_objective_frame_trains_an_autoencoder_that_metatraining_gives_a_unit(ca
         [cache], tmp_path / "a", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent()
     )
     assert meta.model.unit == "prototypes" and "unit.attention.weight" in meta.step_sizes
+
+
+def test_metatraining_gives_an_autoencoder_the_memory_that_is_asked_for_but_no_items(cache, tmp_path):
+    settings = load_settings(None, [*PRETRAIN, "pretrain.objective=frame"])
+    pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    asked = load_settings(None, [*METATRAIN, "model.unit=memory"])
+    meta = metatrain_stage([cache], tmp_path / "a", tmp_path / "m", asked, resume=False, progress=Silent())
+    assert meta.model.unit == "memory" and "unit.items" in meta.step_sizes
+    with pytest.raises(InputError, match=r"model.unit=items: pre-training finds the items. Pre-train with it"):
+        metatrain_stage(
+            [cache], tmp_path / "a", tmp_path / "m", load_settings(None, [*METATRAIN, "model.unit=items"]),
+            resume=False, progress=Silent(),
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("scope", ["head", "decoder"])

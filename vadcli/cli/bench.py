@@ -20,6 +20,9 @@ def command(
     shots: Annotated[
         int, typer.Option("--shots", min=1, help="Windows of an episode's support, and of its query.")
     ] = 5,
+    units: Annotated[
+        bool, typer.Option("--units", help="Compare the prototype unit with its rivals: parameters, memory, speed.")
+    ] = False,
     seconds: Annotated[float, typer.Option("--seconds", min=0.01, help="Time to spend on each measurement.")] = 2.0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -27,12 +30,15 @@ def command(
     """Measure the speed of every path on this machine.
 
     Scoring, training, an episode of meta-training, adaptation and a video file end to end, beside a literal
-    implementation of the same equations, all in one run so that ratios hold on a noisy machine.
+    implementation of the same equations, all in one run so that ratios hold on a noisy machine. With --units instead
+    the network with each unit at the same place: prototypes, a learned memory (MemAE), updated items (LMN), none.
 
     Examples:
       vad bench
 
       vad bench --preset paper --batches 1 --shots 2 --json
+
+      vad bench --preset paper --units
     """
     from vadcli.errors import InputError
 
@@ -44,20 +50,20 @@ def command(
         raise InputError(f"--batches {batches}: expected numbers above 0, as in 1,8,32")
     settings = load_settings(preset, set_ or (), {"model.size": size, "model.width": width, "score.device": device})
     from vadcli.stages.bench import bench_stage
+    from vadcli.stages.bench_units import bench_units_stage
 
+    model, where = settings.model, settings.score.device
     with progress(quiet) as shown:
-        told = bench_stage(
-            settings.model,
-            device_name=settings.score.device,
-            batches=sizes,
-            shots=shots,
-            budget_s=seconds,
-            progress=shown,
-        )
+        if units:
+            told = bench_units_stage(model, device_name=where, budget_s=seconds, progress=shown)
+        else:
+            told = bench_stage(model, device_name=where, batches=sizes, shots=shots, budget_s=seconds, progress=shown)
     if as_json or not sys.stdout.isatty():
         import json
 
         print(json.dumps(told, indent=2))
+    elif units:
+        _print_units(told)
     else:
         _print_table(told)
 
@@ -79,3 +85,20 @@ def _print_table(told: dict[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(f"matrix products: {', '.join(f'{name} {peak:,.0f} GFLOP/s' for name, peak in peaks.items())}")
+
+
+def _print_units(told: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    machine = told["machine"]
+    table = Table(title=f"{machine['device']}, {machine['threads']} threads, {told['precision']}", title_justify="left")
+    for name in ("unit", "parameters", "its own", "peak MiB", "unit's MiB", "frames/s", "unit's ms"):
+        table.add_column(name, justify="left" if name == "unit" else "right")
+    for row in told["units"]:
+        memory, time = row["unit_peak_mib"], row["unit_ms"]
+        table.add_row(
+            row["unit"], f"{row['parameters']:,}", f"{row['unit_parameters']:,}", f"{row['peak_mib']:,.1f}",
+            "" if memory is None else f"{memory:,.1f}", f"{row['fps']:,.4g}", "" if time is None else f"{time:,.3g}",
+        )  # fmt: skip
+    Console(highlight=False).print(table)

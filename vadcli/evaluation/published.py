@@ -4,8 +4,9 @@ The paper contradicts itself between tables (FP and FR of Table 4 are the other 
 FR 89.19 at full resolution), so every number is quoted with its table. All are frame-level micro AUC in per cent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from vadcli.errors import InputError
@@ -43,6 +44,7 @@ TABLE_5: Mapping[int, float] = {1: 89.19, 2: 86.72, 4: 84.66, 8: 81.18}  # Ped2,
 TABLE_6: Mapping[int, float] = {1: 95.22, 5: 95.57, 10: 96.90, 20: 96.03, 40: 95.74}  # Ped2, fused, by prototypes
 TABLE_6_PARTS: Mapping[str, float] = {"fp": 96.22, "fr": 92.59}  # Ped2 at M = 10
 TABLES = ("1", "2", "3", "4", "5", "6")
+RIVALS = ("memory", "items")  # units of other papers at the same place: rows of their own, where they were measured
 
 Row = Mapping[str, Any]
 
@@ -105,14 +107,23 @@ def _protocols(measured: Sequence[Measured]) -> list[str]:
     return list(dict.fromkeys(str(one.result["protocol"]) for one in measured)) or ["paper"]
 
 
+def _by_unit(measured: Sequence[Measured]) -> Iterator[tuple[str, list[Measured]]]:
+    """A label and results for each rival of the prototype unit that was measured, after "" for all else."""
+    yield "", [one for one in measured if one.model.get("unit") not in RIVALS]
+    for rival in RIVALS:
+        if of_rival := [one for one in measured if one.model.get("unit") == rival]:
+            yield f"unit {rival}, ", of_rival
+
+
 def _table_1(measured: Sequence[Measured]) -> Table:
     rows = [(name, *("–" if v is None else f"{v:.1f}" for v in values)) for name, values in TABLE_1.items()]
-    for protocol in _protocols(measured):
-        for score in ("fused", "given", "fp"):
-            shots = None if score == "given" else 0
-            cells = [_find(measured, data, protocol=protocol, score=score, shots=shots) for data in SETS]
-            if any(cells):
-                rows.append((f"measured, {protocol} {score}", *(_cell(found, "data") for found in cells)))
+    for label, group in _by_unit(measured):
+        for protocol in _protocols(group):
+            for score in ("fused", "given", "fp"):
+                shots = None if score == "given" else 0
+                cells = [_find(group, data, protocol=protocol, score=score, shots=shots) for data in SETS]
+                if any(cells):
+                    rows.append((f"measured, {label}{protocol} {score}", *(_cell(found, "data") for found in cells)))
     if not measured:
         rows.append(("measured", *("no data" for _ in SETS)))
     note = "published numbers as printed; their protocols differ and are not all known"
@@ -126,15 +137,15 @@ def _table_2(measured: Sequence[Measured]) -> Table:
         for (source, target), values in TABLE_2.items():
             if target == data:
                 rows.append((data, f"paper, from {source}", *(f"{value:.2f}" for value in values)))
-        for support in ("clip", "scene"):
-            for protocol in _protocols(measured):
+        for (label, group), support in product(_by_unit(measured), ("clip", "scene")):
+            for protocol in _protocols(group):
                 cells = [
-                    _find(measured, data, protocol=protocol, score="fused", shots=k, support=support if k else "none")
+                    _find(group, data, protocol=protocol, score="fused", shots=k, support=support if k else "none")
                     for k in SHOTS
                 ]
                 if any(cells[1:]):
-                    label = f"measured, {protocol}, support {support}"
-                    rows.append((data, label, *(_cell(found, "K") for found in cells)))
+                    name = f"measured, {label}{protocol}, support {support}"
+                    rows.append((data, name, *(_cell(found, "K") for found in cells)))
         if not _find(measured, data, score="fused"):
             rows.append((data, "measured: no cache given", *("–" for _ in SHOTS)))
     return Table("Table 2: few-shot, micro AUC, %", ("data", "meta-trained", *(f"K={k}" for k in SHOTS)), tuple(rows),
@@ -157,6 +168,10 @@ def _table_4(measured: Sequence[Measured]) -> Table:
             found = _find(measured, "ped2", protocol=protocol, score=score, shots=0)
             cells.append(_cell([one for one in found if one.model.get("unit") == unit], "such model"))
         rows.append((name, f"{value:.1f}", *cells))
+    for label, group in _by_unit(measured):
+        for score in ("fp", "fr", "fused") if label else ():
+            found_by = [_find(group, "ped2", protocol=protocol, score=score, shots=0) for protocol in protocols]
+            rows.append((label + score, "–", *(_cell(found, "such model") for found in found_by)))
     return Table("Table 4: scores on Ped2, micro AUC, %", ("score", "paper", *protocols), tuple(rows),
                  ("Table 6 has FP 96.22 and FR 92.59, the other way round", *_model_note(measured)))  # fmt: skip
 
@@ -179,20 +194,24 @@ def _by_model(
 ) -> Table:
     protocols = _protocols(measured)
     rows = []
-    for setting, value in published.items():
-        cells = []
-        for protocol in protocols:
-            found = _find(measured, "ped2", protocol=protocol, score=score, shots=0)
-            fitting = [one for one in found if one.model.get(key) == setting and one.model.get("unit") == "prototypes"]
-            cells.append(_cell(fitting, "such model"))
-        rows.append((str(setting), f"{value:.2f}", *cells))
+    for label, group in _by_unit(measured):
+        for setting, value in published.items():
+            found_by = []
+            for protocol in protocols:
+                found = _find(group, "ped2", protocol=protocol, score=score, shots=0)
+                found_by.append([one for one in found if one.model.get(key) == setting and one.model["unit"] != "none"])
+            if any(found_by) or not label:
+                shown = "–" if label else f"{value:.2f}"
+                rows.append((f"{label}{setting}", shown, *(_cell(found, "such model") for found in found_by)))
     return Table(title, (key.replace("_", " "), "paper", *protocols), tuple(rows), (note, *_model_note(measured)))
 
 
 def _model_note(measured: Sequence[Measured]) -> tuple[str, ...]:
     models = {str(one.model["sha256"]): one.model for one in measured if one.model}
     names = [
-        f"{m['file']} ({m['size'][0]}x{m['size'][1]}, width {m['width']}, {m['variant']})" for m in models.values()
+        f"{m['file']} ({m['size'][0]}x{m['size'][1]}, width {m['width']}, "
+        f"{m['unit'] if m['unit'] in RIVALS else m['variant']})"
+        for m in models.values()
     ]
     notes = [f"measured: {', '.join(names)}"] if names else []
     if any(one.result["uses_future"] for one in measured):

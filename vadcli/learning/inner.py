@@ -29,9 +29,9 @@ class Objective:
     diversity_weight: float
     margin: float
 
-    def terms(self, prediction: Prediction, target: Tensor, part: AdaptedPart) -> tuple[Tensor, Losses]:
-        """L and its terms for predictions of `part`."""
-        terms = losses(prediction, target, part.network.arithmetic, self.margin)
+    def terms(self, prediction: Prediction, target: Tensor) -> tuple[Tensor, Losses]:
+        """L and its terms for predictions and the true next frames (B, C, H, W)."""
+        terms = losses(prediction, target, self.margin)
         return terms.total(self.feature_weight, self.diversity_weight), terms
 
 
@@ -74,7 +74,7 @@ def adapt(
     for _ in range(steps):
         adapted = {name: value if value.requires_grad else value.requires_grad_() for name, value in adapted.items()}
         with torch.enable_grad():
-            loss, _ = objective.terms(predict(part, adapted, frozen), target, part)
+            loss, _ = objective.terms(predict(part, adapted, frozen), target)
             gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=graph == "second")
             history.append(loss.detach())
             adapted = {

@@ -29,11 +29,13 @@ class Learner:
         step: steps taken.
         seconds: spent, over all sittings.
         key: identifies the run; a resume point of another run is refused.
+        stored: tensors that steps change without a gradient, such as a memory's items.
     """
 
     tensors: Mapping[str, Tensor]
     optimizer: torch.optim.Optimizer
     key: str
+    stored: Mapping[str, Tensor] = field(default_factory=dict)
     step: int = 0
     seconds: float = 0.0
     last: dict[str, float] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Learner:
     def save(self, path: Path) -> None:
         """Write a resume point, whole or not at all."""
         arrays = {f"tensor.{name}": value for name, value in self.tensors.items()}
+        arrays |= {f"stored.{name}": value for name, value in self.stored.items()}
         for index, state in self.optimizer.state_dict()["state"].items():
             arrays |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
         header = {
@@ -67,6 +70,8 @@ class Learner:
         with torch.no_grad():
             for name, value in self.tensors.items():
                 value.copy_(arrays[f"tensor.{name}"])
+            for name, value in self.stored.items():
+                value.copy_(arrays[f"stored.{name}"])
         state: dict[int, dict[str, Tensor]] = {}
         leaves = list(self.tensors.values())
         for name, array in arrays.items():

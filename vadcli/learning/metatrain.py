@@ -84,7 +84,7 @@ def metatrain(
     Returns:
         the learner, and the learned step sizes.
     """
-    network.to(device).channels_last().train().requires_grad_(False)
+    network.to(device).channels_last().eval().requires_grad_(False)  # stored items stay as they are
     part = AdaptedPart(network, settings.scope)
     named = dict(network.named_parameters())
     theta = {name: named[name].requires_grad_() for name in step_sizes}
@@ -112,7 +112,7 @@ def metatrain(
             alpha = {name: value.exp() for name, value in log_alpha.items()}
             adapted, history = adapt(part, theta, alpha, support, objective, steps=settings.inner_steps, graph=graph)
             prediction = predict(part, adapted, query[0])
-            loss, terms = objective.terms(prediction, query[1], part)
+            loss, terms = objective.terms(prediction, query[1])
             (loss / settings.meta_batch).backward()
             shown = {"inner": history[0], "outer": loss.detach(), "frame": terms.frame.detach()}
             if prediction.unit is not None:

@@ -62,7 +62,7 @@ def pretrain(
     network.to(device).channels_last().train()
     parameters = dict(network.named_parameters())
     optimizer = torch.optim.Adam(parameters.values(), lr=settings.learning_rate, fused=True)
-    learner = loop.Learner(parameters, optimizer, key)
+    learner = loop.Learner(parameters, optimizer, key, stored=dict(network.named_buffers()))
     objective = objective_of(settings)
     mirror = torch.Generator()
     stack = ExitStack()
@@ -81,7 +81,7 @@ def pretrain(
         inputs, target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(inputs)
-        terms = losses(prediction, target, network.arithmetic, objective.margin)
+        terms = losses(prediction, target, objective.margin)
         total = terms.total(objective.feature_weight, objective.diversity_weight)
         total.backward()
         figures = {"loss": total.detach(), "frame": terms.frame.detach()}
@@ -121,10 +121,15 @@ def pretrain(
 def warn_of_collapse(figures: dict[str, float], network: Network, progress: Progress) -> None:
     """Say so if the prototypes ended as one and the same vector."""
     effective = figures.get("prototypes", figures.get("validation_prototypes", math.inf))
-    if effective < COLLAPSED < network.settings.num_prototypes:
+    model = network.settings
+    if effective < COLLAPSED < model.num_prototypes:
+        advice = {
+            "prototypes": " Try --set model.variant=sharp, or a larger diversity_weight.",
+            "items": " Try a larger diversity_weight.",
+        }
         progress.note(
-            f"warning: {network.settings.num_prototypes} prototypes ended as {effective:.2f} different ones. "
-            "Try --set model.variant=sharp, or a larger diversity_weight."
+            f"warning: {model.num_prototypes} prototypes ended as {effective:.2f} different ones."
+            + advice.get(model.unit, "")
         )
 
 
@@ -147,7 +152,7 @@ def validate(
         inputs, target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(inputs)
-        terms = losses(prediction, target, network.arithmetic, objective.margin)
+        terms = losses(prediction, target, objective.margin)
         figures = {"validation_frame": terms.frame}
         if prediction.unit is not None:
             figures["validation_compactness"] = terms.compactness

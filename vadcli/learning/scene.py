@@ -45,11 +45,11 @@ def adapt_to_scene(
         step_sizes: in place of the checkpoint's own.
 
     Raises:
-        CheckpointError: if the network has no prototype unit, so that nothing was learned to adapt.
+        CheckpointError: if the network has no unit, so that nothing was learned to adapt.
     """
     if network.unit is None:
         raise CheckpointError(
-            f"{checkpoint.path}: an autoencoder without a prototype unit. "
+            f"{checkpoint.path}: an autoencoder without a unit. "
             f"Run `vad metatrain CACHE.h5 --from {checkpoint.path} --out meta.safetensors` first."
         )
     settings = checkpoint.settings.metatrain

@@ -27,12 +27,16 @@ class LiteralOutput:
         encoding: (B, C', h, w) after the unit; before it where there is none.
         prototypes: (B, M, C') as retrieval uses them; None without a unit.
         feature_error: (B, h, w); None without a unit.
+        addresses: (B, N, M), of unit `memory` alone: the weights of its items at each position.
+        queries: (B, N, C'), of unit `items` alone: the encoding's unit vectors.
     """
 
     frame: Tensor
     encoding: Tensor
     prototypes: Tensor | None
     feature_error: Tensor | None
+    addresses: Tensor | None = None
+    queries: Tensor | None = None
 
 
 def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -> LiteralOutput:
@@ -53,18 +57,22 @@ def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -
     skip3 = F.relu(conv("encoder.2.2", F.relu(conv("encoder.2.0", F.max_pool2d(skip2, 2)))))
     x = conv("encoder.3.2", F.relu(conv("encoder.3.0", F.max_pool2d(skip3, 2))))
 
-    prototypes = feature_error = None
+    prototypes = feature_error = addresses = queries = None
     level = 8
     for block, skip in (("decoder.0", skip3), ("decoder.1", skip2), ("decoder.2", skip1), ("head", None)):
         if settings.unit == "prototypes" and level == settings.unit_level:
             x, prototypes, feature_error = literal_unit(x, weights["unit.attention.weight"], settings.variant)
+        if settings.unit == "memory" and level == settings.unit_level:
+            x, prototypes, feature_error, addresses = literal_memory(x, weights["unit.items"])
+        if settings.unit == "items" and level == settings.unit_level:
+            x, prototypes, feature_error, queries = literal_items(x, weights["unit.items"])
         if skip is not None:
             x = up(f"{block}.4", F.relu(conv(f"{block}.2", F.relu(conv(f"{block}.0", x)))))
             x = torch.cat([skip, x], dim=1)
             level //= 2
     encoding = x
     frame = torch.tanh(conv("head.4", F.relu(conv("head.2", F.relu(conv("head.0", x))))))
-    return LiteralOutput(frame, encoding, prototypes, feature_error)
+    return LiteralOutput(frame, encoding, prototypes, feature_error, addresses, queries)
 
 
 def literal_unit(encoding: Tensor, psi: Tensor, variant: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -126,6 +134,87 @@ def literal_diversity(prototypes: Tensor, variant: str, margin: float) -> Tensor
     return total * 2 / (count * (count - 1)) if count > 1 else total * 0 + (2 * total if variant == "paper" else 0)
 
 
+def literal_memory(encoding: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """MemAE's memory (Gong et al., ICCV 2019): equations 3 to 5 and 7, over explicit N×M×C tensors.
+
+    Args:
+        encoding: (B, C, h, w).
+        items: (M, C).
+
+    Returns:
+        what replaces the encoding (B, C, h, w), items (B, M, C), distances (B, h, w) of unit vectors, and the
+        addresses ŵ (B, N, M).
+    """
+    batch, channels, height, width = encoding.shape
+    z = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # (B, N, C)
+    lengths = z.norm(dim=2, keepdim=True) * items.norm(dim=1)  # (B, N, M)
+    d = (z.unsqueeze(2) * items).sum(3) / lengths  # eq. 5: (B, N, M) by way of (B, N, M, C)
+    w = torch.exp(d) / torch.exp(d).sum(2, keepdim=True)  # eq. 4
+    threshold = 1 / len(items) if len(items) > 1 else 0
+    w = (w - threshold).clamp_min(0) * w / ((w - threshold).abs() + 1e-18)  # eq. 7
+    w = w / w.abs().sum(2, keepdim=True)
+    out = (w.unsqueeze(3) * items).sum(2)  # eq. 3: (B, N, C) by way of (B, N, M, C)
+    nearest = (items / items.norm(dim=1, keepdim=True))[d.argmax(2)]  # (B, N, C)
+    distance = (z / z.norm(dim=2, keepdim=True) - nearest).square().sum(2)
+    out = out.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+    return out, items.expand(batch, -1, -1), distance.reshape(batch, height, width), w
+
+
+def literal_entropy(addresses: Tensor) -> Tensor:
+    """Entropy of addresses (MemAE, eq. 9), 0 log 0 being 0, and its mean over positions: (B, N, M) to a scalar."""
+    used = addresses > 0
+    logarithms = torch.where(used, addresses, 1.0).log()
+    return (-addresses * logarithms).sum(2).mean()
+
+
+def literal_items(encoding: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Reading LMN's memory (Park et al., CVPR 2020): equations 1 and 2, over explicit N×M×C tensors.
+
+    Args:
+        encoding: (B, C, h, w).
+        items: (M, C), unit vectors.
+
+    Returns:
+        unit vectors of the encoding plus what was read (B, C, h, w), items (B, M, C), distances (B, h, w), and the
+        queries (B, N, C).
+    """
+    batch, channels, height, width = encoding.shape
+    q = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
+    q = q / q.norm(dim=2, keepdim=True)  # (B, N, C)
+    s = (q.unsqueeze(2) * items).sum(3)  # (B, N, M) by way of (B, N, M, C)
+    w = torch.exp(s) / torch.exp(s).sum(2, keepdim=True)  # eq. 1
+    read = (w.unsqueeze(3) * items).sum(2)  # eq. 2: (B, N, C) by way of (B, N, M, C)
+    distance = (q - items[w.argmax(2)]).square().sum(2)
+    out = (q + read).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+    return out, items.expand(batch, -1, -1), distance.reshape(batch, height, width), q
+
+
+def literal_items_update(queries: Tensor, items: Tensor) -> Tensor:
+    """LMN's items after one batch (equations 3 to 5), item by item and query by query: (B, N, C), (M, C) to (M, C)."""
+    q = queries.reshape(-1, queries.shape[2])  # (B·N, C)
+    s = torch.exp(q @ items.T)  # (B·N, M)
+    w = s / s.sum(1, keepdim=True)  # eq. 1
+    v = s / s.sum(0, keepdim=True)  # eq. 4
+    updated = []
+    for m, item in enumerate(items):
+        own = [k for k in range(len(q)) if int(w[k].argmax()) == m]  # U_m
+        total = item
+        for k in own:
+            total = total + v[k, m] / max(v[other, m] for other in own) * q[k]  # eq. 5 and 3
+        updated.append(total / total.norm())
+    return torch.stack(updated)
+
+
+def literal_separateness(queries: Tensor, items: Tensor, margin: float) -> Tensor:
+    """LMN's separateness, averaged over queries: (B, N, C) and (M, C) to a scalar; zero where there is one item."""
+    if len(items) == 1:
+        return queries.sum() * 0
+    s = (queries.unsqueeze(2) * items).sum(3)  # (B, N, M)
+    nearest, second = s.argsort(2, descending=True)[..., :2].unbind(2)
+    gap = (queries - items[nearest]).square().sum(2) - (queries - items[second]).square().sum(2)
+    return F.relu(gap + margin).mean()
+
+
 def literal_loss(
     weights: Weights,
     settings: ModelSettings,
@@ -139,10 +228,15 @@ def literal_loss(
     out = literal_forward(weights, settings, inputs)
     loss = ((out.frame - target) ** 2).mean()
     if out.prototypes is not None and out.feature_error is not None:
-        compactness = out.feature_error.mean()
-        loss = loss + feature_weight * (
-            compactness + diversity_weight * literal_diversity(out.prototypes, settings.variant, margin).mean()
-        )
+        if out.addresses is not None:
+            feature = literal_entropy(out.addresses)
+        elif out.queries is not None:
+            separateness = literal_separateness(out.queries, out.prototypes[0], margin)
+            feature = out.feature_error.mean() + diversity_weight * separateness
+        else:
+            diversity = literal_diversity(out.prototypes, settings.variant, margin).mean()
+            feature = out.feature_error.mean() + diversity_weight * diversity
+        loss = loss + feature_weight * feature
     return loss
 
 

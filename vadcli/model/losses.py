@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vadcli.model.arithmetic import Arithmetic
 from vadcli.model.network import Prediction
 
 
@@ -15,8 +14,10 @@ class Losses:
 
     Attributes:
         frame: L_fra (eq. 4), mean over all elements of frames in [-1, 1].
-        compactness: L_c (eq. 6), mean over windows and positions; zero without a unit.
-        diversity: L_d (eq. 8), mean over windows; zero without a unit.
+        compactness: L_c (eq. 6), mean over windows and positions; of unit `memory` the entropy of its addresses, of
+            `items` its compactness; zero without a unit.
+        diversity: L_d (eq. 8), mean over windows; of unit `items` its separateness; zero for `memory` and without a
+            unit.
     """
 
     frame: Tensor
@@ -28,38 +29,18 @@ class Losses:
         return self.frame + feature_weight * (self.compactness + diversity_weight * self.diversity)
 
 
-def losses(prediction: Prediction, target: Tensor, arithmetic: Arithmetic, margin: float) -> Losses:
+def losses(prediction: Prediction, target: Tensor, margin: float) -> Losses:
     """All terms of the objective for a batch of predictions.
 
     Args:
         prediction: of the network.
         target: (B, C, H, W), the true next frames in [-1, 1].
-        arithmetic: of the unit that made the prediction.
         margin: γ, the squared distance that diversity asks for between prototypes.
     """
     frame = (prediction.frame - target).square().mean()
     if prediction.unit is None:
         return Losses(frame, frame.new_zeros(()), frame.new_zeros(()))
-    return Losses(
-        frame=frame,
-        compactness=prediction.unit.distance.mean(),
-        diversity=diversity(prediction.unit.prototypes, arithmetic, margin).mean(),
-    )
-
-
-def diversity(prototypes: Tensor, arithmetic: Arithmetic, margin: float) -> Tensor:
-    """How far prototypes fall short of the margin between them (L_d, eq. 8).
-
-    Args:
-        prototypes: (B, M, C).
-        arithmetic: says which pairs count.
-        margin: γ.
-
-    Returns:
-        (B,), 0 where all pairs are farther apart than the margin.
-    """
-    gaps = (prototypes.unsqueeze(2) - prototypes.unsqueeze(1)).square().sum(-1)  # (B, M, M)
-    return arithmetic.diversity((margin - gaps).relu())
+    return Losses(frame, *prediction.unit.feature_terms(margin))
 
 
 def effective_prototypes(prototypes: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The network: a U-Net that reads T frames and predicts the next, with the prototype unit at its encoding.
+"""The network: a U-Net that reads T frames and predicts the next, with the prototype unit, or a rival, at its encoding.
 
 Frozen while a scene is adapted to: everything before the unit (scope "head") or the encoder (scope "decoder").
 """
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from vadcli.model.arithmetic import VARIANTS, Arithmetic
-from vadcli.model.prototypes import PrototypeUnit, UnitOutput
+from vadcli.model.prototypes import PrototypeUnit
+from vadcli.model.rivals import ItemsUnit, MemoryUnit
+from vadcli.model.unit import Unit, UnitOutput
 from vadcli.settings import ModelSettings
 
 Scope = Literal["head", "decoder"]
@@ -24,7 +26,7 @@ class Prediction:
 
     Attributes:
         frame: (B, C, H, W), the predicted next frame in [-1, 1].
-        unit: what the prototype unit gave; None for a network without one.
+        unit: what the unit gave; None for a network without one.
     """
 
     frame: Tensor
@@ -63,9 +65,7 @@ class Network(nn.Module):
             )
         self.blocks_before_unit = {8: 0, 4: 1, 2: 2, 1: 3}[settings.unit_level]
         encoding = 2 * settings.width * settings.unit_level if settings.unit_level < 8 else widths[-1]
-        self.unit = (
-            PrototypeUnit(encoding, settings.num_prototypes, self.arithmetic) if settings.unit == "prototypes" else None
-        )
+        self.unit = _unit(settings, encoding)
         w = settings.width
         self.head = nn.Sequential(
             *_convolutions(2 * w, w, last_relu=True), nn.Conv2d(w, settings.channels, 3, padding=1), nn.Tanh()
@@ -119,6 +119,18 @@ class Network(nn.Module):
         return [name for name, _ in self.named_parameters() if name.startswith(prefixes)]
 
 
+def _unit(settings: ModelSettings, channels: int) -> Unit | None:
+    match settings.unit:
+        case "prototypes":
+            return PrototypeUnit(channels, settings.num_prototypes, VARIANTS[settings.variant])
+        case "memory":
+            return MemoryUnit(channels, settings.num_prototypes)
+        case "items":
+            return ItemsUnit(channels, settings.num_prototypes)
+        case "none":
+            return None
+
+
 class AdaptedPart(nn.Module):
     """`Network.finish` as a module, so that `torch.func.functional_call` can run it with other weights."""
 
@@ -147,8 +159,8 @@ def _convolutions(inputs: int, outputs: int, *, last_relu: bool) -> nn.Sequentia
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of trained values."""
-    return sum(parameter.numel() for parameter in network.parameters())
+    """Number of values that training sets, stored items among them."""
+    return sum(value.numel() for value in network.state_dict().values())
 
 
 def layer_costs(settings: ModelSettings) -> Iterator[tuple[str, float]]:
@@ -171,7 +183,7 @@ def layer_costs(settings: ModelSettings) -> Iterator[tuple[str, float]]:
     yield from costs.items()
     if network.unit is not None:
         places = height * width / settings.unit_level**2
-        yield "unit", 4 * network.unit.attention.weight.numel() * places
+        yield "unit", network.unit.products * count_parameters(network.unit) * places
 
 
 def _place(name: str) -> tuple[str, int]:

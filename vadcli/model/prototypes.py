@@ -7,32 +7,35 @@ from torch import Tensor, nn
 
 from vadcli.model.arithmetic import SHORTEST, Arithmetic
 from vadcli.model.products import compare, gather, spread
+from vadcli.model.unit import Unit, UnitOutput
 
 
 @dataclass(frozen=True)
-class UnitOutput:
-    """What the unit makes of an encoding.
+class Prototyped(UnitOutput):
+    """What the prototype unit makes of an encoding: `encoding` is the one it read plus what was retrieved for it.
+
+    Row m of `attention` is normalcy map m, the weights of eq. 1; `distance` is L_c before its mean.
 
     Attributes:
-        encoding: (B, C, h, w), the encoding plus what was retrieved for it.
-        prototypes: (B, M, C), as retrieval used them.
-        attention: (B, M, N), the weights of eq. 1; row m is normalcy map m, N = h·w.
-        distance: (B, h, w), squared distance of each position to its most relevant prototype (L_c before its mean).
+        arithmetic: of the unit.
     """
 
-    encoding: Tensor
-    prototypes: Tensor
-    attention: Tensor
-    distance: Tensor
+    arithmetic: Arithmetic
+
+    def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:
+        """L_c (eq. 6) and L_d (eq. 8)."""
+        return self.distance.mean(), diversity(self.prototypes, self.arithmetic, margin).mean()
 
 
-class PrototypeUnit(nn.Module):
-    """Attention, ensemble (eq. 1) and retrieval (eq. 2) as small matrix products, always in float32 or wider.
+class PrototypeUnit(Unit):
+    """Attention, ensemble (eq. 1) and retrieval (eq. 2) as small matrix products.
 
     Unit vectors are never written out: a vector's length is a factor on what is computed from it, so that only two
     passes write anything as large as the encoding. Maps lie as (B, M, N), since softmaxes and maxima over rows of N
-    are vectorised. Similarities of 0.95 and above make ‖x‖² + ‖p‖² − 2 x·p cancel, so nothing here runs in bfloat16.
+    are vectorised.
     """
+
+    products = 4
 
     def __init__(self, channels: int, num_prototypes: int, arithmetic: Arithmetic) -> None:
         super().__init__()
@@ -41,16 +44,7 @@ class PrototypeUnit(nn.Module):
         if arithmetic.spread_start:
             nn.init.orthogonal_(self.attention.weight)
 
-    def forward(self, encoding: Tensor) -> UnitOutput:
-        """Distil prototypes from an encoding and retrieve them everywhere.
-
-        Args:
-            encoding: (B, C, h, w).
-        """
-        with torch.autocast(encoding.device.type, enabled=False):
-            return self._forward(encoding if encoding.dtype == torch.float64 else encoding.float())
-
-    def _forward(self, encoding: Tensor) -> UnitOutput:
+    def _forward(self, encoding: Tensor) -> Prototyped:
         how = self.arithmetic
         height, width = encoding.shape[2:]
         x = encoding.flatten(2).mT  # (B, N, C); a view where the encoding is channels-last
@@ -73,11 +67,12 @@ class PrototypeUnit(nn.Module):
         chosen = _largest(relevance.detach())  # (B, M, N), one 1 a position; the choice carries no gradient
         away = gram.diagonal(dim1=1, dim2=2).unsqueeze(2) - 2 * similarities  # (B, M, N), ‖p‖² − 2 x·p
         distance = (length * scale).square() + (away * chosen).sum(1, keepdim=True)  # (B, 1, N)
-        return UnitOutput(
+        return Prototyped(
             encoding=explained.mT.unflatten(2, (height, width)),
             prototypes=prototypes,
             attention=attention,
             distance=how.compactness_over_channels(distance, x.shape[2]).squeeze(1).unflatten(1, (height, width)),
+            arithmetic=how,
         )
 
 
@@ -85,3 +80,18 @@ def _largest(relevance: Tensor) -> Tensor:
     """Ones at the largest of M, zeros elsewhere, ties shared: (B, M, N) to (B, M, N); faster than argmax and gather."""
     ones = (relevance == relevance.amax(1, keepdim=True)).to(relevance.dtype)
     return ones / ones.sum(1, keepdim=True)
+
+
+def diversity(prototypes: Tensor, arithmetic: Arithmetic, margin: float) -> Tensor:
+    """How far prototypes fall short of the margin between them (L_d, eq. 8).
+
+    Args:
+        prototypes: (B, M, C).
+        arithmetic: says which pairs count.
+        margin: γ.
+
+    Returns:
+        (B,), 0 where all pairs are farther apart than the margin.
+    """
+    gaps = (prototypes.unsqueeze(2) - prototypes.unsqueeze(1)).square().sum(-1)  # (B, M, M)
+    return arithmetic.diversity((margin - gaps).relu())

@@ -6,7 +6,6 @@ place of argmax and gather (the unit: 6.4 to 2.4 ms a frame). Kept without a mea
 weights converted to bfloat16 once, channels-last, and the frozen part's output computed once an episode.
 """
 
-import platform
 import resource
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from vadcli.scoring.engine import Engine, Scored
 from vadcli.scoring.lanes import Opener
 from vadcli.scoring.measuring import Measurer
 from vadcli.settings import ModelSettings
-from vadcli.stages.timing import Timed, matrix_peak, timed
+from vadcli.stages.timing import Timed, machine, matrix_peak, timed
 
 SCHEMA = "vad.bench/1"
 OBJECTIVE = Objective(feature_weight=1.0, diversity_weight=0.01, margin=1.0)
@@ -98,7 +97,7 @@ def bench_stage(
         progress.advance(1, last=line.path)
     return {
         "schema": SCHEMA,
-        "machine": _machine(device),
+        "machine": machine(device),
         "versions": versions(),
         "model": model.model_dump(mode="json"),
         "gmac_a_frame": {name: round(cost / 1e9, 4) for name, cost in costs.items()},
@@ -198,7 +197,7 @@ def _training(
         step_inputs, step_target = to_network(batch, device)
         with autocast(device, precision):
             prediction = network(step_inputs.contiguous(memory_format=torch.channels_last))
-        total = losses(prediction, step_target, network.arithmetic, OBJECTIVE.margin).total(*constants[:2])
+        total = losses(prediction, step_target, OBJECTIVE.margin).total(*constants[:2])
         return total.backward()
 
     slow = timed(literal_step, device, budget_s=budget_s)
@@ -227,7 +226,7 @@ def _training(
             )
         support = tuple(f[:shots] for f in frozen), target[:shots]
         adapted, _ = adapt(part, theta, alpha, support, OBJECTIVE, graph="second")
-        loss, _ = OBJECTIVE.terms(predict(part, adapted, tuple(f[shots:] for f in frozen)), target[shots:], part)
+        loss, _ = OBJECTIVE.terms(predict(part, adapted, tuple(f[shots:] for f in frozen)), target[shots:])
         return torch.autograd.grad(loss, [*theta.values(), *alpha.values()])
 
     slow = timed(literal_episode, device, budget_s=budget_s)
@@ -305,16 +304,3 @@ def _copy(network: Network) -> Network:
 
 def _name(precision: torch.dtype) -> str:
     return str(precision).removeprefix("torch.")
-
-
-def _machine(device: torch.device) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or platform.machine(),
-        "kind": device.type,
-        "threads": torch.get_num_threads(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "system": platform.platform(),
-    }
-    return told

@@ -34,7 +34,7 @@ def speed_of(model: Path | None, settings: Settings, *, budget_s: float = 5.0) -
         "frames/s": f"{1 / forward.seconds:,.1f}",
         "device": f"measured on {_name(device)}, {size[0]}x{size[1]}, {str(precision).removeprefix('torch.')}, batch 1",
     }
-    if shape.unit == "prototypes":
+    if shape.unit != "none":
         trainable = load_network(checkpoint)
         support = torch.randint(0, 256, (1, shape.input_frames + 1, *size, shape.channels), dtype=torch.uint8)
         update = timed(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from vadcli.errors import InputError
 from vadcli.footage.episodes import Episodes
 from vadcli.footage.windows import split_normal
 from vadcli.learning.metatrain import initial_step_sizes, metatrain
@@ -13,7 +14,7 @@ from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.progress import Progress
-from vadcli.settings import Settings
+from vadcli.settings import Settings, UnitName
 from vadcli.stages.calibrating import calibrate_model
 from vadcli.stages.training import data_digest, open_training_caches, require_same_frames, run_key, training_record
 
@@ -23,7 +24,8 @@ def metatrain_stage(
 ) -> Checkpoint:
     """Meta-train θ and α of the checkpoint `base` on scenes of the train split, and write them to `out`.
 
-    The network is the base's. A base without a prototype unit (objective `frame`) gets a fresh one.
+    The network is the base's. A base without a unit (objective `frame`) gets a fresh one: prototypes, or the memory
+    that the settings name.
 
     Raises:
         VadError: for caches, a checkpoint, settings or a resume point that do not fit.
@@ -31,7 +33,9 @@ def metatrain_stage(
     out.parent.resolve(strict=True)
     start = load_checkpoint(base, "pretrain", "metatrain")
     run = settings.metatrain
-    model = start.model.model_copy(update={"unit": "prototypes"})
+    model = start.model
+    if model.unit == "none":
+        model = model.model_copy(update={"unit": _fresh_unit(settings.model.unit)})
     settings = settings.model_copy(update={"model": model, "pretrain": start.settings.pretrain})
     with ExitStack() as stack:
         caches = open_training_caches(paths, stack)
@@ -74,3 +78,9 @@ def metatrain_stage(
     save_checkpoint(out, checkpoint)
     out.with_name(out.name + ".resume").unlink(missing_ok=True)
     return checkpoint
+
+
+def _fresh_unit(asked: UnitName) -> UnitName:
+    if asked == "items":
+        raise InputError("--set model.unit=items: pre-training finds the items. Pre-train with it, objective full.")
+    return "memory" if asked == "memory" else "prototypes"

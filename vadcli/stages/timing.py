@@ -1,9 +1,11 @@
-"""Timing for `vad bench`: medians of repeated calls, with the GPU waited for."""
+"""Timing for `vad bench`: medians of repeated calls, with the GPU waited for, and on what machine."""
 
+import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -54,3 +56,16 @@ def matrix_peak(device: torch.device, precision: torch.dtype, *, budget_s: float
     side = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(side, side, device=device).to(precision) for _ in range(2))
     return 2 * side**3 / timed(lambda: a @ b, device, budget_s=budget_s).least
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What was measured on, as plain values."""
+    return {
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
+        "kind": device.type,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "system": platform.platform(),
+    }

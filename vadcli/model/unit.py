@@ -1,0 +1,59 @@
+"""What may sit at the encoding: the contract that the prototype unit and its rivals keep."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class UnitOutput(ABC):
+    """What a unit makes of an encoding.
+
+    Attributes:
+        encoding: (B, C, h, w), what goes on to the layers after the unit.
+        prototypes: (B, M, C), as retrieval used them.
+        attention: (B, M, N), which places each prototype and which prototypes each place is made of, N = h·w.
+        distance: (B, h, w), squared distance of each position to its most relevant prototype.
+    """
+
+    encoding: Tensor
+    prototypes: Tensor
+    attention: Tensor
+    distance: Tensor
+
+    @abstractmethod
+    def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:
+        """The two terms of the unit's feature loss, scalars: what `Losses` calls compactness, and diversity.
+
+        They are made from this output alone, never from the unit: its weights may have been others when it ran.
+
+        Args:
+            margin: γ, the squared distance that the second term asks for.
+        """
+
+
+class Unit(nn.Module, ABC):
+    """Reads an encoding and gives another of the same shape; always in float32 or wider.
+
+    Similarities of 0.95 and above make ‖x‖² + ‖p‖² − 2 x·p cancel, so nothing in a unit runs in bfloat16.
+
+    Attributes:
+        products: how many products of M vectors with N positions a forward takes.
+    """
+
+    products: ClassVar[int]
+
+    def forward(self, encoding: Tensor) -> UnitOutput:
+        """Distil or recall prototypes and retrieve them everywhere.
+
+        Args:
+            encoding: (B, C, h, w).
+        """
+        with torch.autocast(encoding.device.type, enabled=False):
+            return self._forward(encoding if encoding.dtype == torch.float64 else encoding.float())
+
+    @abstractmethod
+    def _forward(self, encoding: Tensor) -> UnitOutput: ...
