@@ -55,7 +55,7 @@ _vad() {
         --episodes) :; return ;;
         --shots) :; return ;;
         --queries) :; return ;;
-        --scope) _vad_words "head decoder"; return ;;
+        --scope) _vad_words "head decoder network"; return ;;
         --learning-rate) :; return ;;
         --seed) :; return ;;
         --device) _vad_words "auto cpu cuda"; return ;;

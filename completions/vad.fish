@@ -48,7 +48,7 @@ complete -c vad -n '__fish_seen_subcommand_from metatrain' -l set -r -f -a 'meta
 complete -c vad -n '__fish_seen_subcommand_from metatrain' -l episodes -r -f -d 'Episodes in all.'
 complete -c vad -n '__fish_seen_subcommand_from metatrain' -l shots -r -f -d 'Support windows an episode (K).'
 complete -c vad -n '__fish_seen_subcommand_from metatrain' -l queries -r -f -d 'Query windows an episode.'
-complete -c vad -n '__fish_seen_subcommand_from metatrain' -l scope -r -f -a 'head decoder' -d 'Adapt the unit and what follows it, or all of the decoder.'
+complete -c vad -n '__fish_seen_subcommand_from metatrain' -l scope -r -f -a 'head decoder network' -d 'Adapt the unit and what follows it, the decoder too, or everything.'
 complete -c vad -n '__fish_seen_subcommand_from metatrain' -l second-order -l first-order -d 'Differentiate through the inner update.'
 complete -c vad -n '__fish_seen_subcommand_from metatrain' -l learning-rate -r -f -d 'Outer step size of the adapted weights (θ).'
 complete -c vad -n '__fish_seen_subcommand_from metatrain' -l seed -r -f -d 'Seed of weights, order and episodes.'

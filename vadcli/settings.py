@@ -99,8 +99,8 @@ class MetatrainSettings(Training):
     queries: Positive = Field(5, description="query windows an episode")
     inner_steps: Positive = Field(1, description="inner updates (T)")
     second_order: bool = Field(True, description="differentiate through the inner update")
-    scope: Literal["head", "decoder"] = Field(
-        "head", description="adapt the unit and what follows it, or all of the decoder"
+    scope: Literal["head", "decoder", "network"] = Field(
+        "head", description="adapt the unit and what follows it, the decoder too, or everything"
     )
 
 
@@ -124,7 +124,7 @@ class ScoreSettings(Section):
     precision: Precision = Field(
         "auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)"
     )
-    pool: Positive = Field(16, description="side in pixels, at 128, of the patch whose mean error counts most")
+    pool: Positive = Field(12, description="side in pixels, at 128, of the patch whose mean error counts most")
     smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
     feature_share: float = Field(0.1, ge=0, le=1, description="share of the feature error in the score")
     peak_share: float = Field(1.0, ge=0, le=1, description="share of the worst patch, against the mean of the frame")

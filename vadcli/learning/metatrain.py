@@ -65,9 +65,9 @@ def metatrain(
 ) -> tuple[loop.Learner, dict[str, Tensor]]:
     """Meta-train `network`'s adapted weights in place, and their step sizes.
 
-    An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and log α. The best steps of
-    different weights lie orders of magnitude apart (the output's bias bears a hundredth of what others want), which
-    sums of small changes to α do not reach in a run; as a logarithm it does, and stays positive.
+    An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and log α. The best steps
+    of different weights lie orders of magnitude apart (the output's bias bears a hundredth of what others want): sums
+    of small changes to α do not get there in a run, a logarithm does, and stays positive.
 
     Args:
         network: pre-trained; moved to `device`.
@@ -96,7 +96,9 @@ def metatrain(
         ],
         fused=True,
     )
-    learner = loop.Learner({**theta, **{f"log_alpha.{name}": value for name, value in log_alpha.items()}}, optimizer, key)
+    learner = loop.Learner(
+        {**theta, **{f"log_alpha.{name}": value for name, value in log_alpha.items()}}, optimizer, key
+    )
     objective = inner_objective(settings)
     graph: Graph = "second" if settings.second_order else "first"
 

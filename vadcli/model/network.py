@@ -1,6 +1,7 @@
 """The network: a U-Net that reads T frames and predicts the next, with the prototype unit, or a rival, at its encoding.
 
-Frozen while a scene is adapted to: everything before the unit (scope "head") or the encoder (scope "decoder").
+Frozen while a scene is adapted to: everything before the unit (scope "head"), the encoder ("decoder"), or nothing
+("network").
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from vadcli.model.rivals import ItemsUnit, MemoryUnit
 from vadcli.model.unit import Unit, UnitOutput
 from vadcli.settings import ModelSettings
 
-Scope = Literal["head", "decoder"]
+Scope = Literal["head", "decoder", "network"]
 Frozen = tuple[Tensor, ...]
 
 
@@ -81,16 +82,23 @@ class Network(nn.Module):
 
     def begin(self, inputs: Tensor, scope: Scope) -> Frozen:
         """The part that stays frozen while `scope` adapts: (B, T·C, H, W) to what `finish` needs."""
-        x = inputs
-        features: list[Tensor] = []
-        for level, block in enumerate(self.encoder):
-            x = _run(block, x if level == 0 else nn.functional.max_pool2d(x, 2))
-            features.append(x)  # (B, w0·2^level, H/2^level, W/2^level)
-        return tuple(features) if scope == "decoder" else self._to_encoding(tuple(features))
+        match scope:
+            case "head":
+                return self._to_encoding(self._encode(inputs))
+            case "decoder":
+                return self._encode(inputs)
+            case "network":
+                return (inputs,)
 
     def finish(self, frozen: Frozen, scope: Scope) -> Prediction:
         """The part that `scope` adapts: from what `begin` gave to the predicted frame."""
-        *skips, x = self._to_encoding(frozen) if scope == "decoder" else frozen
+        match scope:
+            case "head":
+                *skips, x = frozen
+            case "decoder":
+                *skips, x = self._to_encoding(frozen)
+            case "network":
+                *skips, x = self._to_encoding(self._encode(*frozen))
         unit = None
         if self.unit is not None:
             unit = self.unit(x)
@@ -99,6 +107,14 @@ class Network(nn.Module):
             x = torch.cat([skips.pop(), _run(block, x)], dim=1)
         frame = _run(self.head, x)
         return Prediction(frame if frame.dtype == torch.float64 else frame.float(), unit)
+
+    def _encode(self, x: Tensor) -> Frozen:
+        """The encoder's four outputs, shallowest first: (B, w0·2^level, H/2^level, W/2^level)."""
+        features: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            x = _run(block, x if level == 0 else nn.functional.max_pool2d(x, 2))
+            features.append(x)
+        return tuple(features)
 
     def _to_encoding(self, features: Frozen) -> Frozen:
         """From the encoder's four outputs to the skips still to come, shallowest first, and the unit's encoding."""
@@ -113,10 +129,11 @@ class Network(nn.Module):
         return self
 
     def adapted_names(self, scope: Scope) -> list[str]:
-        """Names of the parameters that `scope` adapts (θ = τ ∪ δ): the unit and what follows it, or the decoder too."""
-        first = 0 if scope == "decoder" else self.blocks_before_unit
-        prefixes = ("unit.", "head.", *(f"decoder.{i}." for i in range(first, len(self.decoder))))
-        return [name for name, _ in self.named_parameters() if name.startswith(prefixes)]
+        """Names of the parameters that `scope` adapts (θ = τ ∪ δ): the unit and what follows it, or what precedes."""
+        first = self.blocks_before_unit if scope == "head" else 0
+        after = ("unit.", "head.", *(f"decoder.{i}." for i in range(first, len(self.decoder))))
+        adapted = (*after, "encoder.") if scope == "network" else after
+        return [name for name, _ in self.named_parameters() if name.startswith(adapted)]
 
 
 def _unit(settings: ModelSettings, channels: int) -> Unit | None:

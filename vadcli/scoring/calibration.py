@@ -1,7 +1,8 @@
 """What a scene's normal footage looks like in errors; from it, scores that compare across cameras."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
@@ -49,6 +50,8 @@ class Calibration:
         typical: the smoothed signal of a typical frame: score 0.
         hourly: the one that normal footage exceeds once an hour: score 1.
         tail: how often it exceeds other levels.
+        usual: block means that are usual at each place, rows of columns, by name of the `*_peak` error that counts
+            what exceeds them; empty where places differ, as between cameras.
     """
 
     fps: Above0
@@ -61,6 +64,12 @@ class Calibration:
     typical: Finite
     hourly: Finite
     tail: Tail
+    usual: dict[str, tuple[tuple[Finite, ...], ...]] = field(default_factory=dict)
+
+    @cached_property
+    def usual_maps(self) -> dict[str, NDArray[np.float32]]:
+        """(h, w) by name of the error."""
+        return {name: np.array(rows, np.float32) for name, rows in self.usual.items()}
 
     def score(self, errors: Errors, fps: float | None = None) -> NDArray[np.float64]:
         """Scores of a clip: 0 is the scene's typical frame, 1 what normal footage exceeds once an hour.
@@ -147,6 +156,9 @@ class Calibration:
             return f"weights are {self.weights}; expected shares of {', '.join(ERROR_NAMES)} that add up to 1"
         if not (self.weights.keys() <= self.centre.keys() and self.weights.keys() <= self.spread.keys()):
             return "centre and spread do not cover all weights"
+        for name, rows in self.usual.items():
+            if name not in (FRAME_PEAK, FEATURE_PEAK) or not rows or {len(row) for row in rows} != {len(rows[0]) or -1}:
+                return f"usual {name} is not a map"
         if self.hourly <= self.typical:
             return f"the hourly level {self.hourly:g} is not above the typical one, {self.typical:g}"
         tail = self.tail
@@ -179,13 +191,19 @@ def error_weights(settings: ScoreSettings, names: Sequence[str]) -> dict[str, fl
     return {name: share for name, share in weights.items() if share > 0}
 
 
-def fit_calibration(errors: Errors | Sequence[Errors], fps: float, settings: ScoreSettings) -> Calibration:
+def fit_calibration(
+    errors: Errors | Sequence[Errors],
+    fps: float,
+    settings: ScoreSettings,
+    usual: Mapping[str, NDArray[np.float32]] | None = None,
+) -> Calibration:
     """A calibration from normal footage.
 
     Args:
         errors: (n,) by name, frames in order; or several clips of the scene, each so.
         fps: frames a second.
         settings: how errors are weighed, smoothed and counted as alarms.
+        usual: (h, w) by name, what was taken from coarse maps before the `*_peak` errors were.
 
     Raises:
         InputError: if there are too few frames, or numbers that are not finite.
@@ -218,6 +236,7 @@ def fit_calibration(errors: Errors | Sequence[Errors], fps: float, settings: Sco
         typical=0.0,
         hourly=1.0,
         tail=Tail(0, 1, 1, 0),
+        usual={name: tuple(map(tuple, values.tolist())) for name, values in (usual or {}).items()},
     )
     gap = round(settings.merge_gap_seconds * fps)
     apart = np.full(max(gap, 1) + 1, -np.inf)

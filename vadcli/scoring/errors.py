@@ -1,5 +1,6 @@
 """How far a predicted frame is from the true one, and features from prototypes: numbers and maps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -87,12 +88,19 @@ def window_errors(
     return reduce_maps(error_maps(prediction, target, feature_error), pool)
 
 
-def reduce_maps(maps: ErrorMaps, pool: int) -> dict[str, "Tensor"]:
-    """The numbers of `window_errors` from maps."""
-    errors = {FRAME_ERROR: maps.frame.mean(dim=(1, 2)), FRAME_PEAK: _largest_patch(maps.frame, pool)}
-    if maps.feature is not None:
-        errors[FEATURE_ERROR] = maps.feature.mean(dim=(1, 2))
-        errors[FEATURE_PEAK] = _largest_patch(maps.feature, pool)
+def reduce_maps(maps: ErrorMaps, pool: int, usual: Mapping[str, "Tensor"] | None = None) -> dict[str, "Tensor"]:
+    """The numbers of `window_errors` from maps.
+
+    Args:
+        maps: of a batch.
+        pool: side of a patch in pixels at 128 high.
+        usual: (h, w), block means that are usual at each place, by name of the peak that they are taken from.
+    """
+    errors = {}
+    for mean, peak, values in ((FRAME_ERROR, FRAME_PEAK, maps.frame), (FEATURE_ERROR, FEATURE_PEAK, maps.feature)):
+        if values is not None:
+            errors[mean] = values.mean(dim=(1, 2))
+            errors[peak] = largest_patch(block_means(values, pool), (usual or {}).get(peak))
     return errors
 
 
@@ -127,8 +135,10 @@ def patch_means(blocks: "Tensor") -> "Tensor":
     return avg_pool2d(blocks.unsqueeze(1), side, stride=1).squeeze(1)
 
 
-def _largest_patch(error_map: "Tensor", pool: int) -> "Tensor":
-    return patch_means(block_means(error_map, pool)).amax(dim=(1, 2))
+def largest_patch(blocks: "Tensor", usual: "Tensor | None" = None) -> "Tensor":
+    """The largest mean over a patch, of what exceeds the usual: (B, h, w) and (h, w) to (B,)."""
+    above = blocks if usual is None else (blocks - usual).clamp_min(0)
+    return patch_means(above).amax(dim=(1, 2))
 
 
 def psnr_db(frame_error: float) -> float:

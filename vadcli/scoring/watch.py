@@ -20,6 +20,7 @@ from vadcli.scoring.events import Event, EventFinder, Finding
 from vadcli.scoring.measuring import Maps, Measured
 from vadcli.scoring.records import CalibrationKind, ScoreRecord
 from vadcli.scoring.regions import fuse, region
+from vadcli.scoring.usual import NormalErrors, Usual, above, peaks_above
 from vadcli.settings import ScoreSettings
 
 
@@ -32,14 +33,16 @@ class Assessed:
         frame: the frame itself.
         measured: its errors and maps.
         share: of the feature error in the score.
-        usual: peak errors of frame and feature of a typical frame.
+        typical: peak errors of frame and feature of a typical frame.
+        usual: what is usual at each place.
     """
 
     record: ScoreRecord
     frame: Frame
     measured: Measured
     share: float
-    usual: tuple[float, float]
+    typical: tuple[float, float]
+    usual: Usual
 
     @cached_property
     def heat(self) -> NDArray[np.float32]:
@@ -55,7 +58,8 @@ class Assessed:
         return self._fuse(self.measured.blocks)
 
     def _fuse(self, maps: Maps) -> NDArray[np.float32]:
-        return fuse(maps.frame, maps.feature, self.share, self.usual)
+        maps = above(maps, self.usual)
+        return fuse(maps.frame, maps.feature, self.share, self.typical)
 
 
 class Watch:
@@ -85,7 +89,7 @@ class Watch:
         self.frames, self.events = 0, 0
         self._settings, self._opening = settings, opening
         self._state: float | None = None
-        self._warming: list[dict[str, float]] = []
+        self._warming = NormalErrors()
         self._began_s: float | None = None
         self._finder = self._make_finder() if calibration else None
 
@@ -111,6 +115,9 @@ class Watch:
             self._state = None
             return None, []
         self.frames += 1
+        if self.calibration is not None and self.calibration.usual:
+            peaks = peaks_above(measured.blocks, self.calibration.usual_maps)
+            measured = replace(measured, errors=measured.errors | peaks)
         errors = {name: np.array([value]) for name, value in measured.errors.items()}
         if not all(np.isfinite(value).all() for value in errors.values()):
             raise InputError(
@@ -151,23 +158,23 @@ class Watch:
         )
         weights = self.calibration.weights if self.calibration else {}
         share = sum(weights.get(name, 0.0) for name in (FEATURE_ERROR, FEATURE_PEAK))
-        return Assessed(record, frame, measured, share, (self._usual(FRAME_PEAK), self._usual(FEATURE_PEAK)))
+        usual = self.calibration.usual_maps if self.calibration else {}
+        return Assessed(record, frame, measured, share, (self._typical(FRAME_PEAK), self._typical(FEATURE_PEAK)), usual)
 
-    def _usual(self, name: str) -> float:
+    def _typical(self, name: str) -> float:
         return float(np.exp(self.calibration.centre.get(name, 0.0))) if self.calibration else 1.0
 
     def _warm_up(self, frame: Frame, measured: Measured) -> None:
         """Learn what is normal, and begin to score once enough was seen."""
         if self._began_s is None:
             self._began_s = frame.time_s
-        self._warming.append(measured.errors)
-        if frame.time_s - self._began_s < self._settings.warmup or len(self._warming) < LEAST_FRAMES:
+        self._warming.add(0, measured)
+        if frame.time_s - self._began_s < self._settings.warmup or self.frames < LEAST_FRAMES:
             return
-        names = self._warming[0].keys()
-        errors = {name: np.array([one[name] for one in self._warming]) for name in names}
-        self.calibration = fit_calibration(errors, self.info.fps, self._settings)
+        errors = self._warming.finish()
+        self.calibration = fit_calibration(errors, self.info.fps, self._settings, self._warming.usual)
         self._finder = self._make_finder()
-        self._warming = []
+        self._warming = NormalErrors()
 
     def _make_finder(self) -> EventFinder[Assessed]:
         threshold = self.threshold

@@ -20,6 +20,7 @@ from vadcli.model.network import Network
 from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
+from vadcli.scoring.usual import NormalErrors
 from vadcli.settings import Settings
 from vadcli.stages.calibrating import Clipped, clip_footage, measure
 
@@ -82,14 +83,17 @@ def adapt_stage(
         footage = [Clipped(first.info, chain(lead, frames)), *_within(run.normal_seconds, first, others)]
         counts = [clip.info.frames for clip in footage]
         progress.start("calibrating", None if None in counts else max(sum(filter(None, counts)) - needed, 1))
-        errors, fps = measure(scored, footage, settings, device, progress)
-        if sum(len(next(iter(clip.values()))) for clip in errors) < LEAST_FRAMES:
+        normal = NormalErrors()
+        for clip, measured in measure(scored, footage, settings, device, progress):
+            normal.add(clip, measured)
+        if normal.frames < LEAST_FRAMES:
             progress.note(
                 f"{source}: too short to calibrate on what follows the support; calibrating on the support too"
             )
-            extra, _ = measure(scored, [Clipped(first.info, iter(head))], settings, device, progress)
-            errors = extra + errors
-    calibration = fit_calibration([clip for clip in errors if len(next(iter(clip.values())))], fps, settings.score)
+            support = [Clipped(first.info, iter(head))]
+            for _, measured in measure(scored, support, settings, device, progress):
+                normal.add(len(footage), measured)
+    calibration = fit_calibration(normal.finish(), first.info.fps, settings.score, normal.usual)
     adapter = Checkpoint(
         stage="adapt",
         settings=checkpoint.settings.model_copy(update={"adapt": run, "score": settings.score}),

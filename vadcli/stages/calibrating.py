@@ -15,10 +15,10 @@ from vadcli.footage.windows import ClipRange
 from vadcli.model.network import Network
 from vadcli.model.runtime import for_inference
 from vadcli.progress import Progress
-from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
+from vadcli.scoring.calibration import LEAST_FRAMES, fit_calibration
 from vadcli.scoring.engine import Engine, Scored
 from vadcli.scoring.lanes import Ended, Opener
-from vadcli.scoring.measuring import Measurer
+from vadcli.scoring.measuring import Measured, Measurer
 from vadcli.settings import Settings
 
 MOST_FRAMES = 20_000
@@ -38,11 +38,10 @@ class Clipped:
 
 def measure(
     network: Network, footage: Sequence[Clipped], settings: Settings, device: torch.device, progress: Progress
-) -> tuple[list[dict[str, Any]], float]:
-    """Errors of every frame that has a prediction: (n,) by name, a mapping a clip; and the frame rate."""
+) -> Iterator[tuple[int, Measured]]:
+    """Errors and coarse maps of every frame that has a prediction, and the number of the clip it is of."""
     measurer = Measurer(network, device, pool=settings.score.pool)
     engine = Engine(measurer, network.settings.input_frames, batch_size=settings.score.batch_size)
-    collected: list[dict[str, list[float]]] = [{} for _ in footage]
 
     def opener(clip: Clipped) -> Opener:
         def open_clip() -> AbstractContextManager[Clipped]:
@@ -56,10 +55,7 @@ def measure(
                 raise item.error
             if isinstance(item, Scored) and item.measured is not None:
                 progress.advance()
-                for name, value in item.measured.errors.items():
-                    collected[item.source].setdefault(name, []).append(value)
-    arrays = [{name: np.asarray(values) for name, values in clip.items()} for clip in collected]
-    return [clip for clip in arrays if clip], footage[0].info.fps
+                yield item.source, item.measured
 
 
 def calibrate_model(
@@ -89,11 +85,15 @@ def calibrate_model(
     if not footage:
         return None
     progress.start("calibrating", sum(one.num_frames for one in chosen))
-    errors, fps = measure(for_inference(deepcopy(network), device, precision), footage, settings, device, progress)
+    collected: list[dict[str, list[float]]] = [{} for _ in footage]
+    ready = for_inference(deepcopy(network), device, precision)
+    for clip, measured in measure(ready, footage, settings, device, progress):
+        for name, value in measured.errors.items():
+            collected[clip].setdefault(name, []).append(value)
+    errors = [{name: np.asarray(values) for name, values in clip.items()} for clip in collected if clip]
     if sum(len(next(iter(clip.values()))) for clip in errors) < LEAST_FRAMES:
         return None
-    calibration: Calibration = fit_calibration(errors, fps, settings.score)
-    return calibration.to_json()
+    return fit_calibration(errors, footage[0].info.fps, settings.score).to_json()
 
 
 def clip_footage(cache: Cache, clip: Clip, start: int = 0, stop: int | None = None) -> Clipped:

@@ -95,7 +95,12 @@ class Bank:
 
     @torch.inference_mode()
     def errors(
-        self, footage: ClipRange, keys: Sequence[Key], progress: Progress, on_maps: OnMaps | None = None
+        self,
+        footage: ClipRange,
+        keys: Sequence[Key],
+        progress: Progress,
+        on_maps: OnMaps | None = None,
+        usual: Mapping[Key, Mapping[str, Tensor]] | None = None,
     ) -> dict[Key, Errors]:
         """Errors of every window of some frames, (n − T,) by name, under each of `keys`.
 
@@ -104,6 +109,7 @@ class Bank:
             keys: weights.
             progress: told of every window.
             on_maps: called with the key, the first window's number and the maps of every batch.
+            usual: what is usual at each place of the scene under each of `keys`.
         """
         collected: dict[Key, list[dict[str, Tensor]]] = {key: [] for key in keys}
         for first, windows in self._batches(footage):
@@ -114,7 +120,7 @@ class Bank:
                 weights = {f"network.{name}": value for name, value in self.weights[key].items()}
                 prediction = functional_call(self.part, weights, (frozen,)) if weights else self.part(frozen)
                 maps = error_maps(prediction.frame, target, prediction.feature_error)
-                collected[key].append(reduce_maps(maps, self.settings.score.pool))
+                collected[key].append(reduce_maps(maps, self.settings.score.pool, (usual or {}).get(key)))
                 if on_maps is not None:
                     on_maps(key, first, maps)
             progress.advance(len(windows))

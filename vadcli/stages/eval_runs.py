@@ -19,10 +19,10 @@ from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
 from vadcli.settings import Settings
 from vadcli.stages.eval_errors import Bank, Errors, Key
 from vadcli.stages.eval_maps import MapWatcher, localisers_of
+from vadcli.stages.eval_normal import Normal, normal_errors
 from vadcli.stages.eval_support import SceneFootage, contaminated, draw_support, head_of, scene_footage, test_clips
 
 Support = Literal["clip", "scene"]
-Normal = tuple[list[Errors], float]
 Tests = dict[str, tuple[Clip, NDArray[np.bool_]]]
 
 
@@ -193,13 +193,11 @@ def _scene(
                 bank.adapt(key, head_of(cache, clip, longest))
                 of_clip[name].append(key)
     every = [*base, *of_scene, *(key for keys in of_clip.values() for key in keys)]
-    parts = [bank.errors(part, every, progress) for part in footage.calibration] if footage else []
-    fps = footage.calibration[0].clip.fps if footage else 0.0
-    normal: dict[Key, Normal] = {key: ([part[key] for part in parts], fps) for key in every}
+    normal, usual = normal_errors(bank, every, footage, progress)
     for name, (clip, labels) in clips.items():
         keys = [*base, *of_scene, *of_clip[name]]
         watcher = MapWatcher(cache, clip, window, localisers, settings) if clip.has_masks and localisers else None
-        errors = bank.errors(ClipRange(cache, clip, 0, clip.num_frames), keys, progress, watcher)
+        errors = bank.errors(ClipRange(cache, clip, 0, clip.num_frames), keys, progress, watcher, usual)
         if watcher is not None:
             watcher.finish()
         for key in keys:
