@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadcli.evaluation.events import merged, runs, score_events
+from vadcli.evaluation.events import events_within, merged, runs, score_events
 from vadcli.evaluation.pool import pool
+from vadcli.scoring.smoothing import smooth
 
 
 def frames(text):
@@ -58,6 +59,20 @@ def test_alarms_close_together_are_one():
     data = pool(["a"], [frames("1011000100").astype(float)], [frames("0000000011")], fps=2.0)
     one = merged(runs(data.scores > 0.5, data), data, 0.5)
     assert (one.start.tolist(), one.stop.tolist()) == ([0, 7], [4, 8])
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("most", [0, 2, 5])
+def test_events_within_a_number_of_false_alarms_find_what_every_higher_threshold_finds(seed, most):
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(300, bool)
+    labels[60:80] = labels[200:230] = True
+    scores = np.round(smooth(rng.normal(size=300) + labels, 0.5, 10.0)[0], 2)
+    data = pool(["a"], [scores], [labels], [10.0])
+    best = events_within(data, most, 0.0, 0.0, 0.0)
+    assert best.false_alarms <= most
+    higher = [score_events(data, t, 0.0, 0.0, 0.0) for t in np.unique(scores) if t > best.threshold]
+    assert best.detected >= max((one.detected for one in higher if one.false_alarms <= most), default=0)
 
 
 def test_without_alarms_there_is_no_precision_and_no_delay():

@@ -119,6 +119,29 @@ def score_events(
     )
 
 
+def events_within(data: Pool, false_alarms: int, *how: float) -> EventScores:
+    """Events at the lowest threshold found by halving that raises no more than so many false alarms.
+
+    False alarms do not fall strictly as the threshold rises (two may be one below it), so that a lower one may exist.
+
+    Args:
+        data: scored clips.
+        false_alarms: at most; over all clips together.
+        how: tolerance, gap and linger, as of `score_events`.
+    """
+    levels = np.unique(data.scores)
+    low, high = 0, len(levels)  # the level past the last raises no alarm at all
+    best = score_events(data, float(np.nextafter(levels[-1], np.inf)), *how)
+    while low < high:
+        middle = (low + high) // 2
+        one = score_events(data, float(levels[middle]), *how)
+        if one.false_alarms <= false_alarms:
+            best, high = one, middle
+        else:
+            low = middle + 1
+    return best
+
+
 def _widened(truth: Runs, data: Pool, before_s: float, after_s: float) -> tuple[Floats, Floats]:
     """Starts and stops of events widened by some seconds, within their clips."""
     fps = data.fps[truth.clip]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vadcli.evaluation.events import EventScores, score_events
+from vadcli.evaluation.events import EventScores, events_within, score_events
 from vadcli.evaluation.evidence import Evidence
 from vadcli.evaluation.intervals import influences, interval
 from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, padded
@@ -67,6 +67,8 @@ class Result:
         events: alarms against true events at one threshold.
         events_threshold: where that came from: "calibration" (one false alarm an hour) or "equal error rate"
             (chosen on test labels: comparable between methods, not a forecast).
+        events_at_one_false_alarm_a_clip: the same at a threshold that raises no more false alarms than there are clips,
+            chosen on test labels too.
         per_clip: figures of each clip; "influence" is what a later comparison needs for its interval.
         draws: micro AUC of each draw of the support; empty where nothing was drawn.
         micro_auc_spread: standard deviation over draws; None for fewer than two.
@@ -93,6 +95,7 @@ class Result:
     fpr_at_recall: dict[str, float]
     events: EventScores
     events_threshold: str
+    events_at_one_false_alarm_a_clip: EventScores
     per_clip: tuple[Mapping[str, Any], ...]
     draws: tuple[float, ...] = ()
     micro_auc_spread: float | None = None
@@ -162,16 +165,17 @@ def measure(
         macro_clips=int(np.count_nonzero((data.abnormal > 0) & (data.abnormal < data.lengths))),
         events=_mean_events([score_events(*one["events"]) for one in figures]),
         events_threshold="calibration" if calibrated else "equal error rate",
+        events_at_one_false_alarm_a_clip=_mean_events([one["usable"] for one in figures]),
         per_clip=tuple(_per_clip(draws)),
         draws=tuple(areas) if len(areas) > 1 else (),
         micro_auc_spread=float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
         notes=tuple(notes),
-        **{key: _mean([one[key] for one in figures]) for key in figures[0] if key != "events"},
+        **{key: _mean([one[key] for one in figures]) for key in figures[0] if key not in {"events", "usable"}},
     )
 
 
 def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dict[str, Any]:
-    """Figures of one scoring, by the names of `Result`, and under "events" what `score_events` is to be called with."""
+    """Figures by the names of `Result`; "events" holds arguments of `score_events`, "usable" one false alarm a clip's."""
     points = curve(data.labels, data.scores)
     aucs = clip_aucs(data)
     how = (settings.tolerance_seconds, settings.merge_gap_seconds, settings.linger_seconds)
@@ -188,6 +192,7 @@ def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dic
         "tpr_at_fpr": {str(rate): points.recall_at(rate) for rate in FALSE_POSITIVE_RATES},
         "false_alarms_per_hour": alarms,
         "fpr_at_recall": {str(recall): points.false_positive_rate_at(recall) for recall in settings.recalls},
+        "usable": events_within(data, len(data.names), *how),
         "events": (data, points.equal_error_threshold if threshold is None else threshold, *how),
     }
 

@@ -25,7 +25,7 @@ class ScoreRecord:
         time_s: time in the source.
         psnr_db: of the predicted frame.
         feature_error: mean squared distance to prototypes (L_c); None for a model without a unit.
-        frame_peak: largest mean squared error of a patch, on frames in [-1, 1].
+        frame_peak: largest mean squared error of a patch above the usual of its place, on frames in [-1, 1].
         feature_peak: the same of the distance to prototypes.
         score: 0 typical, 1 exceeded once an hour by normal footage; None until a warm-up has seen enough.
         anomaly: whether an event is going on: above the threshold, or not yet below release since.
