@@ -175,7 +175,7 @@ def measure(
 
 
 def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dict[str, Any]:
-    """Figures by the names of `Result`; "events" holds arguments of `score_events`, "usable" one false alarm a clip's."""
+    """Figures by the names of `Result`; "events" holds arguments of `score_events`, "usable" events to average."""
     points = curve(data.labels, data.scores)
     aucs = clip_aucs(data)
     how = (settings.tolerance_seconds, settings.merge_gap_seconds, settings.linger_seconds)
