@@ -18,7 +18,10 @@ def test_it_is_made_by_the_edge_preset():
     model, edge = load_checkpoint(PACKAGED_MODEL), load_settings("edge")
     assert model.model == edge.model
     assert model.settings.pretrain == edge.pretrain
-    assert model.settings.metatrain == edge.metatrain
+    # its step sizes were learned before they were learned as logarithms; the model card says so
+    old = {"step_size_rate", "initial_step_size"}
+    assert model.settings.metatrain.model_dump(exclude=old) == edge.metatrain.model_dump(exclude=old)
+    assert model.settings.score == edge.score
 
 
 def test_its_prototypes_are_different_ones():
