@@ -27,24 +27,25 @@ from vadcli.stages.prepare import cores, prepare
 from vadcli.stages.timing import Measurement, measurement, timed, timed_in_turn
 
 FILM_SIZE, FILM_FRAMES, FILM_FPS = (360, 640), 250, 25.0
+LEAST_FRAMES = 12
 BATCH = 8
 FILES_AT_ONCE = 4
 WINDOWS_A_BATCH = 4
 CPU = torch.device("cpu")
 
 
-def write_film(path: Path) -> None:
-    """A film of ten seconds as `vad demo` makes them, so that its decoding costs what a real one's does."""
+def write_film(path: Path, frames: int = FILM_FRAMES) -> None:
+    """A film of ten seconds, or fewer frames, as `vad demo` makes them, so that it decodes as a real one does."""
     height, width = FILM_SIZE
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FILM_FPS, (width, height))
-    seconds = FILM_FRAMES / FILM_FPS
+    seconds = frames / FILM_FPS
     for frame in render(make_scene(0), 0, seconds=seconds, fps=FILM_FPS, size=FILM_SIZE, anomalies=False):
         writer.write(cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
     writer.release()
 
 
 def end_to_end(
-    network: Network, device: torch.device, precision: torch.dtype, film: Path, budget_s: float
+    network: Network, device: torch.device, precision: torch.dtype, folder: Path, budget_s: float, rate: float
 ) -> Iterator[Measurement]:
     """A file to its errors, alone and together with others of its kind.
 
@@ -52,10 +53,13 @@ def end_to_end(
         network: ready to predict.
         device: of the network.
         precision: of its convolutions.
-        film: the file.
+        folder: to work in.
         budget_s: seconds a measurement.
+        rate: frames a second that the network makes, by which the film is cut to the budget.
     """
     settings = network.settings
+    film, frames = folder / f"{device.type}.mp4", max(LEAST_FRAMES, min(FILM_FRAMES, round(rate * budget_s)))
+    write_film(film, frames)
 
     def opened() -> FrameSource:
         return open_source(str(film), size=settings.size, channels=settings.channels)
@@ -71,7 +75,7 @@ def end_to_end(
     took = timed_in_turn([partial(score, count) for count in files], device, budget_s=budget_s)
     for count, one in zip(files, took, strict=True):
         path = f"end to end: {count} file{'s' * (count > 1)} → errors"
-        yield measurement(path, device, precision, BATCH, one, "frames", items=count * FILM_FRAMES)
+        yield measurement(path, device, precision, BATCH, one, "frames", items=count * (frames - settings.input_frames))
 
 
 def preparing(model: ModelSettings, film: Path, folder: Path, budget_s: float) -> Iterator[Measurement]:
