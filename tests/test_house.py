@@ -74,6 +74,13 @@ def test_help_loads_nothing_heavy():
     assert "pydantic" not in loaded  # not forbidden, but a quarter of the time
 
 
+def test_scoring_loads_no_library_that_a_first_record_does_not_need():
+    code = "import sys, vadcli.stages.score; print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(done.stdout))
+    assert not loaded & {"scipy", "sklearn", "matplotlib", "jinja2", "pandas", "onnx", "onnxruntime"}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented_and_its_options_have_help(name, capsys):
     command = load_command(name)

@@ -97,6 +97,25 @@ def test_the_units_distances_survive_bfloat16_around_them():
     assert float(((got - exact).abs() / exact).max()) < 2e-3  # in bfloat16 nothing would be left of them
 
 
+@pytest.mark.parametrize("variant", VARIANT_NAMES)
+@pytest.mark.parametrize("fill", [None, 0.0], ids=["any", "zero"])
+def test_without_gradients_the_unit_gives_the_same_and_leaves_its_input_alone(variant, fill):
+    torch.manual_seed(0)
+    unit = PrototypeUnit(6, 4, VARIANTS[variant]).double()
+    encoding = torch.randn(2, 6, 4, 5, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    encoding = encoding if fill is None else torch.full_like(encoding, fill)
+    before = encoding.clone()
+    with torch.no_grad():
+        got = unit(encoding)
+    recorded = unit(encoding)
+    expected, prototypes, distance = literal_unit(encoding, unit.attention.weight.detach(), variant)
+    for ours in (got, recorded):
+        torch.testing.assert_close(ours.encoding, expected)
+        torch.testing.assert_close(ours.prototypes, prototypes)
+        torch.testing.assert_close(ours.distance, distance)
+    assert torch.equal(encoding, before)
+
+
 def test_effective_prototypes_counts_directions():
     same = torch.ones(1, 5, 8)
     different = torch.eye(5, 8)[None]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vadcli.model.products import compare, gather, spread
+from vadcli.model.products import add_spread, compare, gather, spread
 
 MAPS, PLACES, VECTORS = (2, 3, 7), (2, 7, 4), (2, 3, 4)
 CASES = {
@@ -41,3 +41,14 @@ def test_gradients_of_positions_lie_in_memory_like_positions():
     for product, other in ((compare, torch.randn(VECTORS)), (gather, torch.randn(MAPS))):
         (gradient,) = torch.autograd.grad(product(other, places).square().sum(), places)
         assert gradient.is_contiguous()
+
+
+def test_adding_what_is_spread_is_the_sum_and_costs_no_second_tensor_without_gradients():
+    torch.manual_seed(0)
+    places, maps, vectors = (torch.randn(shape, dtype=torch.float64) for shape in (PLACES, MAPS, VECTORS))
+    expected = places + spread(maps, vectors)
+    torch.testing.assert_close(add_spread(places, maps, vectors), expected)
+    with torch.no_grad():
+        written = add_spread(places, maps, vectors)
+    torch.testing.assert_close(written, expected)
+    assert written.data_ptr() == places.data_ptr()

@@ -1,41 +1,52 @@
 """`vad bench` runs every path and says how each compares with the literal implementation."""
 
 import json
+import time
 
 import pytest
 import torch
 
+from vadcli.stages.bench import ratios_of
 from vadcli.stages.bench_units import peak_bytes
+from vadcli.stages.timing import Timed, measurement, timed_in_turn
+
+CPU = torch.device("cpu")
+SMALL = ("--size", "32", "--width", "2", "--batches", "1,2", "--shots", "1", "--seconds", "0.01", "--device", "cpu")
 
 
 @pytest.mark.slow
 def test_every_path_is_measured(vad):
-    arguments = (
-        "--size",
-        "32",
-        "--width",
-        "2",
-        "--batches",
-        "1,2",
-        "--shots",
-        "1",
-        "--seconds",
-        "0.01",
-        "--device",
-        "cpu",
-    )
-    answer = vad("bench", *arguments, "--json", "--quiet")
+    answer = vad("bench", *SMALL, "--json", "--quiet")
     assert answer.code == 0 and answer.err == ""
     told = json.loads(answer.out)
-    assert told["schema"] == "vad.bench/1"
-    paths = {line["path"] for line in told["measurements"]}
-    assert paths >= {
-        "literal: score", "score: windows → errors", "unit alone", "training step", "meta-training episode",
-        "adapt: K = 1",        "decode and resize 640×360", "end to end: file → errors", "start-up: vad --help",
+    assert told["schema"] == "vad.bench/2"
+    assert set(told) == {
+        "schema", "machine", "versions", "model", "gmac_a_frame", "matrix_product_gflops", "measurements", "ratios",
+        "output_changes", "peak_memory_mib",
     }  # fmt: skip
-    assert all(line["seconds"] > 0 and line["rate"] > 0 for line in told["measurements"])
-    compared = [line["against_literal"] for line in told["measurements"] if line["against_literal"]]
-    assert len(compared) >= 4
+    lines = told["measurements"]
+    assert {line["path"] for line in lines} == {
+        "literal: forward", "forward", "unit with its score", "score: windows → errors",
+        "literal: training step", "training step", "literal: meta-training episode", "meta-training episode",
+        "adapt: K = 1", "adapt: K = 10", "end to end: 1 file → errors", "end to end: 4 files → errors",
+        "vad score: first record", "vad score: 10 s of film", "start-up: vad --help", "read windows from a cache",
+        "decode and resize 640×360 → 32×32×1", "prepare 640×360 → 32×32×1",
+        "decode and resize 640×360 → 256×256×3", "prepare 640×360 → 256×256×3",
+    }  # fmt: skip
+    assert all(line["seconds"] >= line["least_seconds"] > 0 and line["rate"] > 0 for line in lines)
+    scored = [line for line in lines if line["path"] == "score: windows → errors"]
+    assert {(line["precision"], line["batch"]) for line in scored} == {
+        (precision, batch) for precision in ("float32", "bfloat16") for batch in (1, 2)
+    }
+    assert all(line["against_literal"] > 0 and line["share_of_peak"] > 0 for line in scored)
+    assert {line["path"] for line in lines if line["peak_mib"]} == {"vad score: 10 s of film", "start-up: vad --help"}
+    help_, score = (next(line["peak_mib"] for line in lines if line["path"] == path) for path in
+                    ("start-up: vad --help", "vad score: 10 s of film"))  # fmt: skip
+    assert help_ < 100 < score < 2000  # of those processes, not of this one
+    (change,) = told["output_changes"]
+    assert change["precision"] == "bfloat16" and 0 < change["frame"] < 0.1 and 0 < change["feature_error"] < 1
+    assert len(told["ratios"]) == 8
+    assert told["matrix_product_gflops"]["cpu"].keys() == {"float32", "bfloat16"}
 
 
 def test_units_are_measured_at_the_same_place(vad):
@@ -68,3 +79,36 @@ def test_memory_is_counted_from_birth_to_death():
 def test_batches_must_be_numbers(vad):
     answer = vad("bench", "--batches", "1,x")
     assert answer.code == 2 and "expected numbers above 0" in answer.err
+
+
+def line(path, seconds, items, **more):
+    return measurement(path, CPU, torch.float32, 1, Timed(seconds, seconds, seconds, 3), "frames", items=items, **more)
+
+
+def test_a_line_says_how_many_times_as_fast_and_how_much_of_the_peak():
+    found = line("x", 0.5, 4, literal=Timed(3, 3, 3, 1), literal_items=2, flop_an_item=10.0, peak=160.0)
+    assert (found.rate, found.against_literal, found.share_of_peak) == (8, 12, 0.5)
+    assert line("x", 0.5, 4).against_literal is None and line("x", 0.5, 4).share_of_peak is None
+
+
+def test_ratios_compare_lines_of_one_run():
+    lines = [
+        line("forward", 2.0, 1), line("unit with its score", 0.25, 1), line("training step", 1.0, 4),
+        line("end to end: 1 file → errors", 1.0, 250), line("end to end: 4 files → errors", 3.2, 1000),
+        line("decode and resize A", 1.0, 1), line("prepare A", 1.25, 1), line("read windows from a cache", 0.1, 40),
+    ]  # fmt: skip
+    assert ratios_of(lines) == {
+        "unit with its score / forward (cpu, float32, batch 1)": 0.125,
+        "frames a second, 4 files / 1 file (cpu)": 1.25,
+        "prepare A / bare decoding and resizing": 1.25,
+        "windows read / trained on": 100.0,
+    }
+
+
+def test_calls_that_are_compared_take_turns():
+    order = []
+    slow, fast = timed_in_turn(
+        [lambda: order.append("slow") or time.sleep(0.01), lambda: order.append("fast")], CPU, budget_s=9.0, runs=3
+    )
+    assert order == ["slow", "fast"] * 4
+    assert slow.runs == fast.runs == 3 and slow.seconds >= 0.01 > fast.seconds

@@ -29,9 +29,12 @@ def command(
 ) -> None:
     """Measure the speed of every path on this machine.
 
-    Scoring, training, an episode of meta-training, adaptation and a video file end to end, beside a literal
-    implementation of the same equations, all in one run so that ratios hold on a noisy machine. With --units instead
-    the network with each unit at the same place: prototypes, a learned memory (MemAE), updated items (LMN), none.
+    Scoring, training, an episode of meta-training, adaptation, files end to
+    end, preparing, and the program from its start, on every device there is
+    (or --device), beside a literal implementation of the same equations,
+    all in one run so that ratios hold on a noisy machine. With --units
+    instead the network with each unit at the same place: prototypes, a
+    learned memory (MemAE), updated items (LMN), none.
 
     Examples:
       vad bench
@@ -73,18 +76,33 @@ def _print_table(told: dict[str, Any]) -> None:
     from rich.table import Table
 
     machine, peaks = told["machine"], told["matrix_product_gflops"]
-    table = Table(title=f"{machine['device']}, {machine['threads']} threads", title_justify="left")
-    for name in ("path", "precision", "batch", "rate", "× literal", "of peak"):
-        table.add_column(name, justify="left" if name in ("path", "precision") else "right")
+    title = f"{', '.join(machine['devices'].values())}, {machine['threads']} threads"
+    table = Table(title=title, title_justify="left")
+    for name in ("path", "device", "precision", "batch", "a call", "rate", "× literal", "of peak", "memory"):
+        table.add_column(name, justify="left" if name in ("path", "device", "precision") else "right")
     for line in told["measurements"]:
-        ratio, share = line["against_literal"], line["share_of_peak"]
+        ratio, share, memory = line["against_literal"], line["share_of_peak"], line["peak_mib"]
         table.add_row(
-            line["path"], line["precision"], str(line["batch"]), f"{line['rate']:,.4g} {line['unit']}/s",
-            f"{ratio:.1f}" if ratio else "", f"{share:.0%}" if share else "",
+            line["path"], line["device"], line["precision"], str(line["batch"]), f"{line['seconds']:.3g} s",
+            f"{line['rate']:,.4g} {line['unit']}/s", f"{ratio:.1f}" if ratio else "", f"{share:.0%}" if share else "",
+            f"{memory:,.0f} MiB" if memory else "",
         )  # fmt: skip
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"matrix products: {', '.join(f'{name} {peak:,.0f} GFLOP/s' for name, peak in peaks.items())}")
+    for name, ratio in told["ratios"].items():
+        console.print(f"{name}: {ratio:.2f}")
+    for change in told["output_changes"]:
+        console.print(
+            f"{change['precision']} on {change['device']} against float32: frames differ by up to "
+            f"{change['frame']:.2g} of 2, feature errors by {change['feature_error']:.1%}"
+        )
+    for device, of_device in peaks.items():
+        shown = ", ".join(f"{name} {peak:,.0f} GFLOP/s" for name, peak in of_device.items())
+        console.print(f"matrix products on {device}: {shown}")
+    cost = sum(told["gmac_a_frame"].values())
+    console.print(
+        f"arithmetic: {2 * cost:,.3g} GFLOP a frame; peak memory of all this: {told['peak_memory_mib']:,.0f} MiB"
+    )
 
 
 def _print_units(told: dict[str, Any]) -> None:
@@ -92,7 +110,8 @@ def _print_units(told: dict[str, Any]) -> None:
     from rich.table import Table
 
     machine = told["machine"]
-    table = Table(title=f"{machine['device']}, {machine['threads']} threads, {told['precision']}", title_justify="left")
+    title = f"{', '.join(machine['devices'].values())}, {machine['threads']} threads, {told['precision']}"
+    table = Table(title=title, title_justify="left")
     for name in ("unit", "parameters", "its own", "peak MiB", "unit's MiB", "frames/s", "unit's ms"):
         table.add_column(name, justify="left" if name == "unit" else "right")
     for row in told["units"]:

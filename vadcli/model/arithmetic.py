@@ -47,6 +47,23 @@ def _ratio(weights: Tensor, dim: int) -> Tensor:
     return weights / torch.where(total.abs() < RATIO_GUARD, guard, total)
 
 
+def nearest_is_most_similar(squares: Tensor, similarities: Tensor, relevance: Tensor) -> Tensor:
+    """‖p‖² − 2 x·p of the most relevant of unit vectors, which is the most similar: to (B, 1, N).
+
+    Args:
+        squares: (B, M, 1), squared lengths of prototypes, all 1, or 0 where the encoding is zero everywhere.
+        similarities: (B, M, N), x·p.
+        relevance: (B, M, N), growing with similarity.
+    """
+    return squares.amax(1, keepdim=True) - 2 * similarities.amax(1, keepdim=True)
+
+
+def nearest_is_most_relevant(squares: Tensor, similarities: Tensor, relevance: Tensor) -> Tensor:
+    """‖p‖² − 2 x·p of the most relevant of prototypes of any length, ties shared; the choice carries no gradient."""
+    chosen = (relevance == relevance.amax(1, keepdim=True)).to(relevance.dtype)  # faster than argmax and gather
+    return ((squares - 2 * similarities) * chosen).sum(1, keepdim=True) / chosen.sum(1, keepdim=True)
+
+
 def every_ordered_pair(hinges: Tensor) -> Tensor:
     """Eq. 8 as printed: 2 / (M (M − 1)) times the sum over all (m, m'), m = m' included: (B, M, M) to (B,)."""
     count = hinges.shape[1]
@@ -69,6 +86,7 @@ class Arithmetic:
         prototypes: factor on prototypes before retrieval, from their lengths.
         retrieval: weights of eq. 2 from similarities (B, M, N).
         retrieved: factor on what was retrieved, from its lengths.
+        nearest: ‖p‖² − 2 x·p of each position's most relevant prototype, from ‖p‖², similarities and eq. 2's weights.
         compactness_over_channels: a position's squared distance and C to its share of L_c.
         diversity: hinges of all pairs (B, M, M) to L_d.
         attention_sharpness: factor on scores before eq. 1's softmax.
@@ -81,6 +99,7 @@ class Arithmetic:
     prototypes: Callable[[Tensor], Tensor]
     retrieval: Callable[[Tensor], Tensor]
     retrieved: Callable[[Tensor], Tensor]
+    nearest: Callable[[Tensor, Tensor, Tensor], Tensor]
     compactness_over_channels: Callable[[Tensor, int], Tensor]
     diversity: Callable[[Tensor], Tensor]
     attention_sharpness: float = 1.0
@@ -102,6 +121,7 @@ PAPER = Arithmetic(
     prototypes=as_it_is,
     retrieval=ratio_over_prototypes,
     retrieved=as_it_is,
+    nearest=nearest_is_most_relevant,
     compactness_over_channels=_sum_over_channels,
     diversity=every_ordered_pair,
 )
@@ -111,6 +131,7 @@ OFFICIAL = Arithmetic(
     prototypes=to_unit_length,
     retrieval=softmax_over_prototypes,
     retrieved=to_unit_length,
+    nearest=nearest_is_most_similar,
     compactness_over_channels=_mean_over_channels,
     diversity=every_pair_once,
 )
@@ -120,6 +141,7 @@ SHARP = Arithmetic(
     prototypes=to_unit_length,
     retrieval=softmax_over_prototypes,
     retrieved=to_unit_length,
+    nearest=nearest_is_most_similar,
     compactness_over_channels=_sum_over_channels,
     diversity=every_pair_once,
     attention_sharpness=20.0,

@@ -61,7 +61,7 @@ class Network(nn.Module):
                 nn.Sequential(
                     *_convolutions(wide if level == 0 else 2 * wide, wide, last_relu=True),
                     nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1),
-                    nn.ReLU(),
+                    nn.ReLU(inplace=True),
                 )
             )
         self.blocks_before_unit = {8: 0, 4: 1, 2: 2, 1: 3}[settings.unit_level]
@@ -169,10 +169,10 @@ def _run(block: nn.Module, x: Tensor) -> Tensor:
 def _convolutions(inputs: int, outputs: int, *, last_relu: bool) -> nn.Sequential:
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, 3, padding=1),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Conv2d(outputs, outputs, 3, padding=1),
     ]
-    return nn.Sequential(*layers, *([nn.ReLU()] if last_relu else []))
+    return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if last_relu else []))
 
 
 def count_parameters(network: nn.Module) -> int:

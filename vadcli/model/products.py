@@ -31,6 +31,11 @@ def spread(maps: Tensor, vectors: Tensor) -> Tensor:
     return _product(lambda w, p: w.mT @ p, lambda g, w, p: compare(p, g), lambda g, w, p: gather(w, g), maps, vectors)
 
 
+def add_spread(places: Tensor, maps: Tensor, vectors: Tensor) -> Tensor:
+    """`places` plus `spread(maps, vectors)`; written over `places` where no gradient will be asked for: (B, N, C)."""
+    return places + spread(maps, vectors) if torch.is_grad_enabled() else places.baddbmm_(maps.mT, vectors)
+
+
 class _Product(Function):
     @staticmethod
     def forward(

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 import torch
 
 from vadcli.errors import InputError
+from vadcli.model.memory import keep_freed_memory
 from vadcli.model.network import Network
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a setting: `cpu`, `cuda`, or the GPU if there is one for `auto`.
+    """The device of a setting: `cpu`, `cuda`, or the GPU if there is one for `auto`; from now on memory is kept for it.
 
     Raises:
         InputError: if a GPU is asked for where PyTorch sees none.
@@ -18,6 +19,7 @@ def pick_device(name: str) -> torch.device:
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise InputError("--device cuda: PyTorch sees no GPU here. Use --device cpu, or a CUDA build of PyTorch.")
+    keep_freed_memory()
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 

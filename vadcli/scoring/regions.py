@@ -2,8 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from vadcli.footage.opencv import cv2
 from vadcli.scoring.events import Region
 
 # A region is what joins the peak and is at least this share of it.
@@ -28,8 +28,7 @@ def fuse(
     if feature is None or share == 0:
         return scaled.astype(np.float32)
     if feature.shape != frame.shape:
-        zoom = (frame.shape[0] / feature.shape[0], frame.shape[1] / feature.shape[1])
-        feature = np.asarray(ndimage.zoom(feature, zoom, order=1, mode="nearest", grid_mode=True), np.float32)
+        feature = np.asarray(cv2.resize(feature, frame.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
     return ((1 - share) * scaled + share * feature / usual[1]).astype(np.float32)
 
 
@@ -44,9 +43,10 @@ def region(heat: NDArray[np.float32], height: int, width: int) -> Region:
     Returns:
         x, y, width and height in the source's pixels, at least one by one and inside the source.
     """
-    calm = ndimage.uniform_filter(heat.astype(np.float64), size=min(3, *heat.shape), mode="nearest")
+    side = min(3, *heat.shape)
+    calm = np.asarray(cv2.blur(heat.astype(np.float64), (side, side), borderType=cv2.BORDER_REPLICATE))
     peak = np.unravel_index(int(calm.argmax()), calm.shape)
-    joined, _ = ndimage.label(calm >= _SHARE_OF_PEAK * calm[peak])
+    _, joined = cv2.connectedComponents((calm >= _SHARE_OF_PEAK * calm[peak]).astype(np.uint8), connectivity=4)
     rows, columns = np.nonzero(joined == joined[peak])
     down, across = height / heat.shape[0], width / heat.shape[1]
     top, left = int(rows.min() * down), int(columns.min() * across)

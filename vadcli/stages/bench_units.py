@@ -16,7 +16,7 @@ from vadcli.model.network import Network, count_parameters
 from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.settings import ModelSettings, UnitName
-from vadcli.stages.timing import machine, timed
+from vadcli.stages.timing import machine, name_of, timed
 
 SCHEMA = "vad.bench-units/1"
 ROUNDS = 4
@@ -79,10 +79,10 @@ def bench_units_stage(model: ModelSettings, *, device_name: str, budget_s: float
         rows = [_cost(networks[name], seconds[name], calls[name], device) for name in networks]
     return {
         "schema": SCHEMA,
-        "machine": machine(device),
+        "machine": machine([device]),
         "versions": versions(),
         "model": model.model_dump(mode="json", exclude={"unit"}),
-        "precision": str(precision).removeprefix("torch."),
+        "precision": name_of(precision),
         "units": [asdict(row) for row in rows],
     }
 

@@ -174,7 +174,7 @@ def _decode(
         progress.note(f"{len(parts)} clips were decoded by an earlier run")
     counter, stop = _Counter(), threading.Event()
     problems: dict[str, str] = {}
-    at_once = min(workers or _cores(), max(len(waiting), 1))
+    at_once = min(workers or cores(), max(len(waiting), 1))
     with ThreadPoolExecutor(at_once, thread_name_prefix="decode") as pool:
         lengths = list(pool.map(_length, waiting))
         progress.start("decoding", float(sum(lengths)) if all(lengths) else None)
@@ -263,5 +263,6 @@ def _nothing(problems: Sequence[str]) -> FootageError:
     return FootageError("\n".join(lines) or "no footage there. Give videos, folders of them, or a benchmark.")
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
