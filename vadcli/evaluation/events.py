@@ -6,6 +6,9 @@ import numpy as np
 
 from vadcli.evaluation.pool import Flags, Floats, Indices, Pool
 
+# Thresholds that are tried for the events at a number of false alarms.
+LEVELS = 65
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Runs:
@@ -81,7 +84,13 @@ def merged(alarms: Runs, data: Pool, gap_s: float) -> Runs:
 
 
 def score_events(
-    data: Pool, threshold: float, tolerance_s: float = 0.0, merge_gap_s: float = 1.0, linger_s: float = 5.0
+    data: Pool,
+    threshold: float,
+    tolerance_s: float = 0.0,
+    merge_gap_s: float = 1.0,
+    linger_s: float = 5.0,
+    *,
+    anew: bool = False,
 ) -> EventScores:
     """Events found and false alarms at one threshold.
 
@@ -91,12 +100,14 @@ def score_events(
         tolerance_s: an alarm that misses an event by up to this many seconds still counts as having found it.
         merge_gap_s: alarms closer than this are one.
         linger_s: an alarm that goes on after an event is excused for so long.
+        anew: only an alarm that begins with an event, within the tolerance, or later in it has found it, not one that
+            has been going on.
     """
     truth = runs(data.labels, data)
     alarms = merged(runs(data.scores >= threshold, data), data, merge_gap_s)
     early, late = _widened(truth, data, tolerance_s, tolerance_s)
     # both lists are sorted by start and by end: the first alarm to end after an event began is its candidate
-    candidate = np.searchsorted(alarms.stop, early, side="right")
+    candidate = np.searchsorted(alarms.start, early) if anew else np.searchsorted(alarms.stop, early, side="right")
     found = candidate < len(alarms.start)
     found[found] = alarms.start[candidate[found]] < late[found]
     event = np.searchsorted(late, alarms.start, side="right")
@@ -120,26 +131,20 @@ def score_events(
 
 
 def events_within(data: Pool, false_alarms: int, *how: float) -> EventScores:
-    """Events at the lowest threshold found by halving that raises no more than so many false alarms.
+    """Most events that alarms beginning anew can find with no more than so many false alarms.
 
-    False alarms do not fall strictly as the threshold rises (two may be one below it), so that a lower one may exist.
+    An alarm that never ends is one false alarm a clip and finds nothing. Thresholds tried are spread evenly over the
+    ranks of the scores.
 
     Args:
         data: scored clips.
         false_alarms: at most; over all clips together.
         how: tolerance, gap and linger, as of `score_events`.
     """
-    levels = np.unique(data.scores)
-    low, high = 0, len(levels)  # the level past the last raises no alarm at all
-    best = score_events(data, float(np.nextafter(levels[-1], np.inf)), *how)
-    while low < high:
-        middle = (low + high) // 2
-        one = score_events(data, float(levels[middle]), *how)
-        if one.false_alarms <= false_alarms:
-            best, high = one, middle
-        else:
-            low = middle + 1
-    return best
+    levels = np.quantile(data.scores, np.linspace(0, 1, LEVELS), method="nearest")
+    none = score_events(data, float(np.nextafter(levels[-1], np.inf)), *how, anew=True)
+    tried = [score_events(data, float(level), *how, anew=True) for level in np.unique(levels)]
+    return max([none, *(one for one in tried if one.false_alarms <= false_alarms)], key=lambda one: one.detected)
 
 
 def _widened(truth: Runs, data: Pool, before_s: float, after_s: float) -> tuple[Floats, Floats]:

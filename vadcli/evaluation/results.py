@@ -67,8 +67,8 @@ class Result:
         events: alarms against true events at one threshold.
         events_threshold: where that came from: "calibration" (one false alarm an hour) or "equal error rate"
             (chosen on test labels: comparable between methods, not a forecast).
-        events_at_one_false_alarm_a_clip: the same at a threshold that raises no more false alarms than there are clips,
-            chosen on test labels too.
+        events_at_one_false_alarm_a_clip: most events found by alarms that begin anew, with no more false alarms than
+            there are clips; the threshold is chosen on test labels too.
         per_clip: figures of each clip; "influence" is what a later comparison needs for its interval.
         draws: micro AUC of each draw of the support; empty where nothing was drawn.
         micro_auc_spread: standard deviation over draws; None for fewer than two.
