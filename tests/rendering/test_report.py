@@ -179,5 +179,9 @@ def test_a_stock_browser_plays_the_annotated_video(tmp_path: Path, suffix: str):
         "v.ontimeupdate=()=>{if(v.currentTime>0.3)o.textContent='played '+v.videoWidth+' '+v.duration.toFixed(1)}"
         "</script>"
     )
-    dom = browser(tmp_path, "--timeout=30000", "--virtual-time-budget=30000", "--dump-dom", page.as_uri())
-    assert f'<pre id="o">played 320 {len(BURST) / 10:.1f}</pre>' in dom
+    played = f'<pre id="o">played 320 {len(BURST) / 10:.1f}</pre>'
+    for _ in range(3):  # virtual time runs ahead of decoding where the machine is busy
+        dom = browser(tmp_path, "--timeout=30000", "--virtual-time-budget=30000", "--dump-dom", page.as_uri())
+        if played in dom:
+            break
+    assert played in dom
