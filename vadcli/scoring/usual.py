@@ -2,10 +2,12 @@
 
 Leaves, railings and textures that a model cannot predict, and features that no prototype is near, would otherwise hide
 what is small and abnormal. With the model in the package, on 16 synthetic scenes it was not trained on, subtracting it
-lifts the micro AUC of the frame's worst patch from 62.9 to 63.4 %, of the features' from 56.6 to 58.7.
+lifts the micro AUC of the frame's worst patch from 62.9 to 63.0 %, of the features' from 56.6 to 58.4; with a model of
+Ped2, on its held-out normal clips with objects pasted in, from 95.6 to 96.1 and from 88.9 to 90.2.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -95,7 +97,7 @@ class NormalErrors:
         if self.usual is not None:
             self._count(clip, measured, self.usual)
             return
-        self._held.append((clip, measured))
+        self._held.append((clip, replace(measured, maps=None)))  # fine maps are large, and coarse ones are enough
         if len(self._held) >= MOST_FRAMES:
             self._settle()
 
