@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Variant = Literal["sharp", "official", "paper"]
+Padding = Literal["zeros", "edge"]
 UnitName = Literal["prototypes", "none", "memory", "items"]
 
 
@@ -54,6 +55,7 @@ class ModelSettings(Section):
     unit_level: Literal[1, 2, 4, 8] = Field(1, description="the unit reads encodings at 1/level of the input")
     num_prototypes: int = Field(10, ge=1, le=256, description="prototypes, or stored items (M)")
     variant: Variant = Field("sharp", description="arithmetic of the prototype unit and its losses")
+    padding: Padding = Field("zeros", description="beyond the picture's border: zeros, or copies of its edge")
 
 
 class Training(Section):

@@ -11,6 +11,7 @@ from vadcli.model.prototypes import PrototypeUnit, diversity
 from vadcli.settings import ModelSettings
 
 VARIANT_NAMES = sorted(VARIANTS)
+PADDINGS = ("zeros", "edge")
 
 
 def make(variant="sharp", **changes):
@@ -43,12 +44,32 @@ def test_the_papers_network_costs_44_gmac_a_frame():
 
 @pytest.mark.parametrize("variant", VARIANT_NAMES)
 @pytest.mark.parametrize("level", [1, 2, 4, 8])
-def test_every_level_and_variant_agrees_with_the_literal_equations(variant, level):
-    network, settings, inputs = make(variant, unit_level=level)
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_every_level_variant_and_padding_agrees_with_the_literal_equations(variant, level, padding):
+    network, settings, inputs = make(variant, unit_level=level, padding=padding)
     got, expected = network(inputs), literal_forward(network.state_dict(), settings, inputs)
     torch.testing.assert_close(got.frame, expected.frame, rtol=1e-9, atol=1e-11)
     torch.testing.assert_close(got.unit.prototypes, expected.prototypes, rtol=1e-8, atol=1e-9)
     torch.testing.assert_close(got.feature_error, expected.feature_error, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_the_encoder_sees_a_border_in_a_uniform_picture_only_where_zeros_are_put_around_it(padding):
+    network, _, inputs = make(padding=padding)
+    *_, deepest = network.begin(torch.full_like(inputs, 0.3), "decoder")
+    uniform = bool(torch.isclose(deepest, deepest[:, :, :1, :1]).all())
+    assert uniform == (padding == "edge")
+
+
+def test_doubling_at_the_edge_changes_the_last_row_and_column_alone():
+    torch.manual_seed(0)
+    plain, edge = (Network(ModelSettings(width=2, padding=padding)).decoder[0][4] for padding in PADDINGS)
+    edge.load_state_dict(plain.state_dict())
+    x = torch.randn(1, 16, 5, 6)
+    a, b = plain(x), edge(x)
+    assert a.shape == b.shape == (1, 8, 10, 12)
+    torch.testing.assert_close(a[:, :, :-1, :-1], b[:, :, :-1, :-1])
+    assert not torch.isclose(a[:, :, -1], b[:, :, -1]).any() and not torch.isclose(a[..., -1], b[..., -1]).all()
 
 
 def test_without_a_unit_the_encoding_goes_to_the_head_as_it_is():
@@ -72,8 +93,9 @@ def test_diversity_agrees_with_the_literal_sum(variant, count, margin):
 
 
 @pytest.mark.parametrize("variant", VARIANT_NAMES)
-def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(variant):
-    network, settings, inputs = make(variant)
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(variant, padding):
+    network, settings, inputs = make(variant, padding=padding)
     target = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
     ours = losses(network(inputs), target, 1.0).total(0.7, 0.2)
     weights = {name: value.detach().clone().requires_grad_() for name, value in network.named_parameters()}

@@ -13,10 +13,10 @@ from vadcli.settings import ModelSettings, Settings
 from vadcli.stages.export import export_stage
 
 
-@pytest.mark.parametrize("unit", ["prototypes", "none"])
-def test_exported_equals_torch_for_any_batch(tmp_path, unit):
+@pytest.mark.parametrize(("unit", "padding"), [("prototypes", "zeros"), ("prototypes", "edge"), ("none", "zeros")])
+def test_exported_equals_torch_for_any_batch(tmp_path, unit, padding):
     torch.manual_seed(0)
-    settings = Settings(model=ModelSettings(size=(16, 24), width=4, channels=1, unit=unit))
+    settings = Settings(model=ModelSettings(size=(16, 24), width=4, channels=1, unit=unit, padding=padding))
     network = Network(settings.model).eval()
     checkpoint = Checkpoint(stage="pretrain", settings=settings, weights=network.state_dict())
     save_checkpoint(tmp_path / "a.safetensors", checkpoint)

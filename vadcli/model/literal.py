@@ -43,14 +43,12 @@ def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -
     """Predict frame T+1 from (B, T·C, H, W), layer by layer as the method's table lists them."""
 
     def conv(name: str, x: Tensor) -> Tensor:
-        return F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], padding=1)
+        return F.conv2d(literal_border(x, settings.padding), weights[f"{name}.weight"], weights[f"{name}.bias"])
 
     def up(name: str, x: Tensor) -> Tensor:
-        return F.relu(
-            F.conv_transpose2d(
-                x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride=2, padding=1, output_padding=1
-            )
-        )
+        bordered = literal_border(x, settings.padding)
+        grown = F.conv_transpose2d(bordered, weights[f"{name}.weight"], weights[f"{name}.bias"], stride=2)
+        return F.relu(grown[:, :, 3:-2, 3:-2])  # without what only the border made
 
     skip1 = F.relu(conv("encoder.0.2", F.relu(conv("encoder.0.0", inputs))))
     skip2 = F.relu(conv("encoder.1.2", F.relu(conv("encoder.1.0", F.max_pool2d(skip1, 2)))))
@@ -73,6 +71,14 @@ def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -
     encoding = x
     frame = torch.tanh(conv("head.4", F.relu(conv("head.2", F.relu(conv("head.0", x))))))
     return LiteralOutput(frame, encoding, prototypes, feature_error, addresses, queries)
+
+
+def literal_border(x: Tensor, padding: str) -> Tensor:
+    """One row and column more on every side, zeros or copies of the edge: (B, C, H, W) to (B, C, H + 2, W + 2)."""
+    for dim in (2, 3):
+        first, last = x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)
+        x = torch.cat([first, x, last] if padding == "edge" else [first * 0, x, last * 0], dim)
+    return x
 
 
 def literal_unit(encoding: Tensor, psi: Tensor, variant: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,7 +15,7 @@ from vadcli.model.arithmetic import VARIANTS, Arithmetic
 from vadcli.model.prototypes import PrototypeUnit
 from vadcli.model.rivals import ItemsUnit, MemoryUnit
 from vadcli.model.unit import Unit, UnitOutput
-from vadcli.settings import ModelSettings
+from vadcli.settings import ModelSettings, Padding
 
 Scope = Literal["head", "decoder", "network"]
 Frozen = tuple[Tensor, ...]
@@ -52,15 +52,16 @@ class Network(nn.Module):
         widths = [settings.width * 2**level for level in range(4)]
         inputs = [settings.channels * settings.input_frames, *widths[:-1]]
         self.encoder = nn.ModuleList(
-            _convolutions(a, b, last_relu=b != widths[-1]) for a, b in zip(inputs, widths, strict=True)
+            _convolutions(a, b, settings.padding, last_relu=b != widths[-1])
+            for a, b in zip(inputs, widths, strict=True)
         )
         self.decoder = nn.ModuleList()
         for level, (wide, narrow) in enumerate(((8, 4), (4, 2), (2, 1))):
             wide, narrow = wide * settings.width, narrow * settings.width
             self.decoder.append(
                 nn.Sequential(
-                    *_convolutions(wide if level == 0 else 2 * wide, wide, last_relu=True),
-                    nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1),
+                    *_convolutions(wide if level == 0 else 2 * wide, wide, settings.padding, last_relu=True),
+                    _doubling(wide, narrow, settings.padding),
                     nn.ReLU(inplace=True),
                 )
             )
@@ -69,7 +70,9 @@ class Network(nn.Module):
         self.unit = _unit(settings, encoding)
         w = settings.width
         self.head = nn.Sequential(
-            *_convolutions(2 * w, w, last_relu=True), nn.Conv2d(w, settings.channels, 3, padding=1), nn.Tanh()
+            *_convolutions(2 * w, w, settings.padding, last_relu=True),
+            _convolution(w, settings.channels, settings.padding),
+            nn.Tanh(),
         )
 
     def forward(self, inputs: Tensor) -> Prediction:
@@ -166,11 +169,32 @@ def _run(block: nn.Module, x: Tensor) -> Tensor:
     return out
 
 
-def _convolutions(inputs: int, outputs: int, *, last_relu: bool) -> nn.Sequential:
+def _convolution(inputs: int, outputs: int, padding: Padding) -> nn.Conv2d:
+    """A 3×3 convolution that keeps height and width."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate" if padding == "edge" else "zeros")
+
+
+def _doubling(inputs: int, outputs: int, padding: Padding) -> nn.ConvTranspose2d:
+    """A transposed 3×3 convolution that doubles height and width."""
+    if padding == "edge":
+        return EdgeDoubling(inputs, outputs, 3, stride=2, padding=1)
+    return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+
+
+class EdgeDoubling(nn.ConvTranspose2d):
+    """A transposed convolution whose last row and column read a copy of the input's edge where zeros would stand."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Double height and width: (B, C, H, W) to (B, C', 2H, 2W)."""
+        grown = super().forward(nn.functional.pad(x, (0, 1, 0, 1), mode="replicate"))  # (B, C', 2H + 1, 2W + 1)
+        return grown[:, :, :-1, :-1]
+
+
+def _convolutions(inputs: int, outputs: int, padding: Padding, *, last_relu: bool) -> nn.Sequential:
     layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, 3, padding=1),
+        _convolution(inputs, outputs, padding),
         nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
+        _convolution(outputs, outputs, padding),
     ]
     return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if last_relu else []))
 
