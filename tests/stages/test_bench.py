@@ -1,12 +1,14 @@
 """`vad bench` runs every path and says how each compares with the literal implementation."""
 
 import json
+import shutil
 import time
 
 import pytest
 import torch
 
 from vadcli.stages.bench import ratios_of
+from vadcli.stages.bench_footage import write_film
 from vadcli.stages.bench_units import peak_bytes
 from vadcli.stages.timing import Timed, measurement, timed_in_turn
 
@@ -21,9 +23,10 @@ def test_every_path_is_measured(vad):
     told = json.loads(answer.out)
     assert told["schema"] == "vad.bench/2"
     assert set(told) == {
-        "schema", "machine", "versions", "model", "gmac_a_frame", "matrix_product_gflops", "measurements", "ratios",
-        "output_changes", "peak_memory_mib",
+        "schema", "machine", "versions", "model", "film", "gmac_a_frame", "matrix_product_gflops", "measurements",
+        "ratios", "output_changes", "peak_memory_mib",
     }  # fmt: skip
+    assert told["film"] == ("h264" if shutil.which("ffmpeg") else "mpeg4")
     lines = told["measurements"]
     assert {line["path"] for line in lines} == {
         "literal: forward", "forward", "unit with its score", "score: windows → errors",
@@ -74,6 +77,17 @@ def test_memory_is_counted_from_birth_to_death():
         return second + 1
 
     assert peak_bytes(call, torch.device("cpu")) == 2 * 2**20
+
+
+@pytest.mark.parametrize("answer", ["exit 1", "echo x > $(eval echo \\$$#); exit 1"], ids=["refuses", "breaks off"])
+def test_without_h264_the_film_stays_as_it_was(tmp_path, monkeypatch, answer):
+    program = tmp_path / "ffmpeg"
+    program.write_text(f"#!/bin/sh\n{answer}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    film = tmp_path / "film.mp4"
+    assert write_film(film, frames=3) == "mpeg4"
+    assert film.stat().st_size > 1000 and sorted(p.name for p in tmp_path.iterdir()) == ["ffmpeg", "film.mp4"]
 
 
 def test_batches_must_be_numbers(vad):

@@ -99,6 +99,7 @@ def _print_table(told: dict[str, Any]) -> None:
     for device, of_device in peaks.items():
         shown = ", ".join(f"{name} {peak:,.0f} GFLOP/s" for name, peak in of_device.items())
         console.print(f"matrix products on {device}: {shown}")
+    console.print(f"film: {told['film']}")
     cost = sum(told["gmac_a_frame"].values())
     console.print(
         f"arithmetic: {2 * cost:,.3g} GFLOP a frame; peak memory of all this: {told['peak_memory_mib']:,.0f} MiB"

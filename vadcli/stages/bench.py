@@ -36,9 +36,9 @@ def bench_stage(
         progress: told of every measurement.
 
     Returns:
-        plain values for JSON: `schema`; `machine`; `versions`; `model`; `gmac_a_frame` by part of the network;
-        `matrix_product_gflops` by device and precision; `measurements`, each a `timing.Measurement`; `ratios` by name,
-        see `ratios_of`; `output_changes`, each a `bench_network.OutputChange`; `peak_memory_mib` of the benchmark
+        plain values for JSON: `schema`; `machine`; `versions`; `model`; `film`, its codec; `gmac_a_frame` by part of the
+        network; `matrix_product_gflops` by device and precision; `measurements`, each a `timing.Measurement`; `ratios`
+        by name, see `ratios_of`; `output_changes`, each a `bench_network.OutputChange`; `peak_memory_mib` of the benchmark
         itself, literal implementation included.
     """
     devices = [pick_device(device_name)]
@@ -60,7 +60,7 @@ def bench_stage(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film = folder / "film.mp4"
-        write_film(film)
+        codec = write_film(film)
         for device in devices:
             bench = NetworkBench(network, device, budget_s, 2 * sum(costs.values()))
             peaks[device.type] = {name_of(one): round(peak / 1e9, 1) for one, peak in bench.peaks.items()}
@@ -77,6 +77,7 @@ def bench_stage(
         "machine": machine(devices),
         "versions": versions(),
         "model": model.model_dump(mode="json"),
+        "film": codec,
         "gmac_a_frame": {part: round(cost / 1e9, 4) for part, cost in costs.items()},
         "matrix_product_gflops": peaks,
         "measurements": [asdict(line) for line in lines],

@@ -21,11 +21,12 @@ from vadcli.model.network import AdaptedPart, Network
 from vadcli.model.runtime import autocast, for_inference
 from vadcli.scoring.errors import ErrorMaps, reduce_maps
 from vadcli.scoring.measuring import Measurer
+from vadcli.settings import ScoreSettings
 from vadcli.stages.timing import Measurement, matrix_peak, measurement, name_of, timed, timed_in_turn
 
 OBJECTIVE = Objective(feature_weight=1.0, diversity_weight=0.01, margin=1.0)
 CONSTANTS = (OBJECTIVE.feature_weight, OBJECTIVE.diversity_weight, OBJECTIVE.margin)
-POOL = 16
+POOL = ScoreSettings().pool
 PRECISIONS = (torch.float32, torch.bfloat16)
 TRAINED_AT_ONCE = 4
 ADAPTED_ON = (1, 10)
@@ -79,17 +80,23 @@ class NetworkBench:
 
     def inference(self, batches: Sequence[int]) -> Iterator[Measurement]:
         """The literal forward, ours, the unit with its score, and scoring, in every precision."""
-        settings, device, budget = self.network.settings, self.device, self.budget_s
+        settings, device = self.network.settings, self.device
         inputs, _ = to_network(self.windows(1), device)
-        with torch.inference_mode():
-            literal = timed(lambda: literal_forward(self.contiguous, settings, inputs), device, budget_s=budget)
-        yield measurement("literal: forward", device, torch.float32, 1, literal, "frames")
+
+        @torch.inference_mode()
+        def literal_call() -> object:
+            return literal_forward(self.contiguous, settings, inputs)
+
+        first = True
         for precision in PRECISIONS:
             ready, told = self.ready(precision), (self.flop, self.peaks[precision])
             for batch in batches:
                 windows = self.windows(batch)
-                calls = [*_forward_and_unit(ready, windows, device), _scoring(ready, windows, device)]
-                forward, unit, scoring = timed_in_turn(calls, device, budget_s=budget)
+                calls = [literal_call, *_forward_and_unit(ready, windows, device), _scoring(ready, windows, device)]
+                literal, forward, unit, scoring = timed_in_turn(calls, device, budget_s=self.budget_s)
+                if first:
+                    yield measurement("literal: forward", device, torch.float32, 1, literal, "frames")
+                    first = False
                 for path, took in (("forward", forward), ("score: windows → errors", scoring)):
                     yield measurement(
                         path, device, precision, batch, took, "frames",
