@@ -57,21 +57,8 @@ def _to_h264(path: Path) -> bool:
     if program is None:
         return False
     made = path.with_name(f"h264-{path.name}")
-    command = [
-        program,
-        "-v",
-        "error",
-        "-i",
-        str(path),
-        "-an",
-        "-c:v",
-        "libx264",
-        "-crf",
-        "20",
-        "-pix_fmt",
-        "yuv420p",
-        str(made),
-    ]
+    encode = ["-an", "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p"]
+    command = [program, "-v", "error", "-i", str(path), *encode, str(made)]
     if subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode:
         made.unlink(missing_ok=True)
         return False
