@@ -3,8 +3,8 @@
 Two papers' memories, each as its equations have it, in the same network, so that a comparison changes the unit alone:
 
 - `memory`: MemAE (Gong et al., "Memorizing Normality to Detect Anomaly", ICCV 2019). Its weight of the entropy is
-  2e-4: `feature_weight=2e-4` of sections `pretrain` and `metatrain`. It has no second term. Its released code shrinks at
-  0.0025 with 2000 items, which is 5/M, outside the paper's [1/M, 3/M].
+  2e-4: `feature_weight=2e-4` of sections `pretrain` and `metatrain`. It has no second term. Its released code shrinks
+  at 0.0025 with 2000 items, which is 5/M, outside the paper's [1/M, 3/M].
 - `items`: LMN or MNAD (Park et al., "Learning Memory-guided Normality for Anomaly Detection", CVPR 2020). Its weights
   of compactness and separateness are 0.1 and 0.1: `feature_weight=0.1`, `diversity_weight=1`, `diversity_margin=1`. Its
   released code (cvlab-yonsei/MNAD) has these weights too, but there compactness is also a mean over channels,
