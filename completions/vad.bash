@@ -34,7 +34,7 @@ _vad() {
       case "$previous" in
         --out|-o) _vad_paths; return ;;
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
-        --set) _vad_keys "pretrain.learning_rate= pretrain.feature_weight= pretrain.diversity_weight= pretrain.diversity_margin= pretrain.gradient_clip= pretrain.validation_share= pretrain.seed= pretrain.device= pretrain.precision= pretrain.checkpoint_seconds= pretrain.log_every= pretrain.objective= pretrain.schedule= pretrain.epochs= pretrain.max_steps= pretrain.batch_size= pretrain.stride= pretrain.flip= model.size= model.channels= model.input_frames= model.width= model.unit= model.unit_level= model.num_prototypes= model.variant="; return ;;
+        --set) _vad_keys "pretrain.learning_rate= pretrain.feature_weight= pretrain.diversity_weight= pretrain.diversity_margin= pretrain.gradient_clip= pretrain.validation_share= pretrain.seed= pretrain.device= pretrain.precision= pretrain.checkpoint_seconds= pretrain.log_every= pretrain.objective= pretrain.schedule= pretrain.epochs= pretrain.max_steps= pretrain.batch_size= pretrain.stride= pretrain.flip= model.size= model.channels= model.input_frames= model.width= model.unit= model.unit_level= model.num_prototypes= model.variant= model.padding="; return ;;
         --objective) _vad_words "full frame"; return ;;
         --epochs) :; return ;;
         --max-steps) :; return ;;
@@ -156,7 +156,7 @@ _vad() {
         --size) :; return ;;
         --width) :; return ;;
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
-        --set) _vad_keys "model.size= model.channels= model.input_frames= model.width= model.unit= model.unit_level= model.num_prototypes= model.variant="; return ;;
+        --set) _vad_keys "model.size= model.channels= model.input_frames= model.width= model.unit= model.unit_level= model.num_prototypes= model.variant= model.padding="; return ;;
         --device) :; return ;;
         --batches) :; return ;;
         --shots) :; return ;;

@@ -68,6 +68,17 @@ def lines(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def test_without_an_adapter_a_warm_up_that_is_asked_for_replaces_the_models_calibration(vad, film, model):
+    plain = vad("score", film, "--model", model)
+    assert {r["calibration"] for r in lines(plain.out)} == {"model"} and "--warmup 30, or `vad adapt" in plain.err
+    by_hand = vad("score", film, "--model", model, "--threshold", 2)
+    assert "measured by the model's own calibration" not in by_hand.err
+    warm = vad("score", film, "--model", model, "--warmup", 5, "--false-alarms-per-hour", 60)
+    records = lines(warm.out)
+    assert {r["calibration"] for r in records} == {"warmup"}
+    assert [r["score"] is None for r in records].index(False) == 51 and "learning what is normal for 5 s" in warm.err
+
+
 def test_every_frame_but_the_first_four_has_a_record(vad, film, model):
     answer = vad("score", film, "--model", model)
     records = lines(answer.out)
@@ -152,6 +163,8 @@ def test_an_adapter_brings_its_calibration(vad, film, bare, tmp_path):
     assert vad("adapt", film, "--from", bare, "--shots", 4, "--out", adapter).code == 0
     records = lines(vad("score", film, "--model", bare, "--adapter", adapter).out)
     assert {r["calibration"] for r in records} == {"adapter"} and None not in {r["score"] for r in records}
+    warm = vad("score", film, "--model", bare, "--adapter", adapter, "--warmup", 3)
+    assert {r["calibration"] for r in lines(warm.out)} == {"adapter"} and "--warmup: not needed" in warm.err
     both = vad("score", film, "--model", bare, "--adapter", adapter, "--shots", 3)
     assert both.code == 2 and "Use one of them" in both.err
 

@@ -55,16 +55,23 @@ class OnnxPrediction:
 def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> Ready:
     """The model in the package or another, with an adapter if one is given.
 
+    Without an adapter its own calibration says what is normal, unless a warm-up is asked for: a model knows what is
+    missed on cameras in general, which is so wide a range that hardly anything on one camera leaves it.
+
     Raises:
         InputError: if there is no such file.
         CheckpointError: if a file is damaged, or the adapter is another model's.
     """
     if model is not None and model.suffix.lower() == ".onnx":
-        return _from_onnx(model, adapter)
+        return _from_onnx(model, adapter, settings)
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
     adapted = load_checkpoint(adapter, "adapt") if adapter else None
     network = load_network(checkpoint, adapted)
-    return _ready(checkpoint, network, adapted, settings)
+    return _ready(checkpoint, network, adapted, settings, warm_up=adapted is None and _warm_up_asked_for(settings))
+
+
+def _warm_up_asked_for(settings: Settings) -> bool:
+    return "warmup" in settings.score.model_fields_set
 
 
 def adapt_ready(model: Path | None, support: Tensor, settings: Settings) -> Ready:
@@ -129,7 +136,7 @@ def _plain(value: Any) -> str:
     return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
-def _from_onnx(path: Path, adapter: Path | None) -> Ready:
+def _from_onnx(path: Path, adapter: Path | None, settings: Settings) -> Ready:
     if adapter is not None:
         raise InputError(
             f"--adapter {adapter}: an exported model cannot be adapted. "
@@ -144,6 +151,8 @@ def _from_onnx(path: Path, adapter: Path | None) -> Ready:
     calibration = Calibration.from_json(stored) if stored is not None else None
     parents: Any = exported.header.get("parents")
     parents = parents if isinstance(parents, dict) else {}
+    if _warm_up_asked_for(settings) and "adapter" not in parents:
+        calibration = None
     kind: CalibrationKind = "warmup" if calibration is None else "adapter" if "adapter" in parents else "model"
 
     def predict(inputs: Tensor) -> OnnxPrediction:
