@@ -13,8 +13,8 @@ OBJECTIVE = Objective(feature_weight=0.8, diversity_weight=0.3, margin=1.5)
 
 def episode(kind, scope, level=1):
     torch.manual_seed(3)
-    what = {"unit": kind} if kind in ("memory", "items") else {"variant": kind}
-    settings = ModelSettings(size=(16, 16), width=3, num_prototypes=4, unit_level=level, **what)
+    field = {"memory": "unit", "items": "unit", "edge": "padding"}.get(kind, "variant")
+    settings = ModelSettings(size=(16, 16), width=3, num_prototypes=4, unit_level=level, **{field: kind})
     network = Network(settings).double().eval().requires_grad_(False)
     inputs = torch.rand(4, 12, 16, 16, dtype=torch.float64) * 2 - 1
     target = torch.rand(4, 3, 16, 16, dtype=torch.float64) * 2 - 1
@@ -42,6 +42,9 @@ CASES = [
     ("memory", "decoder", 2),
     ("items", "head", 1),
     ("items", "decoder", 1),
+    ("edge", "head", 1),
+    ("edge", "decoder", 4),
+    ("edge", "network", 1),
 ]
 
 
