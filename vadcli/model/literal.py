@@ -41,14 +41,17 @@ class LiteralOutput:
 
 def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -> LiteralOutput:
     """Predict frame T+1 from (B, T·C, H, W), layer by layer as the method's table lists them."""
+    edge = settings.padding == "edge"
 
     def conv(name: str, x: Tensor) -> Tensor:
-        return F.conv2d(literal_border(x, settings.padding), weights[f"{name}.weight"], weights[f"{name}.bias"])
+        x = literal_edge(x) if edge else x
+        return F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], padding=0 if edge else 1)
 
     def up(name: str, x: Tensor) -> Tensor:
-        bordered = literal_border(x, settings.padding)
-        grown = F.conv_transpose2d(bordered, weights[f"{name}.weight"], weights[f"{name}.bias"], stride=2)
-        return F.relu(grown[:, :, 3:-2, 3:-2])  # without what only the border made
+        weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        if edge:  # without what only the copies made
+            return F.relu(F.conv_transpose2d(literal_edge(x), weight, bias, stride=2)[:, :, 3:-2, 3:-2])
+        return F.relu(F.conv_transpose2d(x, weight, bias, stride=2, padding=1, output_padding=1))
 
     skip1 = F.relu(conv("encoder.0.2", F.relu(conv("encoder.0.0", inputs))))
     skip2 = F.relu(conv("encoder.1.2", F.relu(conv("encoder.1.0", F.max_pool2d(skip1, 2)))))
@@ -73,12 +76,10 @@ def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -
     return LiteralOutput(frame, encoding, prototypes, feature_error, addresses, queries)
 
 
-def literal_border(x: Tensor, padding: str) -> Tensor:
-    """One row and column more on every side, zeros or copies of the edge: (B, C, H, W) to (B, C, H + 2, W + 2)."""
-    for dim in (2, 3):
-        first, last = x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)
-        x = torch.cat([first, x, last] if padding == "edge" else [first * 0, x, last * 0], dim)
-    return x
+def literal_edge(x: Tensor) -> Tensor:
+    """A copy of the edge on every side: (B, C, H, W) to (B, C, H + 2, W + 2)."""
+    x = torch.cat([x[:, :, :1], x, x[:, :, -1:]], 2)
+    return torch.cat([x[..., :1], x, x[..., -1:]], 3)
 
 
 def literal_unit(encoding: Tensor, psi: Tensor, variant: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -33,6 +33,7 @@ class Ready:
         kind: whose calibration that is; "warmup" if it is still to be learned.
         network: in torch; None for an ONNX file.
         lineage: lines for people: files, hashes, training.
+        scenes: how many the model was trained on; 0 if that is not known.
     """
 
     predict: Predict
@@ -42,6 +43,7 @@ class Ready:
     kind: CalibrationKind
     network: Network | None = None
     lineage: tuple[tuple[str, str], ...] = field(default=())
+    scenes: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,9 @@ def _ready(
             calibration, kind = Calibration.from_json(one.calibration), "adapter" if name == "adapter" else "model"
     if adapter is not None:
         lineage += _lineage("adapter", adapter)
-    return Ready(network, checkpoint.model, device, calibration, kind, network, tuple(lineage))
+    scenes = checkpoint.training.get("scenes")
+    scenes = scenes if isinstance(scenes, int) else 0
+    return Ready(network, checkpoint.model, device, calibration, kind, network, tuple(lineage), scenes)
 
 
 def _lineage(role: str, checkpoint: Checkpoint) -> list[tuple[str, str]]:

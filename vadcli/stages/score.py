@@ -15,7 +15,7 @@ from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.calibration import Calibration, error_weights
 from vadcli.scoring.lanes import Footage, Opener
-from vadcli.scoring.records import CalibrationKind, Format, Records
+from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings
 from vadcli.stages.ready import Ready, get_ready
@@ -73,7 +73,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
         if ready and ready.calibration:
             _say_what_is_fixed(request.settings.score, ready.calibration, progress)
-            _say_whose_it_is(request.settings.score, ready.kind, progress)
+            _say_whose_it_is(request.settings.score, ready, progress)
         if request.out:
             path = stack.enter_context(whole(request.out))
             stack.enter_context(naming(request.out))  # closing writes, too
@@ -106,14 +106,14 @@ def _say_what_is_fixed(settings: ScoreSettings, calibration: Calibration, progre
         progress.note(f"{', '.join(ignored)}: part of the calibration, which stays as it is. Adapt again to change it.")
 
 
-def _say_whose_it_is(settings: ScoreSettings, kind: CalibrationKind, progress: Progress) -> None:
+def _say_whose_it_is(settings: ScoreSettings, ready: Ready, progress: Progress) -> None:
     """Note that a camera is measured by others, or that a warm-up that was asked for is not needed."""
-    if kind == "model" and settings.threshold is None:
+    if ready.kind == "model" and ready.scenes > 1 and settings.threshold is None:
         progress.note(
-            "measured by the model's own calibration, of many cameras: events are rare on one it has not seen. "
-            f"To calibrate on this one: --warmup {settings.warmup:g}, or `vad adapt NORMAL-VIDEO` and --adapter."
+            f"measured by the model's own calibration, of {ready.scenes} scenes: events are rare on one it has not "
+            f"seen. To calibrate on this one: --warmup {settings.warmup:g}, or `vad adapt NORMAL-VIDEO` and --adapter."
         )
-    elif kind == "adapter" and "warmup" in settings.model_fields_set:
+    elif ready.kind == "adapter" and "warmup" in settings.model_fields_set:
         progress.note("--warmup: not needed, the adapter is calibrated.")
 
 
