@@ -27,10 +27,11 @@ def test_exported_equals_torch_for_any_batch(tmp_path, unit, padding):
     assert exported.header["settings"]["model"]["size"] == [16, 24]
     for batch in (1, 5):
         windows = torch.rand(batch, 4, 16, 24) * 2 - 1
-        frame, feature = exported(windows)
+        frame, feature, features = exported(windows)
         with torch.no_grad():
             expected = network(windows)
         torch.testing.assert_close(frame, expected.frame, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(features, expected.features, rtol=1e-4, atol=1e-5)
         if unit == "prototypes":
             torch.testing.assert_close(feature, expected.feature_error, rtol=1e-3, atol=1e-5)
 

@@ -22,6 +22,7 @@ class Guess:
 
     frame: Tensor
     feature_error: Tensor | None
+    features: Tensor | None = None
 
 
 def repeat_last(inputs: Tensor) -> Guess:

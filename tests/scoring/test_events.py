@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadcli.scoring.events import Event, EventFinder
-from vadcli.scoring.regions import fuse, region
+from vadcli.scoring.measuring import Maps
+from vadcli.scoring.regions import Scales, fuse, region
 from vadcli.scoring.tail import alarms
 from vadcli.settings import ScoreSettings
 
@@ -97,7 +98,7 @@ def test_maps_of_other_resolutions_are_fused_at_the_frames():
     frame = np.ones((32, 32), np.float32)
     feature = np.zeros((8, 8), np.float32)
     feature[0, 0] = 1.0
-    fused = fuse(frame, feature, 0.5, (1.0, 0.5))
+    fused = fuse(Maps(frame, feature), Scales(0.5, 1.0))
     assert fused.shape == (32, 32)
     assert fused[0, 0] == pytest.approx(1.5) and fused[-1, -1] == pytest.approx(0.5)
-    assert np.array_equal(fuse(frame, None, 0.5, (2.0, 1.0)), frame / 2)
+    assert np.array_equal(fuse(Maps(frame, None), Scales(0.5, 0.5)), frame / 2)

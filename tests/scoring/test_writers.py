@@ -10,8 +10,8 @@ from vadcli.scoring.records import Format, Records, ScoreRecord, format_names, f
 from vadcli.scoring.writers import record_writer
 
 FRAMES = [
-    ScoreRecord("a.mp4", 4, 0.16, 31.23456, 4.1234567e-4, 0.002, 5e-4, 1.87654, True, "adapter"),
-    ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, 30.0, None, 0.002, None, None, False, "warmup"),
+    ScoreRecord("a.mp4", 4, 0.16, 31.23456, 4.1234567e-4, 0.002, 5e-4, 3.5, 1.87654, True, "adapter"),
+    ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, 30.0, None, 0.002, None, None, None, False, "warmup"),
 ]
 EVENTS = [
     Event("a.mp4", "a.mp4#4", "open", 0.16, 0.36, 0.2, 1.9, 1.0, (1, 2, 30, 40), "adapter"),

@@ -42,7 +42,9 @@ def command(
     ] = None,
     score: Annotated[
         list[str] | None,
-        typer.Option("--score", help="fp (frame), fr (feature) or fused; repeatable.", show_default="all"),
+        typer.Option(
+            "--score", help="fp (frame), fr (feature), fs (scene), fused or fp+fs; repeatable.", show_default="all"
+        ),
     ] = None,
     contrast: Annotated[
         list[str] | None, typer.Option("--compare", help="sgd: also adapt by plain gradient descent.")
@@ -224,7 +226,7 @@ def _check_choices(**chosen: object) -> None:
     known = {
         "support": ("scene", "clip"),
         "higher_is": ("abnormal", "normal"),
-        "score": ("fp", "fr", "fused"),
+        "score": ("fp", "fr", "fs", "fused", "fp+fs"),
         "compare": ("sgd",),
     }
     for name, value in chosen.items():

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from vadcli.evaluation.pool import Flags, Floats, Indices
 
-FRAME, FEATURE, GIVEN = "frame", "feature", "given"
-SCORES = ("fp", "fr", "fused")
+FRAME, FEATURE, SCENE, GIVEN = "frame", "feature", "scene", "given"
+# What each score is made of.
+SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fs": (SCENE,), "fused": (FRAME, FEATURE), "fp+fs": (FRAME, SCENE)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,8 @@ class Evidence:
         frames: (n,), indices of the frames, counted from 0 in the clip.
         labels: (n,), True where abnormal.
         signals: (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted
-            frame in [-1, 1], "feature" the mean distance to prototypes, "given" a finished score.
+            frame in [-1, 1], "feature" the mean distance to prototypes, "scene" that to the usual features of each
+            place, "given" a finished score.
         errors: (n,) by the names of `scoring.errors`, what a calibration needs; empty for foreign scores.
     """
 
@@ -59,7 +61,7 @@ class Evidence:
 
 
 def available_scores(evidence: Evidence) -> tuple[str, ...]:
-    """Names of the scores that a clip's signals allow: "given", or those of "fp", "fr", "fused"."""
+    """Names of the scores that a clip's signals allow: "given", or those of SCORES."""
     if GIVEN in evidence.signals and FRAME not in evidence.signals:
         return (GIVEN,)
-    return SCORES if FEATURE in evidence.signals else ("fp",)
+    return tuple(name for name, kinds in SCORES.items() if all(kind in evidence.signals for kind in kinds))

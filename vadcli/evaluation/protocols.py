@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, Evidence
+from vadcli.evaluation.evidence import GIVEN, SCORES, Evidence
 from vadcli.evaluation.pool import Floats
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.smoothing import smooth
@@ -23,7 +23,7 @@ class Request:
     """What is to be scored.
 
     Attributes:
-        score: "fp" (frame error), "fr" (feature error), "fused", or "given".
+        score: one of SCORES, or "given".
         shots: windows that the model was adapted on (K).
         calibrations: of each clip, for protocols that need them; fitted to normal footage and to `score`.
         smooth_seconds: time constant of causal smoothing for given scores.
@@ -43,7 +43,7 @@ class Steps:
         transform: of a signal that is an error.
         scale: of one signal of all clips together.
         smooth: of one signal of one clip.
-        weights: of frame and feature signal in the fused score, from the number of shots.
+        weights: of frame and feature (or scene) signal where they are added, from the number of shots.
         sign: 1 if what comes out grows with abnormality, -1 if with normality.
     """
 
@@ -64,6 +64,8 @@ class Protocol:
         scores: from the clips and what is asked of them to (n_i,) a clip, larger for less normal.
         uses_future: a frame's score depends on later frames, or on other test clips: it cannot be used live.
         needs_calibration: it is calibrated on normal footage, and says nothing without.
+        not_scores: scores that would say nothing new: what is calibrated has the scene in "fused", and raw errors have
+            no common unit with the scene distance.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Protocol:
     scores: Callable[[Sequence[Evidence], Request], list[Floats]]
     uses_future: bool
     needs_calibration: bool
+    not_scores: tuple[str, ...] = ()
 
 
 def unchanged(values: Floats) -> Floats:
@@ -136,17 +139,14 @@ def official_weights(shots: int) -> tuple[float, float]:
 
 
 def combined(steps: Steps, clips: Sequence[Evidence], request: Request) -> list[Floats]:
-    """Scores by `steps`: of one signal, or of frame and feature signal weighed."""
+    """Scores by `steps`: of one signal, or of two weighed."""
     if request.score == GIVEN:
         return _signal(steps, [steps.sign * clip.signals[GIVEN] for clip in clips])
-    transformed = {
-        kind: _signal(steps, [steps.transform(clip.signals[kind]) for clip in clips])
-        for kind in {"fp": (FRAME,), "fr": (FEATURE,), "fused": (FRAME, FEATURE)}[request.score]
-    }
-    if len(transformed) == 1:
-        return next(iter(transformed.values()))
-    frame, feature = steps.weights(request.shots)
-    return [frame * a + feature * b for a, b in zip(transformed[FRAME], transformed[FEATURE], strict=True)]
+    parts = [_signal(steps, [steps.transform(clip.signals[kind]) for clip in clips]) for kind in SCORES[request.score]]
+    if len(parts) == 1:
+        return parts[0]
+    frame, other = steps.weights(request.shots)
+    return [frame * a + other * b for a, b in zip(*parts, strict=True)]
 
 
 def _signal(steps: Steps, clips: Sequence[Floats]) -> list[Floats]:
@@ -168,6 +168,7 @@ PAPER = Protocol(
     scores=partial(combined, Steps(unchanged, unscaled, unchanged, even_sum, 1.0)),
     uses_future=False,
     needs_calibration=False,
+    not_scores=("fp+fs",),
 )
 OFFICIAL = Protocol(
     name="official",
@@ -189,6 +190,7 @@ ONLINE = Protocol(
     scores=calibrated,
     uses_future=False,
     needs_calibration=True,
+    not_scores=("fp+fs",),
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, ONLINE)}
 DEFAULT_PROTOCOLS = ("paper", "official", "online")

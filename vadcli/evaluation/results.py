@@ -46,7 +46,7 @@ class Result:
     Attributes:
         setting: what it was measured on.
         protocol: name of the protocol.
-        score: "fp", "fr", "fused" or "given".
+        score: one of SCORES, or "given".
         uses_future: the protocol looks ahead in the test clip, so the figure cannot be had live.
         frames: frames counted.
         abnormal_frames: those of them that are abnormal.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vadcli.model.arithmetic import VARIANTS, Arithmetic
+from vadcli.model.patches import patch_features
 from vadcli.model.prototypes import PrototypeUnit
 from vadcli.model.rivals import ItemsUnit, MemoryUnit
 from vadcli.model.unit import Unit, UnitOutput
@@ -28,15 +29,22 @@ class Prediction:
     Attributes:
         frame: (B, C, H, W), the predicted next frame in [-1, 1].
         unit: what the unit gave; None for a network without one.
+        encoding: (B, C, h, w), what the unit read.
     """
 
     frame: Tensor
     unit: UnitOutput | None
+    encoding: Tensor
 
     @property
     def feature_error(self) -> Tensor | None:
         """(B, h, w), distance of each position to its prototype; None without a unit."""
         return None if self.unit is None else self.unit.distance
+
+    @property
+    def features(self) -> Tensor:
+        """(B, C, h', w'), the mean encoding of every patch."""
+        return patch_features(self.encoding)
 
 
 class Network(nn.Module):
@@ -102,14 +110,14 @@ class Network(nn.Module):
                 *skips, x = self._to_encoding(frozen)
             case "network":
                 *skips, x = self._to_encoding(self._encode(*frozen))
-        unit = None
+        unit, encoding = None, x
         if self.unit is not None:
             unit = self.unit(x)
             x = unit.encoding
         for block in self.decoder[self.blocks_before_unit :]:
             x = torch.cat([skips.pop(), _run(block, x)], dim=1)
         frame = _run(self.head, x)
-        return Prediction(frame if frame.dtype == torch.float64 else frame.float(), unit)
+        return Prediction(frame if frame.dtype == torch.float64 else frame.float(), unit, encoding)
 
     def _encode(self, x: Tensor) -> Frozen:
         """The encoder's four outputs, shallowest first: (B, w0·2^level, H/2^level, W/2^level)."""

@@ -16,6 +16,7 @@ from vadcli.files import whole
 from vadcli.model.network import Network
 
 FORMAT = "vad-onnx"
+_OUTPUTS = ("frame", "feature_error", "features")
 _NEEDS = "needs the extra `export`: pip install 'vadcli[export]'"
 
 
@@ -28,9 +29,8 @@ class _Outputs(nn.Module):
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
         prediction = self.network(inputs)
-        if prediction.unit is None:
-            return (prediction.frame,)
-        return prediction.frame, prediction.unit.distance
+        outputs = (prediction.frame, prediction.feature_error, prediction.features)
+        return tuple(output for output in outputs if output is not None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreeme
         raise InputError(f"vad export --format onnx {_NEEDS}") from error
     settings = network.settings
     shape = (settings.channels * settings.input_frames, *settings.size)
-    names = ["frame"] + (["feature_error"] if network.unit is not None else [])
+    names = [name for name in _OUTPUTS if name != "feature_error" or network.unit is not None]
     module = _Outputs(network.float().cpu().eval())
     module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     example = torch.zeros(2, *shape)
@@ -98,10 +98,12 @@ class OnnxNetwork:
 
     Attributes:
         header: the JSON that was kept with it.
+        names: of what it gives.
     """
 
     def __init__(self, session: Any, header: dict[str, Any]) -> None:
         self.session, self.header = session, header
+        self.names = [output.name for output in session.get_outputs()]
 
     @classmethod
     def open(cls, path: Path) -> "OnnxNetwork":
@@ -128,11 +130,16 @@ class OnnxNetwork:
             raise CheckpointError(f"{path}: an ONNX model, but not written by `vad export`.")
         return cls(session, header)
 
-    def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Predicted frames (B, C, H, W) and feature errors (B, h, w), None without a unit, for (B, T·C, H, W)."""
+    def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """What a network predicts for windows (B, T·C, H, W).
+
+        Returns:
+            frames (B, C, H, W); feature errors (B, h, w), None without a unit; features (B, C', h', w'), None from a
+            file written before there were some.
+        """
         outputs = self.session.run(None, {"windows": np.ascontiguousarray(inputs.detach().cpu().float().numpy())})
-        frame, *rest = (torch.from_numpy(value) for value in outputs)
-        return frame, (rest[0] if rest else None)
+        named = dict(zip(self.names, map(torch.from_numpy, outputs), strict=True))
+        return named["frame"], named.get("feature_error"), named.get("features")
 
 
 @torch.no_grad()
@@ -141,10 +148,11 @@ def _compare(module: nn.Module, exported: OnnxNetwork, shape: tuple[int, ...]) -
     frame_gap, feature_gap = 0.0, None
     for batch in (2, 3):
         windows = torch.rand(batch, *shape, generator=generator) * 2 - 1
-        frame, *feature = module(windows)
-        got_frame, got_feature = exported(windows)
-        frame_gap = max(frame_gap, float((frame - got_frame).abs().max()))
-        if feature and got_feature is not None:
-            gap = float((feature[0] - got_feature).abs().max() / feature[0].mean().clamp_min(1e-12))
+        expected = dict(zip(exported.names, module(windows), strict=True))
+        got_frame, got_feature, _ = exported(windows)
+        frame_gap = max(frame_gap, float((expected["frame"] - got_frame).abs().max()))
+        if got_feature is not None:
+            feature = expected["feature_error"]
+            gap = float((feature - got_feature).abs().max() / feature.mean().clamp_min(1e-12))
             feature_gap = max(feature_gap or 0.0, gap)
     return Agreement(frame_gap, feature_gap)

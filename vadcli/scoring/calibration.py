@@ -8,17 +8,27 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
 
 from vadcli.errors import CheckpointError, InputError
-from vadcli.scoring.errors import ERROR_NAMES, FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAME_PEAK
+from vadcli.scoring.errors import (
+    ERROR_NAMES,
+    FEATURE_ERROR,
+    FEATURE_PEAK,
+    FRAME_ERROR,
+    FRAME_PEAK,
+    SCENE_ERROR,
+    SCENE_PEAK,
+)
+from vadcli.scoring.scene import SceneFeatures
 from vadcli.scoring.smoothing import smooth
 from vadcli.scoring.tail import Tail, fit_tail
 from vadcli.settings import ScoreSettings
 
 Errors = Mapping[str, NDArray[np.float64]]
 
-_VERSION = 1
+_VERSION = 2
+_READS = (1, 2)  # 1 knew nothing of a scene's usual features
 # Errors below this cannot be told from rounding: a hundredth of one grey level's square.
 _FLOOR = 1e-6
 # Smallest spread of a log error (5 % of the error), and smallest scale of the tail in spreads: footage whose
@@ -52,6 +62,7 @@ class Calibration:
         tail: how often it exceeds other levels.
         usual: block means that are usual at each place, rows of columns, by name of the `*_peak` error that counts
             what exceeds them; empty where places differ, as between cameras.
+        scene: the features that are usual at each place; None where places differ.
     """
 
     fps: Above0
@@ -65,6 +76,7 @@ class Calibration:
     hourly: Finite
     tail: Tail
     usual: dict[str, tuple[tuple[Finite, ...], ...]] = field(default_factory=dict)
+    scene: InstanceOf[SceneFeatures] | None = None
 
     @cached_property
     def usual_maps(self) -> dict[str, NDArray[np.float32]]:
@@ -122,7 +134,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a checkpoint's header."""
-        return {"version": _VERSION, **asdict(self)}
+        plain = asdict(replace(self, scene=None))
+        return {"version": _VERSION, **plain, "scene": None if self.scene is None else self.scene.to_json()}
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
@@ -133,11 +146,13 @@ class Calibration:
         """
         if not isinstance(value, Mapping):
             raise CheckpointError(f"calibration: expected an object, got {type(value).__name__}. Adapt again.")
-        if value.get("version") != _VERSION:
+        if value.get("version") not in _READS:
             raise CheckpointError(
                 f"calibration: version {value.get('version')!r}, this vad reads {_VERSION}. Adapt again, or update vad."
             )
         fields = {key: item for key, item in value.items() if key != "version"}
+        if fields.get("scene") is not None:
+            fields["scene"] = SceneFeatures.from_json(fields["scene"])
         try:
             read: Self = TypeAdapter(cls).validate_python(fields)
         except ValidationError as error:
@@ -156,6 +171,8 @@ class Calibration:
             return f"weights are {self.weights}; expected shares of {', '.join(ERROR_NAMES)} that add up to 1"
         if not (self.weights.keys() <= self.centre.keys() and self.weights.keys() <= self.spread.keys()):
             return "centre and spread do not cover all weights"
+        if self.scene is None and self.weights.keys() & {SCENE_ERROR, SCENE_PEAK}:
+            return "it weighs scene distances, and the scene's usual features are missing"
         for name, rows in self.usual.items():
             if name not in (FRAME_PEAK, FEATURE_PEAK) or not rows or {len(row) for row in rows} != {len(rows[0]) or -1}:
                 return f"usual {name} is not a map"
@@ -177,16 +194,21 @@ def error_weights(settings: ScoreSettings, names: Sequence[str]) -> dict[str, fl
     """Share of each error in the score; those that weigh nothing are left out.
 
     Args:
-        settings: `feature_share` splits frame from feature, `peak_share` the worst patch from the mean.
-        names: errors that the model gives; without features the frame's error is all there is.
+        settings: `scene_share` goes to the scene distance, `feature_share` splits what is left into frame and
+            feature, `peak_share` the worst patch from the mean.
+        names: errors there are; without features the frame's error is all there is.
     """
-    feature = settings.feature_share if FEATURE_ERROR in names else 0.0
+    scene = settings.scene_share if SCENE_ERROR in names else 0.0
+    feature = (1 - scene) * settings.feature_share if FEATURE_ERROR in names else 0.0
+    frame = 1 - scene - feature
     peak = settings.peak_share
     weights = {
-        FRAME_ERROR: (1 - feature) * (1 - peak),
-        FRAME_PEAK: (1 - feature) * peak,
+        FRAME_ERROR: frame * (1 - peak),
+        FRAME_PEAK: frame * peak,
         FEATURE_ERROR: feature * (1 - peak),
         FEATURE_PEAK: feature * peak,
+        SCENE_ERROR: scene * (1 - peak),
+        SCENE_PEAK: scene * peak,
     }
     return {name: share for name, share in weights.items() if share > 0}
 
@@ -196,6 +218,7 @@ def fit_calibration(
     fps: float,
     settings: ScoreSettings,
     usual: Mapping[str, NDArray[np.float32]] | None = None,
+    scene: SceneFeatures | None = None,
 ) -> Calibration:
     """A calibration from normal footage.
 
@@ -204,6 +227,7 @@ def fit_calibration(
         fps: frames a second.
         settings: how errors are weighed, smoothed and counted as alarms.
         usual: (h, w) by name, what was taken from coarse maps before the `*_peak` errors were.
+        scene: what the `scene_*` errors are distances from.
 
     Raises:
         InputError: if there are too few frames, or numbers that are not finite.
@@ -237,6 +261,7 @@ def fit_calibration(
         hourly=1.0,
         tail=Tail(0, 1, 1, 0),
         usual={name: tuple(map(tuple, values.tolist())) for name, values in (usual or {}).items()},
+        scene=scene,
     )
     gap = round(settings.merge_gap_seconds * fps)
     apart = np.full(max(gap, 1) + 1, -np.inf)

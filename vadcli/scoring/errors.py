@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 FRAME_ERROR, FRAME_PEAK = "frame_error", "frame_peak"
 FEATURE_ERROR, FEATURE_PEAK = "feature_error", "feature_peak"
-ERROR_NAMES = (FRAME_ERROR, FRAME_PEAK, FEATURE_ERROR, FEATURE_PEAK)
+SCENE_ERROR, SCENE_PEAK = "scene_error", "scene_peak"
+ERROR_NAMES = (FRAME_ERROR, FRAME_PEAK, FEATURE_ERROR, FEATURE_PEAK, SCENE_ERROR, SCENE_PEAK)
 
 # A pooled patch is four blocks wide, so that patches overlap by three quarters.
 _BLOCKS = 4
@@ -29,7 +30,8 @@ class ClipErrors:
         scene: the scene it shows.
         fps: frames a second.
         frames: int64 (n,), indices of the predicted frames; the first is T, or T + K after K-shot adaptation.
-        errors: float64 (n,) by name; a model without a unit has no `feature_*`.
+        errors: float64 (n,) by name; a model without a unit has no `feature_*`, and without a scene's
+            normal footage there is no `scene_*`.
     """
 
     name: str

@@ -12,6 +12,7 @@ from torch import Tensor
 from vadcli.footage.frames import Image
 from vadcli.footage.windows import to_network
 from vadcli.scoring.errors import block_means, error_maps, reduce_maps
+from vadcli.scoring.scene import Features
 
 
 class Predicted(Protocol):
@@ -25,6 +26,10 @@ class Predicted(Protocol):
     def feature_error(self) -> Tensor | None:
         """(B, h, w), squared distance to prototypes; None without a unit."""
 
+    @property
+    def features(self) -> Tensor | None:
+        """(B, C, h', w'), the mean encoding of every patch; None from a model exported without."""
+
 
 Predict = Callable[[Tensor], Predicted]
 
@@ -35,10 +40,13 @@ class Maps(NamedTuple):
     Attributes:
         frame: float32 (h, w), squared error of prediction.
         feature: float32 (h', w'), squared distance to prototypes; None without a unit.
+        scene: float32 (h", w"), squared distance to the usual features of each place, always coarse; None where a
+            scene's are not known.
     """
 
     frame: NDArray[np.float32]
     feature: NDArray[np.float32] | None
+    scene: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,13 @@ class Measured:
         errors: by name, see `scoring.errors`.
         blocks: coarse maps, means over quarters of a patch's side.
         maps: maps at the network's resolution, if asked for.
+        features: float16 (C, h, w), the mean encoding of every patch; None from a model that does not give it.
     """
 
     errors: dict[str, float]
     blocks: Maps
     maps: Maps | None
+    features: Features | None = None
 
 
 class Measurer:
@@ -85,9 +95,15 @@ class Measurer:
         reduced = reduce_maps(maps, self.pool)
         numbers = torch.stack(list(reduced.values()), dim=1).cpu().numpy().astype(float)  # (B, errors)
         blocks = _to_numpy(block_means(maps.frame, self.pool)), _to_numpy(_coarse(maps.feature, self.pool))
+        features = None if prediction.features is None else prediction.features.half().cpu().numpy()
         full = (_to_numpy(maps.frame), _to_numpy(maps.feature)) if self.maps else None
         return [
-            Measured(dict(zip(reduced, row.tolist(), strict=True)), _maps(blocks, i), full and _maps(full, i))
+            Measured(
+                dict(zip(reduced, row.tolist(), strict=True)),
+                _maps(blocks, i),
+                full and _maps(full, i),
+                None if features is None else features[i].copy(),
+            )
             for i, row in enumerate(numbers)
         ]
 

@@ -1,35 +1,44 @@
 """Where in the frame: one map from prediction and feature errors, and the box around its peak."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.footage.opencv import cv2
 from vadcli.scoring.events import Region
+from vadcli.scoring.measuring import Maps
 
 # A region is what joins the peak and is at least this share of it.
 _SHARE_OF_PEAK = 0.5
 
 
-def fuse(
-    frame: NDArray[np.float32], feature: NDArray[np.float32] | None, share: float, usual: tuple[float, float]
-) -> NDArray[np.float32]:
+class Scales(NamedTuple):
+    """What the maps of a frame are multiplied by before they are added: their share over a typical peak."""
+
+    frame: float
+    feature: float = 0.0
+    scene: float = 0.0
+
+
+def fuse(maps: Maps, scales: Scales) -> NDArray[np.float32]:
     """One map of how unusual each place is.
 
     Args:
-        frame: (h, w), squared error of prediction.
-        feature: (h', w'), distance to prototypes, brought to (h, w); None without a unit.
-        share: of the feature map.
-        usual: typical peak errors of frame and feature, which make the two comparable.
+        maps: of a frame; those of features and of the scene are brought to the resolution of the frame's.
+        scales: of each.
 
     Returns:
         (h, w), at least 0; 1 is what the worst patch of a typical frame reaches.
     """
-    scaled = frame / usual[0]
-    if feature is None or share == 0:
-        return scaled.astype(np.float32)
-    if feature.shape != frame.shape:
-        feature = np.asarray(cv2.resize(feature, frame.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-    return ((1 - share) * scaled + share * feature / usual[1]).astype(np.float32)
+    heat = maps.frame * np.float32(scales.frame)
+    for values, scale in ((maps.feature, scales.feature), (maps.scene, scales.scene)):
+        if values is None or scale == 0:
+            continue
+        if values.shape != heat.shape:
+            values = np.asarray(cv2.resize(values, heat.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        heat += values * np.float32(scale)
+    return heat
 
 
 def region(heat: NDArray[np.float32], height: int, width: int) -> Region:

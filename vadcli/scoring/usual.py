@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from vadcli.errors import CheckpointError
 from vadcli.scoring.errors import FEATURE_PEAK, FRAME_PEAK, largest_patch
 from vadcli.scoring.measuring import Maps, Measured
+from vadcli.scoring.scene import SceneFeatures, learn_scene, scene_errors, scene_map
 
 Usual = Mapping[str, NDArray[np.float32]]
 
 # The first frames of normal footage, from which it is learned: what is held in memory meanwhile.
 MOST_FRAMES = 2000
+# Fewer frames than this do not say what features are usual at a place.
+_LEAST_SCENE = 8
 _DIGITS = 4
 
 
@@ -58,13 +61,23 @@ def peaks_above(blocks: Maps, usual: Usual) -> dict[str, float]:
     return peaks
 
 
+def relative(measured: Measured, usual: Usual, scene: SceneFeatures | None) -> Measured:
+    """The same frame with its errors, and the map of scene distances, relative to what is usual in a scene."""
+    errors = measured.errors | peaks_above(measured.blocks, usual)
+    if scene is None or measured.features is None:
+        return replace(measured, errors=errors)
+    distances = scene.distances(measured.features)
+    blocks = measured.blocks._replace(scene=scene_map(distances))
+    return replace(measured, errors=errors | scene_errors(distances), blocks=blocks)
+
+
 def above(maps: Maps, usual: Usual) -> Maps:
     """Maps of any resolution less what is usual there, at least 0."""
     left = {
         name: np.maximum(here - _stretched(usual[name], here.shape), 0) if name in usual else here
         for name, here in by_name(maps).items()
     }
-    return Maps(left[FRAME_PEAK], left.get(FEATURE_PEAK))
+    return Maps(left[FRAME_PEAK], left.get(FEATURE_PEAK), maps.scene)
 
 
 def by_name(maps: Maps) -> dict[str, NDArray[np.float32]]:
@@ -78,16 +91,18 @@ def _stretched(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[n
 
 
 class NormalErrors:
-    """Errors of normal footage as it comes, in memory for no more than the first frames' maps.
+    """Errors of normal footage as it comes, in memory for no more than the first frames' maps and features.
 
     Attributes:
         frames: how many there were.
         usual: by name of the peak error; None until it is known.
+        scene: its usual features; None until they are known, and for a model that gives none.
     """
 
     def __init__(self) -> None:
         self.frames = 0
         self.usual: dict[str, NDArray[np.float32]] | None = None
+        self.scene: SceneFeatures | None = None
         self._held: list[tuple[int, Measured]] = []
         self._numbers: dict[int, dict[str, list[float]]] = {}
 
@@ -95,7 +110,10 @@ class NormalErrors:
         """The next frame of clip number `clip`."""
         self.frames += 1
         if self.usual is not None:
-            self._count(clip, measured, self.usual)
+            distances = None
+            if self.scene is not None and measured.features is not None:
+                distances = self.scene.distances(measured.features)
+            self._count(clip, measured, self.usual, distances)
             return
         self._held.append((clip, replace(measured, maps=None)))  # fine maps are large, and coarse ones are enough
         if len(self._held) >= MOST_FRAMES:
@@ -111,11 +129,19 @@ class NormalErrors:
 
     def _settle(self) -> None:
         self.usual = learn_usual([measured.blocks for _, measured in self._held])
-        for clip, measured in self._held:
-            self._count(clip, measured, self.usual)
+        features = [measured.features for _, measured in self._held if measured.features is not None]
+        distances: Sequence[NDArray[np.float32] | None] = [None] * len(self._held)
+        if len(features) == len(self._held) >= _LEAST_SCENE:
+            self.scene, learned = learn_scene(np.stack(features))
+            distances = list(learned)
+        for (clip, measured), here in zip(self._held, distances, strict=True):
+            self._count(clip, measured, self.usual, here)
         self._held = []
 
-    def _count(self, clip: int, measured: Measured, usual: Usual) -> None:
+    def _count(self, clip: int, measured: Measured, usual: Usual, distances: NDArray[np.float32] | None) -> None:
         numbers = self._numbers.setdefault(clip, {})
-        for name, value in (measured.errors | peaks_above(measured.blocks, usual)).items():
+        found = measured.errors | peaks_above(measured.blocks, usual)
+        if distances is not None:
+            found |= scene_errors(distances)
+        for name, value in found.items():
             numbers.setdefault(name, []).append(value)

@@ -14,13 +14,15 @@ from vadcli.scoring.errors import (
     FEATURE_PEAK,
     FRAME_ERROR,
     FRAME_PEAK,
+    SCENE_ERROR,
+    SCENE_PEAK,
     psnr_db,
 )
 from vadcli.scoring.events import Event, EventFinder, Finding
 from vadcli.scoring.measuring import Maps, Measured
 from vadcli.scoring.records import CalibrationKind, ScoreRecord
-from vadcli.scoring.regions import fuse, region
-from vadcli.scoring.usual import NormalErrors, Usual, above, peaks_above
+from vadcli.scoring.regions import Scales, fuse, region
+from vadcli.scoring.usual import NormalErrors, Usual, above, relative
 from vadcli.settings import ScoreSettings
 
 
@@ -32,16 +34,14 @@ class Assessed:
         record: what is written of it.
         frame: the frame itself.
         measured: its errors and maps.
-        share: of the feature error in the score.
-        typical: peak errors of frame and feature of a typical frame.
+        scales: what makes its maps comparable.
         usual: what is usual at each place.
     """
 
     record: ScoreRecord
     frame: Frame
     measured: Measured
-    share: float
-    typical: tuple[float, float]
+    scales: Scales
     usual: Usual
 
     @cached_property
@@ -58,8 +58,7 @@ class Assessed:
         return self._fuse(self.measured.blocks)
 
     def _fuse(self, maps: Maps) -> NDArray[np.float32]:
-        maps = above(maps, self.usual)
-        return fuse(maps.frame, maps.feature, self.share, self.typical)
+        return fuse(above(maps, self.usual)._replace(scene=self.measured.blocks.scene), self.scales)
 
 
 class Watch:
@@ -115,9 +114,8 @@ class Watch:
             self._state = None
             return None, []
         self.frames += 1
-        if self.calibration is not None and self.calibration.usual:
-            peaks = peaks_above(measured.blocks, self.calibration.usual_maps)
-            measured = replace(measured, errors=measured.errors | peaks)
+        if self.calibration is not None:
+            measured = relative(measured, self.calibration.usual_maps, self.calibration.scene)
         errors = {name: np.array([value]) for name, value in measured.errors.items()}
         if not all(np.isfinite(value).all() for value in errors.values()):
             raise InputError(
@@ -152,17 +150,27 @@ class Watch:
             feature_error=errors.get(FEATURE_ERROR),
             frame_peak=errors[FRAME_PEAK],
             feature_peak=errors.get(FEATURE_PEAK),
+            scene_peak=errors.get(SCENE_PEAK),
             score=score,
             anomaly=False,
             calibration=self.kind,
         )
-        weights = self.calibration.weights if self.calibration else {}
-        share = sum(weights.get(name, 0.0) for name in (FEATURE_ERROR, FEATURE_PEAK))
         usual = self.calibration.usual_maps if self.calibration else {}
-        return Assessed(record, frame, measured, share, (self._typical(FRAME_PEAK), self._typical(FEATURE_PEAK)), usual)
+        return Assessed(record, frame, measured, self._scales, usual)
 
-    def _typical(self, name: str) -> float:
-        return float(np.exp(self.calibration.centre.get(name, 0.0))) if self.calibration else 1.0
+    @property
+    def _scales(self) -> Scales:
+        """What a map of each kind counts for, relative to the worst patch of a typical frame."""
+        if self.calibration is None:
+            return Scales(1.0)
+        weights, centre = self.calibration.weights, self.calibration.centre
+
+        def scale(mean: str, peak: str) -> float:
+            return (weights.get(mean, 0.0) + weights.get(peak, 0.0)) / float(np.exp(centre.get(peak, 0.0)))
+
+        return Scales(
+            scale(FRAME_ERROR, FRAME_PEAK), scale(FEATURE_ERROR, FEATURE_PEAK), scale(SCENE_ERROR, SCENE_PEAK)
+        )
 
     def _warm_up(self, frame: Frame, measured: Measured) -> None:
         """Learn what is normal, and begin to score once enough was seen."""
@@ -172,7 +180,9 @@ class Watch:
         if frame.time_s - self._began_s < self._settings.warmup or self.frames < LEAST_FRAMES:
             return
         errors = self._warming.finish()
-        self.calibration = fit_calibration(errors, self.info.fps, self._settings, self._warming.usual)
+        self.calibration = fit_calibration(
+            errors, self.info.fps, self._settings, self._warming.usual, self._warming.scene
+        )
         self._finder = self._make_finder()
         self._warming = NormalErrors()
 

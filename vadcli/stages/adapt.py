@@ -93,7 +93,7 @@ def adapt_stage(
             support = [Clipped(first.info, iter(head))]
             for _, measured in measure(scored, support, settings, device, progress):
                 normal.add(len(footage), measured)
-    calibration = fit_calibration(normal.finish(), first.info.fps, settings.score, normal.usual)
+    calibration = fit_calibration(normal.finish(), first.info.fps, settings.score, normal.usual, normal.scene)
     adapter = Checkpoint(
         stage="adapt",
         settings=checkpoint.settings.model_copy(update={"adapt": run, "score": settings.score}),

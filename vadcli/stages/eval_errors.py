@@ -16,10 +16,11 @@ from vadcli.model.network import AdaptedPart
 from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.scoring.errors import ErrorMaps, error_maps, reduce_maps
+from vadcli.scoring.scene import Features, SceneFeatures, scene_errors
 from vadcli.settings import Settings
 
 Errors = dict[str, NDArray[np.float64]]
-OnMaps = Callable[["Key", int, ErrorMaps], None]
+OnMaps = Callable[["Key", int, ErrorMaps, Features], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,19 @@ class Key:
     shots: int
     draw: int
     where: str
+
+
+@dataclass(frozen=True, eq=False)
+class SceneUsual:
+    """What is usual in a scene under one set of weights.
+
+    Attributes:
+        peaks: (h, w), block means by name of the peak error that counts what exceeds them.
+        features: that are usual at each place; None where there is too little footage.
+    """
+
+    peaks: Mapping[str, Tensor]
+    features: SceneFeatures | None
 
 
 class Bank:
@@ -100,7 +114,7 @@ class Bank:
         keys: Sequence[Key],
         progress: Progress,
         on_maps: OnMaps | None = None,
-        usual: Mapping[Key, Mapping[str, Tensor]] | None = None,
+        scene: Mapping[Key, SceneUsual] | None = None,
     ) -> dict[Key, Errors]:
         """Errors of every window of some frames, (n − T,) by name, under each of `keys`.
 
@@ -108,10 +122,10 @@ class Bank:
             footage: successive frames of a clip.
             keys: weights.
             progress: told of every window.
-            on_maps: called with the key, the first window's number and the maps of every batch.
-            usual: what is usual at each place of the scene under each of `keys`.
+            on_maps: called with the key, the first window's number, and the maps and features of every batch.
+            scene: what is usual at each place of the scene under each of `keys`.
         """
-        collected: dict[Key, list[dict[str, Tensor]]] = {key: [] for key in keys}
+        collected: dict[Key, list[Errors]] = {key: [] for key in keys}
         for first, windows in self._batches(footage):
             inputs, target = to_network(windows, self.device)
             inputs = inputs.contiguous(memory_format=torch.channels_last)
@@ -120,9 +134,15 @@ class Bank:
                 weights = {f"network.{name}": value for name, value in self.weights[key].items()}
                 prediction = functional_call(self.part, weights, (frozen,)) if weights else self.part(frozen)
                 maps = error_maps(prediction.frame, target, prediction.feature_error)
-                collected[key].append(reduce_maps(maps, self.settings.score.pool, (usual or {}).get(key)))
+                features = prediction.features.half().cpu().numpy()
+                known = (scene or {}).get(key, SceneUsual({}, None))
+                reduced = reduce_maps(maps, self.settings.score.pool, known.peaks)
+                numbers = {name: values.double().cpu().numpy() for name, values in reduced.items()}
+                if known.features is not None:
+                    numbers |= scene_errors_of(known.features.distances(features))
+                collected[key].append(numbers)
                 if on_maps is not None:
-                    on_maps(key, first, maps)
+                    on_maps(key, first, maps, features)
             progress.advance(len(windows))
         return {key: _joined(batches) for key, batches in collected.items()}
 
@@ -134,5 +154,11 @@ class Bank:
             yield first, frames.unfold(0, span, 1).movedim(-1, 1)
 
 
-def _joined(batches: Sequence[Mapping[str, Tensor]]) -> Errors:
-    return {name: torch.cat([one[name] for one in batches]).double().cpu().numpy() for name in batches[0]}
+def scene_errors_of(distances: NDArray[np.float32]) -> Errors:
+    """The numbers of `scene_errors` for a batch: (n, h, w) to (n,) by name."""
+    rows = [scene_errors(one) for one in distances]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _joined(batches: Sequence[Errors]) -> Errors:
+    return {name: np.concatenate([one[name] for one in batches]) for name in batches[0]}

@@ -12,6 +12,7 @@ from vadcli.evaluation.localisation import Localiser, threshold_grid
 from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.opencv import cv2
 from vadcli.scoring.errors import ErrorMaps
+from vadcli.scoring.scene import Features
 from vadcli.settings import Settings
 from vadcli.stages.eval_errors import Key
 
@@ -38,7 +39,7 @@ class MapWatcher:
         self.side = max(1, round(settings.score.pool * cache.size[0] / 128))
         self.maps: dict[tuple[int, str], list[NDArray[np.float16]]] = {}
 
-    def __call__(self, key: Key, first: int, maps: ErrorMaps) -> None:
+    def __call__(self, key: Key, first: int, maps: ErrorMaps, features: Features) -> None:
         """Keep the maps of a batch: those of the model's own adaptation and first draw."""
         if key.draw or key.adaptation not in ("none", "meta"):
             return

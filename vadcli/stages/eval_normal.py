@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vadcli.progress import Progress
 from vadcli.scoring.errors import FEATURE_PEAK, FRAME_PEAK, ErrorMaps, block_means, largest_patch
-from vadcli.stages.eval_errors import Bank, Errors, Key
+from vadcli.scoring.scene import Features, learn_scene
+from vadcli.stages.eval_errors import Bank, Errors, Key, SceneUsual, scene_errors_of
 from vadcli.stages.eval_support import SceneFootage
 
 Normal = tuple[list[Errors], float]
@@ -15,7 +17,7 @@ Normal = tuple[list[Errors], float]
 
 def normal_errors(
     bank: Bank, keys: Sequence[Key], footage: SceneFootage | None, progress: Progress
-) -> tuple[dict[Key, Normal], dict[Key, dict[str, Tensor]]]:
+) -> tuple[dict[Key, Normal], dict[Key, SceneUsual]]:
     """Errors of a scene's normal footage, relative to what is usual there.
 
     Args:
@@ -25,29 +27,51 @@ def normal_errors(
         progress: told of every window.
 
     Returns:
-        for every key its clips' errors and their frame rate, and (h, w) block means by name of the peak error.
+        for every key its clips' errors and their frame rate, and what is usual.
     """
     if footage is None:
         return {key: ([], 0.0) for key in keys}, {}
-    pool = bank.settings.score.pool
-    blocks: dict[tuple[Key, int], dict[str, list[Tensor]]] = {}
-    parts: list[dict[Key, Errors]] = []
+    parts = [_Part(bank.settings.score.pool) for _ in footage.calibration]
+    for part, of_part in zip(parts, footage.calibration, strict=True):
+        part.errors = bank.errors(of_part, keys, progress, part.keep)
+    fps = footage.calibration[0].clip.fps
+    usual = {key: _usual(key, parts) for key in keys}
+    return {key: ([part.errors[key] for part in parts], fps) for key in keys}, usual
 
-    def keep(key: Key, first: int, maps: ErrorMaps) -> None:
-        mine = blocks.setdefault((key, len(parts)), {})
+
+class _Part:
+    """A stretch of normal footage.
+
+    Attributes:
+        errors: under each set of weights.
+        blocks: coarse maps, by weights and by name of the peak error.
+        features: by weights.
+    """
+
+    def __init__(self, pool: int) -> None:
+        self.pool = pool
+        self.errors: dict[Key, Errors] = {}
+        self.blocks: dict[Key, dict[str, list[Tensor]]] = {}
+        self.features: dict[Key, list[Features]] = {}
+
+    def keep(self, key: Key, first: int, maps: ErrorMaps, features: Features) -> None:
+        """Coarse maps and features of a batch."""
+        mine = self.blocks.setdefault(key, {})
         for name, values in ((FRAME_PEAK, maps.frame), (FEATURE_PEAK, maps.feature)):
             if values is not None:
-                mine.setdefault(name, []).append(block_means(values, pool))
+                mine.setdefault(name, []).append(block_means(values, self.pool))
+        self.features.setdefault(key, []).append(features)
 
-    for footage_part in footage.calibration:
-        parts.append(bank.errors(footage_part, keys, progress, keep))
-    usual: dict[Key, dict[str, Tensor]] = {}
-    for key in keys:
-        clips = [{name: torch.cat(b) for name, b in blocks[key, i].items()} for i in range(len(parts))]
-        means = {name: torch.cat([clip[name] for clip in clips]).mean(0) for name in clips[0]}
-        usual[key] = {name: values - values.mean() for name, values in means.items()}
-        for errors, clip in zip(parts, clips, strict=True):
-            for name, values in clip.items():
-                errors[key][name] = largest_patch(values, usual[key][name]).double().cpu().numpy()
-    fps = footage.calibration[0].clip.fps
-    return {key: ([part[key] for part in parts], fps) for key in keys}, usual
+
+def _usual(key: Key, parts: Sequence[_Part]) -> SceneUsual:
+    """What is usual under one set of weights; the parts' errors are made relative to it."""
+    clips = [{name: torch.cat(batches) for name, batches in part.blocks[key].items()} for part in parts]
+    means = {name: torch.cat([clip[name] for clip in clips]).mean(0) for name in clips[0]}
+    peaks = {name: values - values.mean() for name, values in means.items()}
+    counts = [sum(map(len, part.features[key])) for part in parts]
+    features, distances = learn_scene(np.concatenate([batch for part in parts for batch in part.features[key]]))
+    for part, clip, here in zip(parts, clips, np.split(distances, np.cumsum(counts)[:-1]), strict=True):
+        for name, values in clip.items():
+            part.errors[key][name] = largest_patch(values, peaks[name]).double().cpu().numpy()
+        part.errors[key] |= scene_errors_of(here)
+    return SceneUsual(peaks, features)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import FEATURE, FRAME, Evidence
+from vadcli.evaluation.evidence import FEATURE, FRAME, SCENE, Evidence
 from vadcli.evaluation.localisation import Localiser
 from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.windows import ClipRange
 from vadcli.model.checkpoint import Checkpoint
 from vadcli.progress import Progress
-from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
+from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR, SCENE_ERROR
 from vadcli.settings import Settings
 from vadcli.stages.eval_errors import Bank, Errors, Key
 from vadcli.stages.eval_maps import MapWatcher, localisers_of
@@ -34,7 +34,7 @@ class Options:
         shots: every K; None takes 0, 1, 5 and 10 for a meta-trained model and 0 for others.
         support: "scene" (its normal footage) or "clip" (head of each test clip, as the paper).
         protocols: names.
-        scores: "fp", "fr", "fused"; empty for all there are.
+        scores: "fp", "fr", "fs", "fused", "fp+fs"; empty for all there are.
         variant: of the labels; None for the usual ones.
         compare_sgd: also adapt with one step size for all weights.
         baseline: a model that was not meta-trained, adapted and calibrated alike.
@@ -207,9 +207,8 @@ def _scene(
 
 
 def _evidence(clip: Clip, labels: NDArray[np.bool_], errors: Errors, window: int) -> Evidence:
-    signals = {FRAME: errors[FRAME_ERROR]}
-    if FEATURE_ERROR in errors:
-        signals[FEATURE] = errors[FEATURE_ERROR]
+    kinds = {FRAME: FRAME_ERROR, FEATURE: FEATURE_ERROR, SCENE: SCENE_ERROR}
+    signals = {kind: errors[name] for kind, name in kinds.items() if name in errors}
     frames = np.arange(window, clip.num_frames)
     return Evidence(clip.name, clip.scene, clip.fps, frames, labels[window:], signals, errors)
 

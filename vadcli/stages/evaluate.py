@@ -7,7 +7,7 @@ from typing import Any
 
 from vadcli import __version__
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, Evidence, available_scores
+from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, SCORES, Evidence, available_scores
 from vadcli.evaluation.foreign import Alignment, align
 from vadcli.evaluation.labels import read_labels
 from vadcli.evaluation.pool import Pool
@@ -142,12 +142,12 @@ def _results_of_run(
     settings: Settings,
 ) -> list[tuple[Result, Pool]]:
     draws = [[clip.from_frame(first) for clip in clips] for clips in run.draws]
-    scores = [name for name in available_scores(draws[0][0]) if name in (options.scores or ("fp", "fr", "fused"))]
+    scores = [name for name in available_scores(draws[0][0]) if name in (options.scores or SCORES)]
     found = []
     for protocol in protocols:
         if protocol.needs_calibration and not calibrates:
             continue
-        for name in scores:
+        for name in (one for one in scores if one not in protocol.not_scores):
             requests = [
                 Request(
                     name, run.shots, _calibrations(run, draw, name, settings) if protocol.needs_calibration else None
@@ -163,8 +163,9 @@ def _results_of_run(
 
 def _calibrations(run: Run, draw: int, score_name: str, settings: Settings) -> list[Calibration]:
     """Of each clip, fitted to the normal footage that all rows share, under the weights of this row."""
-    share = {"fp": 0.0, "fr": 1.0}.get(score_name, settings.score.feature_share)
-    how = settings.score.model_copy(update={"feature_share": share})
+    alone = {"fp": (0.0, 0.0), "fr": (1.0, 0.0), "fs": (0.0, 1.0)}
+    feature, scene = alone.get(score_name, (settings.score.feature_share, settings.score.scene_share))
+    how = settings.score.model_copy(update={"feature_share": feature, "scene_share": scene})
     made: dict[int, Calibration] = {}
     result = []
     for errors, fps in run.normal[draw]:

@@ -52,6 +52,7 @@ class OnnxPrediction:
 
     frame: Tensor
     feature_error: Tensor | None
+    features: Tensor | None
 
 
 def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> Ready:
