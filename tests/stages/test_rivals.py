@@ -49,7 +49,7 @@ def test_a_rival_goes_the_whole_way(vad, cache, make_video, tmp_path, unit):
     told = vad("eval", cache, "--model", meta, "--shots", "0,2", "--draws", "1", "--json", "--device", "cpu")
     document = json.loads(told.out)
     assert document["model"]["unit"] == unit
-    assert {row["score"] for row in document["results"]} == {"fp", "fr", "fused"}
+    assert {row["score"] for row in document["results"]} == {"fp", "fr", "fs", "fused", "fp+fs"}
     told = json.loads(vad("info", meta, "--json").out)
     assert told["settings"]["model"]["unit"] == unit and 1 <= told["effective_prototypes"] <= 3
     assert f"unit {unit}" in vad("info", meta).out.replace(":", "")

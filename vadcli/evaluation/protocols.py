@@ -64,8 +64,7 @@ class Protocol:
         scores: from the clips and what is asked of them to (n_i,) a clip, larger for less normal.
         uses_future: a frame's score depends on later frames, or on other test clips: it cannot be used live.
         needs_calibration: it is calibrated on normal footage, and says nothing without.
-        not_scores: scores that would say nothing new: what is calibrated has the scene in "fused", and raw errors have
-            no common unit with the scene distance.
+        not_scores: scores that it has no use for: raw errors have no common unit with the scene distance.
     """
 
     name: str
@@ -190,7 +189,6 @@ ONLINE = Protocol(
     scores=calibrated,
     uses_future=False,
     needs_calibration=True,
-    not_scores=("fp+fs",),
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, ONLINE)}
 DEFAULT_PROTOCOLS = ("paper", "official", "online")

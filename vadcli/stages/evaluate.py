@@ -163,8 +163,8 @@ def _results_of_run(
 
 def _calibrations(run: Run, draw: int, score_name: str, settings: Settings) -> list[Calibration]:
     """Of each clip, fitted to the normal footage that all rows share, under the weights of this row."""
-    alone = {"fp": (0.0, 0.0), "fr": (1.0, 0.0), "fs": (0.0, 1.0)}
-    feature, scene = alone.get(score_name, (settings.score.feature_share, settings.score.scene_share))
+    shares = {"fp": (0.0, 0.0), "fr": (1.0, 0.0), "fs": (0.0, 1.0), "fp+fs": (0.0, settings.score.scene_share)}
+    feature, scene = shares.get(score_name, (settings.score.feature_share, settings.score.scene_share))
     how = settings.score.model_copy(update={"feature_share": feature, "scene_share": scene})
     made: dict[int, Calibration] = {}
     result = []
