@@ -133,9 +133,15 @@ class ScoreSettings(Section):
     )
     feature_share: float = Field(0.1, ge=0, le=1, description="share of the distance to prototypes in what is left")
     peak_share: float = Field(1.0, ge=0, le=1, description="share of the worst patch, against the mean of the frame")
-    false_alarms_per_hour: float = Field(1.0, gt=0, le=100000, description="alarm rate on normal footage")
+    false_alarms_per_hour: float = Field(
+        1.0, gt=0, le=100000, description="alarm rate on normal footage; 12 by default where a warm-up is all of it"
+    )
     threshold: float | None = Field(None, description="alarm above this score, whatever the rate")
-    warmup: float = Field(30, gt=0, description="seconds of a source to calibrate on, for want of an adapter")
+    warmup: float = Field(
+        30,
+        gt=0,
+        description="seconds of a source to calibrate on, for want of an adapter; a third of a short recording",
+    )
     release: float = Field(0.7, ge=0, le=1, description="an event ends below this share of the threshold")
     min_event_seconds: float = Field(0.2, ge=0, description="shorter events are dropped")
     merge_gap_seconds: float = Field(1.0, ge=0, description="events closer than this are one")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from vadcli.errors import InputError
 from vadcli.footage.frames import Frame, SourceInfo
 from vadcli.scoring.calibration import fit_calibration
 from vadcli.scoring.measuring import Maps, Measured
-from vadcli.scoring.watch import Watch
+from vadcli.scoring.watch import Watch, alarm_rate, warm_up_seconds
 from vadcli.settings import ScoreSettings
 
 INFO = SourceInfo("a.mp4", 10.0, None, 240, 320)
@@ -67,6 +69,29 @@ def test_without_a_calibration_scores_begin_after_the_warm_up():
     unscored = [r.frame for r in records if r.score is None]
     assert unscored == list(range(4, 35))
     assert {r.calibration for r in records} == {"warmup"} and len(findings) == 1
+
+
+def test_a_sources_own_beginning_replaces_what_other_cameras_taught_and_ends_its_event():
+    one = Watch("a.mp4", INFO, ScoreSettings(warmup=3), calibration(), "model", relearn=True)
+    records, findings = run(one, [1] * 25 + [5] * 20 + [1] * 40)
+    kinds = [r.calibration for r in records]
+    assert kinds == ["model"] * 31 + ["warmup"] * 54 and all(r.score is not None for r in records)
+    assert [f.event.calibration for f in findings] == ["model"] and findings[0].event.end_s <= 3.1
+    assert one.kind == "warmup" and records[31].score != pytest.approx(records[30].score)
+
+
+def test_a_recording_is_learned_from_for_a_third_at_most_and_a_stream_for_as_long_as_is_usual():
+    film = SourceInfo("a.mp4", 10.0, 120, 240, 320)
+    assert warm_up_seconds(ScoreSettings(), film) == 4
+    assert warm_up_seconds(ScoreSettings(), replace(film, frames=9000)) == 30
+    assert warm_up_seconds(ScoreSettings(), INFO) == 30
+    assert warm_up_seconds(ScoreSettings(warmup=30), film) == 30
+
+
+def test_where_little_is_known_more_alarms_are_accepted_unless_a_rate_was_asked_for():
+    assert alarm_rate(ScoreSettings(), "adapter") == alarm_rate(ScoreSettings(), "model") == 1
+    assert alarm_rate(ScoreSettings(), "warmup") == 12
+    assert alarm_rate(ScoreSettings(false_alarms_per_hour=1), "warmup") == 1
 
 
 def test_a_source_shorter_than_its_warm_up_has_records_without_scores():

@@ -18,6 +18,7 @@ from tests.conftest import picture
 from tests.stages.scorable import tiny_model
 from vadcli.errors import CheckpointError
 from vadcli.footage.opencv import cv2
+from vadcli.model.checkpoint import load_checkpoint
 from vadcli.scoring.calibration import fit_calibration
 from vadcli.settings import ScoreSettings
 
@@ -61,19 +62,37 @@ def model(bare: Path, film: Path) -> Path:
     errors = {name: np.array([line[key] for line in early]) for name, key in names.items()}
     errors["frame_error"] = np.array([4 / 10 ** (line["psnr_db"] / 10) for line in early])
     calibration = fit_calibration(errors, FPS, ScoreSettings())
-    return tiny_model(bare.with_name("model.safetensors"), calibration.to_json(), scenes=12)
+    return tiny_model(bare.with_name("model.safetensors"), calibration.to_json(), scenes=1)
+
+
+@pytest.fixture(scope="module")
+def general(model: Path) -> Path:
+    """The same, said to be of twelve scenes."""
+    calibration = load_checkpoint(model).calibration
+    return tiny_model(model.with_name("general.safetensors"), calibration, scenes=12)
 
 
 def lines(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_without_an_adapter_a_warm_up_that_is_asked_for_replaces_the_models_calibration(vad, film, model):
-    plain = vad("score", film, "--model", model)
-    assert {r["calibration"] for r in lines(plain.out)} == {"model"} and "of 12 scenes: events are rare" in plain.err
-    by_hand = vad("score", film, "--model", model, "--threshold", 2)
-    assert "measured by the model's own calibration" not in by_hand.err
-    warm = vad("score", film, "--model", model, "--warmup", 5, "--false-alarms-per-hour", 60)
+def test_a_model_of_many_scenes_gives_way_to_what_the_first_third_shows(vad, film, general):
+    plain = vad("score", film, "--model", general)
+    assert "no adapter: what the first third shows, 30 s of it at most" in plain.err
+    assert "with 12 false alarms an hour" in plain.err
+    records = lines(plain.out)
+    assert all(r["score"] is not None for r in records)
+    kinds = [r["calibration"] for r in records]
+    assert kinds == ["model"] * 41 + ["warmup"] * (FRAMES - 4 - 41)  # a third of 12 s, and the frame that ends it
+    assert all(r["scene_peak"] is None for r in records[:41]) and all(r["scene_peak"] > 0 for r in records[41:])
+    (event,) = lines(vad("score", film, "--model", general, "--records", "events").out)
+    assert 8.0 <= event["start_s"] <= 8.3 and event["calibration"] == "warmup"
+    rarely = vad("score", film, "--model", general, "--false-alarms-per-hour", 1)
+    assert "with 1 false alarm an hour" in rarely.err
+
+
+def test_a_warm_up_that_is_asked_for_is_as_long_as_asked_and_has_no_scores(vad, film, general):
+    warm = vad("score", film, "--model", general, "--warmup", 5, "--false-alarms-per-hour", 60)
     records = lines(warm.out)
     assert {r["calibration"] for r in records} == {"warmup"}
     assert [r["score"] is None for r in records].index(False) == 51 and "learning what is normal for 5 s" in warm.err
@@ -139,7 +158,7 @@ def test_a_model_without_calibration_learns_from_the_beginning_and_says_so(vad, 
 
 
 def test_a_recording_shorter_than_the_warm_up_says_why_it_has_no_scores(vad, film, bare):
-    answer = vad("score", film, "--model", bare)
+    answer = vad("score", film, "--model", bare, "--warmup", 20)
     assert answer.code == 0 and "Use a shorter --warmup" in answer.err
     assert {record["score"] for record in lines(answer.out)} == {None}
 

@@ -24,7 +24,7 @@ from vadcli.rendering.overlay import picture_of
 from vadcli.rendering.sink import Scorer
 from vadcli.rendering.timeline import Span, Timeline, timeline_svg
 from vadcli.scoring.events import Event, Finding
-from vadcli.scoring.watch import Assessed, Watch
+from vadcli.scoring.watch import Assessed, Watch, alarm_rate
 from vadcli.scoring.writers import clock, printable
 from vadcli.settings import ScoreSettings
 
@@ -71,6 +71,7 @@ class Report:
         self._done: list[dict[str, Any]] = []
         self._lineage: dict[tuple[str, str], None] = {}
         self._frames = self._events = self._pictures = 0
+        self._rates: set[float] = set()
 
     def begin(self, watch: Watch, scorer: Scorer) -> None:
         """Make room for a source."""
@@ -116,6 +117,7 @@ class Report:
         section = self._open.pop(watch)
         self._frames += watch.frames
         self._events += section.events
+        self._rates.add(alarm_rate(self._settings, watch.kind))
         events = sorted(section.listed, key=lambda one: one[1])
         spans = [Span(one.start_s, one.end_s, str(number)) for _, number, one, _ in events]
         threshold = watch.threshold
@@ -148,9 +150,9 @@ class Report:
         template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
         plural = "s" * (self._events != 1)
         of = self._done[0]["name"].split("/")[-1] if len(self._done) == 1 else f"{len(self._done)} sources"
-        rate = self._settings.false_alarms_per_hour
+        rates = " or ".join(f"{rate:g}" for rate in sorted(self._rates))
         asked = (
-            f"The threshold is that of {rate:g} false alarm{'s' * (rate != 1)} an hour."
+            f"The threshold is that of {rates} false alarm{'s' * (rates != '1')} an hour."
             if self._settings.threshold is None
             else f"The threshold was set to {self._settings.threshold:g}."
         )

@@ -22,6 +22,7 @@ def export_stage(source: Path, out: Path, adapter: Path | None) -> Agreement:
         "settings": checkpoint.settings.model_dump(mode="json"),
         "parents": {"model": checkpoint.sha256} | ({"adapter": adapted.sha256} if adapted else {}),
         "calibration": calibration,
+        "training": {"scenes": checkpoint.training.get("scenes")},
     }
     agreement = export_onnx(load_network(checkpoint, adapted), out, header)
     if agreement.frame > LARGEST_FRAME_GAP:

@@ -45,6 +45,11 @@ class Ready:
     lineage: tuple[tuple[str, str], ...] = field(default=())
     scenes: int = 0
 
+    @property
+    def relearns(self) -> bool:
+        """Whether the calibration is of other cameras, and a source's own is to replace it."""
+        return self.kind == "model" and self.scenes > 1
+
 
 @dataclass(frozen=True)
 class OnnxPrediction:
@@ -58,8 +63,8 @@ class OnnxPrediction:
 def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> Ready:
     """The model in the package or another, with an adapter if one is given.
 
-    Without an adapter its own calibration says what is normal, unless a warm-up is asked for: a model knows what is
-    missed on cameras in general, which is so wide a range that hardly anything on one camera leaves it.
+    Without an adapter its own calibration says what is normal, unless a warm-up is asked for. What is missed on cameras
+    in general has so wide a range that hardly anything on one camera leaves it: a source's beginning replaces it.
 
     Raises:
         InputError: if there is no such file.
@@ -117,9 +122,14 @@ def _ready(
             calibration, kind = Calibration.from_json(one.calibration), "adapter" if name == "adapter" else "model"
     if adapter is not None:
         lineage += _lineage("adapter", adapter)
-    scenes = checkpoint.training.get("scenes")
-    scenes = scenes if isinstance(scenes, int) else 0
+    scenes = _scenes(checkpoint.training)
     return Ready(network, checkpoint.model, device, calibration, kind, network, tuple(lineage), scenes)
+
+
+def _scenes(training: Any) -> int:
+    """How many scenes a model was trained on, as its file says; 0 if it does not."""
+    scenes = training.get("scenes") if isinstance(training, Mapping) else None
+    return scenes if isinstance(scenes, int) else 0
 
 
 def _lineage(role: str, checkpoint: Checkpoint) -> list[tuple[str, str]]:
@@ -167,4 +177,5 @@ def _from_onnx(path: Path, adapter: Path | None, settings: Settings) -> Ready:
     lineage += [
         (f"model: made from ({name})", f"SHA-256 {str(value)[:16]}…") for name, value in sorted(parents.items())
     ]
-    return Ready(predict, model, torch.device("cpu"), calibration, kind, None, tuple(lineage))
+    scenes = _scenes(exported.header.get("training"))
+    return Ready(predict, model, torch.device("cpu"), calibration, kind, None, tuple(lineage), scenes)

@@ -16,6 +16,7 @@ from vadcli.rendering.sink import Sink
 from vadcli.scoring.calibration import Calibration, error_weights
 from vadcli.scoring.lanes import Footage, Opener
 from vadcli.scoring.records import Format, Records
+from vadcli.scoring.watch import alarm_rate
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings
 from vadcli.stages.ready import Ready, get_ready
@@ -98,6 +99,7 @@ def _say_what_is_fixed(settings: ScoreSettings, calibration: Calibration, progre
     kept = {
         "pool": settings.pool == calibration.pool,
         "smooth_seconds": settings.smooth_seconds == calibration.smooth_seconds,
+        "scene_share": weights == calibration.weights,
         "feature_share": weights == calibration.weights,
         "peak_share": weights == calibration.weights,
     }
@@ -107,11 +109,17 @@ def _say_what_is_fixed(settings: ScoreSettings, calibration: Calibration, progre
 
 
 def _say_whose_it_is(settings: ScoreSettings, ready: Ready, progress: Progress) -> None:
-    """Note that a camera is measured by others, or that a warm-up that was asked for is not needed."""
-    if ready.kind == "model" and ready.scenes > 1 and settings.threshold is None:
+    """Note that a camera is measured by its own beginning, or that a warm-up that was asked for is not needed."""
+    if ready.relearns:
+        rate = alarm_rate(settings, "warmup")
+        alarms = (
+            f"with {rate:g} false alarm{'s' * (rate != 1)} an hour"
+            if settings.threshold is None
+            else "with your threshold"
+        )
         progress.note(
-            f"measured by the model's own calibration, of {ready.scenes} scenes: events are rare on one it has not "
-            f"seen. To calibrate on this one: --warmup {settings.warmup:g}, or `vad adapt NORMAL-VIDEO` and --adapter."
+            f"no adapter: what the first third shows, {settings.warmup:g} s of it at most (--warmup), is taken for "
+            f"normal, {alarms}. To know the camera better: vad adapt NORMAL-VIDEO."
         )
     elif ready.kind == "adapter" and "warmup" in settings.model_fields_set:
         progress.note("--warmup: not needed, the adapter is calibrated.")

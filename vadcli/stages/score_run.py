@@ -148,13 +148,20 @@ class Run:
 
     def _begin(self, part: Part, item: Begun, *, together: bool) -> None:
         name, ready = part.names[item.source], part.ready
-        watch = Watch(name, item.info, self.settings, ready.calibration, ready.kind, opening=self.opening)
+        watch = Watch(
+            name,
+            item.info,
+            self.settings,
+            ready.calibration,
+            ready.kind,
+            opening=self.opening,
+            relearn=ready.relearns,
+        )
         self._watches[item.source] = watch
         if not together:
             self.progress.start(f"scoring {shorten(name, 32)}", item.info.frames)
         if watch.calibration is None:
-            seconds = f"{self.settings.warmup:g} s (--warmup)"
-            self.progress.note(f"{name}: learning what is normal for {seconds}; scores follow")
+            self.progress.note(f"{name}: learning what is normal for {watch.warm_up_s:.3g} s (--warmup); scores follow")
         for sink in self.sinks:
             sink.begin(watch, Scorer(ready.network, ready.lineage))
 
