@@ -56,6 +56,14 @@ def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
     assert not pretrained.with_name("a.safetensors.resume").exists()
 
 
+def test_a_model_of_one_scene_knows_its_places_and_one_of_several_does_not(pretrained, tmp_path):
+    alone = synthetic_cache.write(tmp_path / "one.h5", scenes=1)
+    pretrain_stage([alone], tmp_path / "one", load_settings(None, PRETRAIN), resume=False, progress=Silent())
+    one, several = (load_checkpoint(path).calibration for path in (tmp_path / "one", pretrained))
+    assert set(one["usual"]) == {"frame_peak", "feature_peak"} and one["weights"]["scene_peak"] == 0.3
+    assert not several["usual"] and several["scene"] is None and "scene_peak" not in several["weights"]
+
+
 def test_training_lowers_the_loss(cache, tmp_path):
     settings = load_settings(None, [*PRETRAIN, "pretrain.max_steps=60", "pretrain.learning_rate=3e-3"])
     pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())

@@ -93,15 +93,18 @@ def _stretched(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[n
 class NormalErrors:
     """Errors of normal footage as it comes, in memory for no more than the first frames' maps and features.
 
+    Args:
+        places: whether places mean something; they do not where the footage is of several cameras.
+
     Attributes:
         frames: how many there were.
         usual: by name of the peak error; None until it is known.
         scene: its usual features; None until they are known, and for a model that gives none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, places: bool = True) -> None:
         self.frames = 0
-        self.usual: dict[str, NDArray[np.float32]] | None = None
+        self.usual: dict[str, NDArray[np.float32]] | None = None if places else {}
         self.scene: SceneFeatures | None = None
         self._held: list[tuple[int, Measured]] = []
         self._numbers: dict[int, dict[str, list[float]]] = {}

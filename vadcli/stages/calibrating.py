@@ -6,7 +6,6 @@ from copy import deepcopy
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
 import torch
 
 from vadcli.footage.cache import Cache, Clip
@@ -19,6 +18,7 @@ from vadcli.scoring.calibration import LEAST_FRAMES, fit_calibration
 from vadcli.scoring.engine import Engine, Scored
 from vadcli.scoring.lanes import Ended, Opener
 from vadcli.scoring.measuring import Measured, Measurer
+from vadcli.scoring.usual import NormalErrors
 from vadcli.settings import Settings
 
 MOST_FRAMES = 20_000
@@ -60,7 +60,8 @@ def measure(
 
 def calibrate_model(
     network: Network,
-    ranges: Sequence[ClipRange],
+    training: Sequence[ClipRange],
+    held_out: Sequence[ClipRange],
     settings: Settings,
     device: torch.device,
     precision: torch.dtype,
@@ -68,9 +69,12 @@ def calibrate_model(
 ) -> dict[str, Any] | None:
     """A model's own calibration, from normal clips of all its scenes: what a new camera is measured by at first.
 
+    Where they are of one scene, it knows what is usual at each of its places, as an adapter does.
+
     Args:
         network: trained; unchanged.
-        ranges: normal footage, held out if there is some; at most MOST_FRAMES of it are used.
+        training: normal footage that it was trained on.
+        held_out: that it was not; if there is some, this is used. Of either, at most MOST_FRAMES are.
         settings: of section `score`.
         device: where to compute.
         precision: of the convolutions.
@@ -79,21 +83,22 @@ def calibrate_model(
     Returns:
         as it is stored; None where there is too little footage.
     """
+    ranges = held_out or training
     totals = accumulate(one.num_frames for one in ranges)
     chosen = [one for one, total in zip(ranges, totals, strict=True) if total - one.num_frames < MOST_FRAMES]
     footage = [clip_footage(one.cache, one.clip, one.start, one.stop) for one in chosen]
     if not footage:
         return None
     progress.start("calibrating", sum(one.num_frames for one in chosen))
-    collected: list[dict[str, list[float]]] = [{} for _ in footage]
+    scenes = {one.clip.scene for one in (*training, *held_out)}
+    normal = NormalErrors(places=len(scenes) == 1)
     ready = for_inference(deepcopy(network), device, precision)
     for clip, measured in measure(ready, footage, settings, device, progress):
-        for name, value in measured.errors.items():
-            collected[clip].setdefault(name, []).append(value)
-    errors = [{name: np.asarray(values) for name, values in clip.items()} for clip in collected if clip]
-    if sum(len(next(iter(clip.values()))) for clip in errors) < LEAST_FRAMES:
+        normal.add(clip, measured)
+    if normal.frames < LEAST_FRAMES:
         return None
-    return fit_calibration(errors, footage[0].info.fps, settings.score).to_json()
+    fps = footage[0].info.fps
+    return fit_calibration(normal.finish(), fps, settings.score, normal.usual, normal.scene).to_json()
 
 
 def clip_footage(cache: Cache, clip: Clip, start: int = 0, stop: int | None = None) -> Clipped:

@@ -73,7 +73,7 @@ def metatrain_stage(
             training=training_record(
                 caches, paths, learner, device, episodes=learner.step * run.meta_batch, pretraining=dict(start.training)
             ),
-            calibration=calibrate_model(network, held_out or training, settings, device, precision, progress),
+            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
         )
     save_checkpoint(out, checkpoint)
     out.with_name(out.name + ".resume").unlink(missing_ok=True)

@@ -64,7 +64,7 @@ def pretrain_stage(
             weights=network.state_dict(),
             parents={"data": data},
             training=training_record(caches, paths, learner, device, windows=learner.step * run.batch_size),
-            calibration=calibrate_model(network, held_out or training, settings, device, precision, progress),
+            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
         )
     save_checkpoint(out, checkpoint)
     out.with_name(out.name + ".resume").unlink(missing_ok=True)
