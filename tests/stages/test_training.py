@@ -56,10 +56,12 @@ def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
     assert not pretrained.with_name("a.safetensors.resume").exists()
 
 
-def test_a_model_of_one_scene_knows_its_places_and_one_of_several_does_not(pretrained, tmp_path):
+def test_a_model_of_one_scene_knows_its_places_and_one_of_several_does_not(cache, tmp_path):
+    settings = load_settings(None, [*PRETRAIN, "pretrain.validation_share=0"])
     alone = synthetic_cache.write(tmp_path / "one.h5", scenes=1)
-    pretrain_stage([alone], tmp_path / "one", load_settings(None, PRETRAIN), resume=False, progress=Silent())
-    one, several = (load_checkpoint(path).calibration for path in (tmp_path / "one", pretrained))
+    for name, data in (("one", alone), ("several", cache)):
+        pretrain_stage([data], tmp_path / name, settings, resume=False, progress=Silent())
+    one, several = (load_checkpoint(tmp_path / name).calibration for name in ("one", "several"))
     assert set(one["usual"]) == {"frame_peak", "feature_peak"} and one["weights"]["scene_peak"] == 0.3
     assert not several["usual"] and several["scene"] is None and "scene_peak" not in several["weights"]
 
