@@ -159,6 +159,15 @@ def test_features_of_another_shape_are_refused():
         scene.distances(np.zeros((2, H, W), np.float16))
 
 
+@pytest.mark.parametrize("seen", [features(7), np.full((20, C, H, W), np.nan, np.float16)])
+def test_too_little_footage_and_features_that_are_not_finite_teach_nothing(seen):
+    assert learn_scene(seen) is None
+    normal = NormalErrors()
+    for one in seen:
+        normal.add(0, measured(one))
+    assert set(normal.finish()[0]) == {"frame_error", "frame_peak"} and normal.scene is None
+
+
 def measured(seen: np.ndarray | None) -> Measured:
     blocks = np.ones((8, 8), np.float32)
     return Measured({"frame_error": 1.0, "frame_peak": 1.0}, Maps(blocks, None), None, seen)

@@ -20,6 +20,8 @@ from vadcli.scoring.errors import SCENE_ERROR, SCENE_PEAK
 
 Features = NDArray[np.float16]
 
+# Fewer frames than this do not say what is usual at a place.
+_LEAST_FRAMES = 8
 # Normal footage is cut into so many parts; the distances of each are measured by what the others taught.
 _PARTS = 5
 # Added to the covariance's diagonal: of its mean, and of the features' mean square for footage in which nothing moves.
@@ -93,19 +95,22 @@ def scene_map(distances: NDArray[np.float32]) -> NDArray[np.float32]:
     return cells
 
 
-def learn_scene(seen: Features) -> tuple[SceneFeatures, NDArray[np.float32]]:
+def learn_scene(seen: Features) -> tuple[SceneFeatures, NDArray[np.float32]] | None:
     """The usual features of normal footage, and its own distances from them.
 
     What was learned from is nearer than what is new, the more so the less there was of it: so the distances of each
     fifth of the footage are from what the other four taught.
 
     Args:
-        seen: (n, C, h, w), in order, n at least 2.
+        seen: (n, C, h, w), in order.
 
     Returns:
-        what all of it taught, and distances (n, h, w).
+        what all of it taught, and distances (n, h, w); None for fewer than eight frames, and for features that are not
+        finite, of a model whose errors are not either.
     """
-    parts = [part for part in np.array_split(np.arange(len(seen)), _PARTS) if len(part)]
+    if len(seen) < _LEAST_FRAMES or not np.isfinite(seen).all():
+        return None
+    parts = np.array_split(np.arange(len(seen)), _PARTS)
     sums = [_Sums.of(seen[part]) for part in parts]
     whole = _Sums(*(sum(values) for values in zip(*((s.count, s.first, s.second) for s in sums), strict=True)))
     distances = [whole.without(own).features().distances(seen[part]) for part, own in zip(parts, sums, strict=True)]

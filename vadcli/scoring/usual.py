@@ -22,8 +22,6 @@ Usual = Mapping[str, NDArray[np.float32]]
 
 # The first frames of normal footage, from which it is learned: what is held in memory meanwhile.
 MOST_FRAMES = 2000
-# Fewer frames than this do not say what features are usual at a place.
-_LEAST_SCENE = 8
 _DIGITS = 4
 
 
@@ -134,9 +132,9 @@ class NormalErrors:
         self.usual = learn_usual([measured.blocks for _, measured in self._held])
         features = [measured.features for _, measured in self._held if measured.features is not None]
         distances: Sequence[NDArray[np.float32] | None] = [None] * len(self._held)
-        if len(features) == len(self._held) >= _LEAST_SCENE:
-            self.scene, learned = learn_scene(np.stack(features))
-            distances = list(learned)
+        learned = learn_scene(np.stack(features)) if len(features) == len(self._held) else None
+        if learned is not None:
+            self.scene, distances = learned[0], list(learned[1])
         for (clip, measured), here in zip(self._held, distances, strict=True):
             self._count(clip, measured, self.usual, here)
         self._held = []

@@ -68,10 +68,13 @@ def _usual(key: Key, parts: Sequence[_Part]) -> SceneUsual:
     clips = [{name: torch.cat(batches) for name, batches in part.blocks[key].items()} for part in parts]
     means = {name: torch.cat([clip[name] for clip in clips]).mean(0) for name in clips[0]}
     peaks = {name: values - values.mean() for name, values in means.items()}
-    counts = [sum(map(len, part.features[key])) for part in parts]
-    features, distances = learn_scene(np.concatenate([batch for part in parts for batch in part.features[key]]))
-    for part, clip, here in zip(parts, clips, np.split(distances, np.cumsum(counts)[:-1]), strict=True):
+    for part, clip in zip(parts, clips, strict=True):
         for name, values in clip.items():
             part.errors[key][name] = largest_patch(values, peaks[name]).double().cpu().numpy()
-        part.errors[key] |= scene_errors_of(here)
-    return SceneUsual(peaks, features)
+    learned = learn_scene(np.concatenate([batch for part in parts for batch in part.features[key]]))
+    if learned is None:
+        return SceneUsual(peaks, None)
+    counts = [sum(map(len, part.features[key])) for part in parts]
+    for part, distances in zip(parts, np.split(learned[1], np.cumsum(counts)[:-1]), strict=True):
+        part.errors[key] |= scene_errors_of(distances)
+    return SceneUsual(peaks, learned[0])
