@@ -1,6 +1,7 @@
 """Benchmarks in miniature, laid out as they are published, and the real ones where there are some."""
 
 import shutil
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.footage.test_labels import cells
 from vadcli.errors import FootageError
 from vadcli.footage.layouts import LAYOUTS, find_clips, unique_names
 from vadcli.footage.opencv import cv2
+from vadcli.footage.source import open_source
 
 
 def found_as(path):
@@ -241,7 +243,7 @@ def test_umn_is_all_test_and_hides_the_burnt_in_label(make_video, tmp_path):
         ("hall/test/03", "hall", "test"),
         ("plaza/test/10", "plaza", "test"),
     ]
-    assert all(clip.mask_top == 0.1 and labels(clip, 3) == [0, 0, 1] for clip in clips)
+    assert all(clip.mask_top == 32 / 240 and labels(clip, 3) == [0, 0, 1] for clip in clips)
     other = (tmp_path / "umn").rename(tmp_path / "mine")
     assert found_as(other) == "videos"
     assert find_clips(str(other), layout="umn")[0].scene == "lawn"
@@ -313,3 +315,14 @@ def test_umn_is_recognised(footage):
     clips = find_clips(str(footage / "umn"))
     assert found_as(footage / "umn") == "umn" and len(clips) == 11
     assert [clip.scene for clip in clips] == ["lawn"] * 2 + ["hall"] * 6 + ["plaza"] * 3
+
+
+@pytest.mark.footage
+def test_nothing_of_umn_s_caption_is_left(footage):
+    """The caption is white and red on grey: below the mask of an abnormal frame no row is brighter than before it."""
+    clip = next(clip for clip in find_clips(str(footage / "umn")) if clip.name == "hall/test/06")
+    with open_source(str(clip.source), size=(240, 320), channels=1, mask_top=clip.mask_top) as frames:
+        images = [frame.image[..., 0] for frame in islice(frames, 530)]
+    assert not images[525][:32].any()
+    calm, captioned = (image[32:60].mean(1) for image in (images[440], images[525]))
+    np.testing.assert_allclose(calm, captioned, atol=3)

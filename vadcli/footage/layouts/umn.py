@@ -1,7 +1,7 @@
 """UMN crowd panic: `NN.mp4` with `NN.npy`; scenes lawn (1, 2), hall (3 to 8) and plaza (9 to 11).
 
-There is no separate normal footage, so all clips are of split test. The label is burnt into the top of abnormal
-frames, so the top 24 of 240 rows are black in every frame.
+There is no separate normal footage, so all clips are of split test. The label is burnt into rows 10 to 25 of 240 of
+abnormal frames, so the top 32, as far as codecs smear it, are black in every frame.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for
 from vadcli.footage.naming import videos_in
 
-MASK_TOP = 24 / 240
+MASK_TOP = 32 / 240
 _SCENES = {**dict.fromkeys((1, 2), "lawn"), **dict.fromkeys(range(3, 9), "hall"), **dict.fromkeys((9, 10, 11), "plaza")}
 
 
