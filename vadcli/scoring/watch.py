@@ -224,8 +224,7 @@ def warm_up_seconds(settings: ScoreSettings, info: SourceInfo) -> float:
 def alarm_rate(settings: ScoreSettings, kind: CalibrationKind) -> float:
     """False alarms an hour that are accepted: what was asked for, else more where half a minute is all that is known.
 
-    On the 11 clips of UMN, each calibrated on its own first third by the model in the package, 12 an hour find 7 events
-    of 11, with one false one.
+    README tells what 12 an hour find in UMN, each clip calibrated on its own first third.
     """
     if kind == "warmup" and "false_alarms_per_hour" not in settings.model_fields_set:
         return max(WARM_UP_RATE, settings.false_alarms_per_hour)
