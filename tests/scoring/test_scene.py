@@ -112,7 +112,7 @@ def test_it_survives_a_file_to_the_bit():
     seen = features(30)
     scene, own = learn_scene(seen)
     errors = {name: np.linspace(1, 2, 30) for name in ERROR_NAMES} | {"scene_peak": own.max((1, 2)).astype(float)}
-    one = fit_calibration(errors, 10.0, ScoreSettings(), None, scene)
+    one = fit_calibration(errors, 10.0, ScoreSettings(scene_share=0.1), None, scene)
     again = Calibration.from_json(json.loads(json.dumps(one.to_json())))
     assert np.array_equal(again.scene.mean, scene.mean) and np.array_equal(again.scene.whitening, scene.whitening)
     assert again.weights == pytest.approx({"frame_peak": 0.81, "feature_peak": 0.09, "scene_peak": 0.1})
@@ -148,7 +148,7 @@ def test_a_stranger_s_features_are_refused(change):
 
 def test_a_scene_distance_without_its_scene_is_refused():
     errors = {name: np.linspace(1, 2, 30) for name in ERROR_NAMES}
-    stored = fit_calibration(errors, 10.0, ScoreSettings()).to_json()
+    stored = fit_calibration(errors, 10.0, ScoreSettings(scene_share=0.1)).to_json()
     with pytest.raises(CheckpointError, match=r"usual features are missing\. Adapt again"):
         Calibration.from_json(stored)
 
@@ -189,7 +189,7 @@ def test_normal_errors_hold_the_first_frames_and_measure_the_others_by_them(monk
 
 
 def test_a_source_that_warms_up_finds_what_its_place_never_showed():
-    watch = Watch("a", SourceInfo("a", 10.0, None, 240, 320), ScoreSettings(warmup=4), None, "warmup")
+    watch = Watch("a", SourceInfo("a", 10.0, None, 240, 320), ScoreSettings(warmup=4, scene_share=0.3), None, "warmup")
     seen = features(60)
     for i in range(50):
         watch.add(Frame(np.zeros((1, 1, 1), np.uint8), i, i / 10), measured(seen[i]))

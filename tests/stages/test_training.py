@@ -57,7 +57,7 @@ def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
 
 
 def test_a_model_of_one_scene_knows_its_places_and_one_of_several_does_not(cache, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "pretrain.validation_share=0"])
+    settings = load_settings(None, [*PRETRAIN, "pretrain.validation_share=0", "score.scene_share=0.1"])
     alone = synthetic_cache.write(tmp_path / "one.h5", scenes=1)
     for name, data in (("one", alone), ("several", cache)):
         pretrain_stage([data], tmp_path / name, settings, resume=False, progress=Silent())
