@@ -29,4 +29,5 @@ def test_the_scene_s_map_counts_like_the_others_and_changes_none():
     heat = fuse(Maps(frame, None, scene), Scales(0.5, 0.2, 0.25))
     np.testing.assert_allclose(heat[[0, 0, 3], [0, 3, 3]], [0.5, 0.5, 2.5])
     assert (frame == 1).all() and scene[1, 1] == 8
-    assert region(heat, 128, 128) == (64, 64, 64, 64)
+    x, y, width, height = region(heat, 128, 128)
+    assert x >= 32 and y >= 32 and x + width == y + height == 128

@@ -39,6 +39,7 @@ def test_the_schema_of_a_score_is_what_the_documentation_says():
         "feature_error": 0.000412346,
         "frame_peak": 0.002,
         "feature_peak": 0.0005,
+        "scene_peak": 3.5,
         "score": 1.8765,
         "anomaly": True,
         "calibration": "adapter",
@@ -73,7 +74,7 @@ def test_all_formats_hold_the_same_records(records: Records):
 
 def test_csv_leaves_empty_what_is_not_known_and_joins_lists_by_spaces():
     _, _, second = csv.reader(io.StringIO(written("csv", "frames")))
-    assert second[5] == second[8] == "" and second[9] == "0"
+    assert second[5] == second[8] == second[9] == "" and second[10] == "0"
     assert "1 2 30 40" in written("csv", "events")
 
 
