@@ -27,8 +27,8 @@ class ScoreRecord:
         feature_error: mean squared distance to prototypes (L_c); None for a model without a unit.
         frame_peak: largest mean squared error of a patch above the usual of its place, on frames in [-1, 1].
         feature_peak: the same of the distance to prototypes.
-        scene_peak: largest distance of a patch's features from those usual at its place in this scene, 1 on the
-            average of normal footage; None where a scene's are not known.
+        scene_peak: largest distance of a patch's features from those usual at its place in this scene, in
+            units of normal footage's average over all patches; None where a scene's are not known.
         score: 0 typical, 1 exceeded once an hour by normal footage; None until a warm-up has seen enough.
         anomaly: whether an event is going on: above the threshold, or not yet below release since.
         calibration: whose normality: "adapter", "model" or "warmup".

@@ -147,7 +147,10 @@ def _results_of_run(
     for protocol in protocols:
         if protocol.needs_calibration and not calibrates:
             continue
-        for name in (one for one in scores if one not in protocol.not_scores):
+        for name in scores:
+            same_as_frame = name == "fp+fs" and protocol.needs_calibration and settings.score.scene_share == 0
+            if name in protocol.not_scores or same_as_frame:
+                continue
             requests = [
                 Request(
                     name, run.shots, _calibrations(run, draw, name, settings) if protocol.needs_calibration else None
