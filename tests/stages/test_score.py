@@ -78,7 +78,7 @@ def lines(text: str) -> list[dict]:
 
 def test_a_model_of_many_scenes_gives_way_to_what_the_first_third_shows(vad, film, general):
     plain = vad("score", film, "--model", general)
-    assert "no adapter: what the first third shows, 30 s of it at most" in plain.err
+    assert "no adapter: the first 30 s, of a recording a third at most" in plain.err
     assert "with 12 false alarms an hour" in plain.err
     records = lines(plain.out)
     assert all(r["score"] is not None for r in records)

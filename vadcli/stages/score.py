@@ -118,7 +118,7 @@ def _say_whose_it_is(settings: ScoreSettings, ready: Ready, progress: Progress) 
             else "with your threshold"
         )
         progress.note(
-            f"no adapter: what the first third shows, {settings.warmup:g} s of it at most (--warmup), is taken for "
+            f"no adapter: the first {settings.warmup:g} s, of a recording a third at most (--warmup), are taken for "
             f"normal, {alarms}. To know the camera better: vad adapt NORMAL-VIDEO."
         )
     elif ready.kind == "adapter" and "warmup" in settings.model_fields_set:
