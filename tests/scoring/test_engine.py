@@ -1,4 +1,5 @@
 import threading
+import time
 from collections import defaultdict
 
 import numpy as np
@@ -60,6 +61,24 @@ def test_sources_side_by_side_give_what_they_give_alone(live: bool):
             assert (one is None) == (got is None)
             if one and got:
                 assert one.errors == pytest.approx(got.errors, rel=1e-6)
+
+
+@pytest.mark.parametrize("slow", [None, 6, 7, 8, 15])
+@pytest.mark.parametrize("films", [1, 2])
+def test_forwards_hold_the_same_windows_however_fast_frames_are_read(slow, films):
+    sizes = []
+
+    def counting(inputs):
+        sizes.append(len(inputs))
+        return repeat_last(inputs)
+
+    def wait(index: int) -> None:
+        if index == slow:
+            time.sleep(0.1)
+
+    side = [Film(23, seed=i, wait=wait) for i in range(films)]
+    measured(engine(8, side_by_side=films, predict=counting), *side)
+    assert sizes == {1: [4, 8, 7], 2: [8, 8, 8, 8, 6]}[films]
 
 
 def test_sources_side_by_side_share_forwards():

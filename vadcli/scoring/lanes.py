@@ -140,10 +140,14 @@ class Lanes:
                 thread.start()
 
     def _ready(self) -> bool:
-        """Whether a live source has something, or every recording has its share or its end."""
+        """Whether a live source has something, or every recording has its share of frames or its end.
+
+        Frames alone count, so that batches of recordings, and with them the last bits of what several threads compute,
+        do not depend on how fast anything is read.
+        """
         share = max(1, self._batch_size // max(1, len(self._queues)))
         full = [
-            len(items) >= share or any(isinstance(item, Ended) for item in items)
+            sum(isinstance(item, Read) for item in items) >= share or any(isinstance(item, Ended) for item in items)
             for lane, items in self._queues.items()
             if not self._openers[lane].live
         ]
