@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from vadcli.errors import InputError
-from vadcli.evaluation.metrics import best_f1, clip_aucs, curve, mean_or_none, micro_auc, padded, placements
+from vadcli.evaluation.metrics import best_f1, clip_aucs, curve, mean_or_none, micro_auc, padded, placements, scene_aucs
 from vadcli.evaluation.pool import pool
 
 
@@ -99,6 +99,23 @@ def test_macro_leaves_out_clips_of_one_kind_and_padding_gives_them_a_value():
     assert np.isnan(aucs[2])
     assert mean_or_none(aucs) == 1.0
     assert padded(aucs, data).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_scenes_auc_pools_its_own_clips_and_no_others():
+    labels, scores = random_frames(5, n=90, levels=7)
+    cut = [slice(0, 30), slice(30, 50), slice(50, 90)]
+    data = pool("abc", [scores[c] for c in cut], [labels[c] for c in cut], scenes=["hall", "lawn", "hall"])
+    hall = np.r_[0:30, 50:90]
+    expected = {
+        "hall": roc_auc_score(labels[hall], scores[hall]),
+        "lawn": roc_auc_score(labels[cut[1]], scores[cut[1]]),
+    }
+    assert scene_aucs(data) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_scene_of_one_kind_has_no_auc():
+    data = pool("ab", [np.arange(2.0), np.arange(2.0)], [np.array([0, 1]), np.array([1, 1])], scenes=["one", "two"])
+    assert scene_aucs(data) == {"one": 1.0, "two": None}
 
 
 def test_padding_is_what_padding_by_hand_gives():

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,17 @@ def test_a_protocol_that_looks_ahead_is_marked():
     (table,) = tables_of([result(), result(protocol=OFFICIAL)])
     assert [row[0] for row in table.rows] == ["paper", "official*"]
     assert any("looks into the future" in note for note in table.footnotes)
+
+
+def test_scenes_are_told_apart_where_there_are_several():
+    both = [replace(clip, scene=scene) for clip, scene in zip(clips(0), ("hall", "lawn") * 2, strict=True)]
+    setting = Setting("umn", shots=0)
+    mixed = measure([score(both, PAPER, Request("fused"))], PAPER, Request("fused"), setting, QUICK)
+    (note,) = [n for n in tables_of([mixed])[0].footnotes if "scene by scene" in n]
+    hall, lawn = (f"{100 * mixed.scene_auc[name]:.2f}" for name in ("hall", "lawn"))
+    assert f"hall {hall}, lawn {lawn}" in note
+    assert not any("scene by scene" in note for note in tables_of([result()])[0].footnotes)
+    assert json.loads(json.dumps(mixed.to_json()))["scene_auc"].keys() == {"hall", "lawn"}
 
 
 def test_weights_that_change_with_k_are_said():

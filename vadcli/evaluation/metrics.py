@@ -126,6 +126,20 @@ def clip_aucs(data: Pool) -> Floats:
     return result
 
 
+def scene_aucs(data: Pool) -> dict[str, float | None]:
+    """AUC over the pooled frames of each scene, in the order of their clips; None for frames of one kind only."""
+    result: dict[str, float | None] = {}
+    of_frame = np.array(data.scenes)[data.clip_of]
+    for scene in dict.fromkeys(data.scenes):
+        here = of_frame == scene
+        labels = data.labels[here]
+        positives = int(np.count_nonzero(labels))
+        wins = placements(labels, data.scores[here])[labels].sum()
+        known = 0 < positives < len(labels)
+        result[scene] = float(wins / (positives * (len(labels) - positives))) if known else None
+    return result
+
+
 def padded(aucs: Floats, data: Pool) -> Floats:
     """(C,), AUC of every clip given one normal frame below and one abnormal frame above all others.
 

@@ -23,6 +23,7 @@ class Pool:
         labels: (n,), True where the frame is abnormal.
         lengths: (C,), frames of every clip; their sum is n.
         fps: (C,), frames a second of every clip.
+        scenes: (C,), the scene that every clip shows; "" where that is not known.
     """
 
     names: tuple[str, ...]
@@ -30,10 +31,13 @@ class Pool:
     labels: Flags
     lengths: Indices
     fps: Floats
+    scenes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.names) == len(self.lengths) == len(self.fps):
-            raise ValueError(f"{len(self.names)} names, {len(self.lengths)} lengths, {len(self.fps)} fps")
+        if not len(self.names) == len(self.lengths) == len(self.fps) == len(self.scenes):
+            raise ValueError(
+                f"{len(self.names)} names, {len(self.lengths)} lengths, {len(self.fps)} fps, {len(self.scenes)} scenes"
+            )
         if not len(self.scores) == len(self.labels) == self.lengths.sum():
             raise ValueError(f"{len(self.scores)} scores, {len(self.labels)} labels, clips of {self.lengths.sum()}")
 
@@ -63,6 +67,7 @@ def pool(
     scores: Sequence[NDArray[np.floating]],
     labels: Sequence[NDArray[np.generic]],
     fps: Sequence[float] | float = 25.0,
+    scenes: Sequence[str] | str = "",
 ) -> Pool:
     """Clips joined, once what could make the figures wrong is ruled out.
 
@@ -71,6 +76,7 @@ def pool(
         scores: C arrays (n_i,), larger means less normal.
         labels: C arrays (n_i,), nonzero where the frame is abnormal.
         fps: frames a second, of each clip or of all.
+        scenes: what each clip shows, or all.
 
     Raises:
         InputError: for no clip at all, a name twice, unequal lengths, a score that is not finite, or footage
@@ -93,7 +99,8 @@ def pool(
             f"labels: all {len(truth)} frames of {len(names)} clips are {kind}; a ranking needs both kinds. "
             "Check --labels, or add clips."
         )
-    return Pool(tuple(names), flat, truth, lengths, every_fps)
+    every_scene = (scenes,) * len(names) if isinstance(scenes, str) else tuple(scenes)
+    return Pool(tuple(names), flat, truth, lengths, every_fps, every_scene)
 
 
 def check_clip(name: str, scores: NDArray[np.floating], labels: NDArray[np.generic]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from vadcli.evaluation.events import EventScores, events_within, score_events
 from vadcli.evaluation.evidence import Evidence
 from vadcli.evaluation.intervals import influences, interval
-from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, padded
+from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, padded, scene_aucs
 from vadcli.evaluation.pool import Pool, pool
 from vadcli.evaluation.protocols import Protocol, Request
 from vadcli.settings import EvalSettings
@@ -70,6 +70,8 @@ class Result:
         events_at_one_false_alarm_a_clip: most events found by alarms that begin anew, with no more false alarms than
             there are clips; the threshold is chosen on test labels too.
         per_clip: figures of each clip; "influence" is what a later comparison needs for its interval.
+        scene_auc: micro AUC of each scene by its name, in which no calibration of one camera is compared with
+            another's; None for frames of one kind only.
         draws: micro AUC of each draw of the support; empty where nothing was drawn.
         micro_auc_spread: standard deviation over draws; None for fewer than two.
         notes: what a reader must know.
@@ -97,6 +99,7 @@ class Result:
     events_threshold: str
     events_at_one_false_alarm_a_clip: EventScores
     per_clip: tuple[Mapping[str, Any], ...]
+    scene_auc: dict[str, float | None]
     draws: tuple[float, ...] = ()
     micro_auc_spread: float | None = None
     notes: tuple[str, ...] = field(default=())
@@ -125,7 +128,13 @@ def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Po
         InputError: when nothing can be ranked (`pool` says why).
     """
     scores = protocol.scores(clips, request)
-    return pool([clip.name for clip in clips], scores, [clip.labels for clip in clips], [clip.fps for clip in clips])
+    return pool(
+        [clip.name for clip in clips],
+        scores,
+        [clip.labels for clip in clips],
+        [clip.fps for clip in clips],
+        [clip.scene for clip in clips],
+    )
 
 
 def measure(
@@ -185,6 +194,7 @@ def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dic
     }
     return {
         "micro_auc": points.auc,
+        "scene_auc": scene_aucs(data),
         "macro_auc": mean_or_none(aucs),
         "macro_auc_padded": float(padded(aucs, data).mean()),
         "ap": points.average_precision,

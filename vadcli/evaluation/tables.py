@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vadcli.evaluation.against import gated
 from vadcli.evaluation.results import Result
 
 COLUMNS = ("protocol", "K", "score", "micro AUC", "95 %", "macro AUC", "AP", "EER", "FA/h")
+# More scenes than these are not named in a footnote.
+_NAMED_SCENES = 6
 TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "tracks from", "data")
 
 
@@ -53,6 +56,7 @@ def _table(data: str, labels: str, support: str, paper: bool, results: list[Resu
         footnotes.append("* scaled over each test clip, so it looks into the future and cannot be had live")
     if any(r.protocol.startswith("official") and r.score == "fused" and r.setting.shots for r in results):
         footnotes.append("official weighs the frame 0.7 for K > 0 and 0.5 for K = 0: tell what K does by fp and fr")
+    footnotes += _by_scene(results)
     left_out = results[0].macro_excluded
     if left_out:
         footnotes.append(f"macro AUC: {left_out} of {results[0].clips} clips have one kind of frames only, left out")
@@ -63,20 +67,31 @@ def _table(data: str, labels: str, support: str, paper: bool, results: list[Resu
     return Table(title, COLUMNS, tuple(_cells(r) for r in ordered), tuple(footnotes))
 
 
+def _by_scene(results: Sequence[Result]) -> list[str]:
+    """A line for each protocol and K with the fullest score's micro AUC of each scene; nothing for one scene."""
+    lines = []
+    for r in gated(results):
+        known = {name: auc for name, auc in r.scene_auc.items() if auc is not None}
+        if len(known) < 2:
+            continue
+        mean = f"mean of {len(known)} scenes {percent(sum(known.values()) / len(known))}"
+        each = "" if len(known) > _NAMED_SCENES else ": " + ", ".join(f"{n} {percent(a)}" for n, a in known.items())
+        shots = "" if r.setting.shots is None else f" K={_shots(r)}"
+        lines.append(f"{r.protocol}{shots} {r.score}, micro AUC scene by scene, {mean}{each}")
+    return lines
+
+
 def _protocol_order(result: Result) -> int:
     return ("paper", "official", "official-all", "online").index(result.protocol)
 
 
 def _cells(result: Result) -> tuple[str, ...]:
-    setting = result.setting
-    shots = "–" if setting.shots is None else str(setting.shots)
-    shots += {"sgd": " sgd", "no-meta": " no-meta"}.get(setting.adaptation, "")
     spread = "" if result.micro_auc_spread is None else f" ±{100 * result.micro_auc_spread:.1f}"
     interval = result.micro_auc_interval
     alarms = result.false_alarms_per_hour.get("0.8")
     return (
         result.protocol + ("*" if result.uses_future else ""),
-        shots,
+        _shots(result),
         result.score,
         percent(result.micro_auc) + spread,
         "–" if interval is None else f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f}",
@@ -85,6 +100,12 @@ def _cells(result: Result) -> tuple[str, ...]:
         percent(result.eer),
         "–" if alarms is None else f"{alarms:,.0f}",
     )
+
+
+def _shots(result: Result) -> str:
+    shots = result.setting.shots
+    other = {"sgd": " sgd", "no-meta": " no-meta"}.get(result.setting.adaptation, "")
+    return ("–" if shots is None else str(shots)) + other
 
 
 def percent(value: float | None, digits: int = 2) -> str:

@@ -71,7 +71,14 @@ def _clips(results: Sequence[Result]) -> list[dict[str, Any]]:
     chosen = gated(results)
     most = max((result.setting.shots or 0 for result in chosen), default=0)
     kept = [result for result in chosen if (result.setting.shots or 0) == most][:_CLIP_TABLES]
-    return [{"label": describe(result.to_json()), "rows": result.per_clip} for result in kept]
+    return [
+        {
+            "label": describe(result.to_json()),
+            "rows": result.per_clip,
+            "scenes": result.scene_auc if len(result.scene_auc) > 1 else {},
+        }
+        for result in kept
+    ]
 
 
 def _facts(results: Sequence[Result], document: Mapping[str, Any]) -> list[tuple[str, str]]:
