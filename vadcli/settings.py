@@ -152,6 +152,11 @@ class EvalSettings(Section):
 
     bootstrap: Positive = Field(1000, description="resamples of clips for an interval")
     draws: Positive = Field(3, description="draws of support from the scene's normal footage")
+    spread: bool = Field(True, description="draw support windows from all over that footage, not in a row")
+    scene_from: Literal["calibration", "support"] = Field(
+        "calibration",
+        description="what teaches the scene distance: the footage every row is calibrated on, or the K windows alone",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of draws and resamples")
     recalls: tuple[float, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
     tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")

@@ -13,7 +13,7 @@ from vadcli.model.patches import patch_features
 from vadcli.scoring.calibration import Calibration, error_weights, fit_calibration
 from vadcli.scoring.errors import ERROR_NAMES
 from vadcli.scoring.measuring import Maps, Measured
-from vadcli.scoring.scene import SceneFeatures, learn_scene, scene_errors, scene_map
+from vadcli.scoring.scene import SceneFeatures, learn_scene, scene_errors, scene_map, scene_of
 from vadcli.scoring.usual import NormalErrors
 from vadcli.scoring.watch import Watch
 from vadcli.settings import ModelSettings, ScoreSettings
@@ -41,7 +41,13 @@ def literal_distances(taught: np.ndarray, asked: np.ndarray) -> np.ndarray:
             for j in range(W):
                 gap = frame[:, i, j] - mean[:, i, j]
                 covariance += np.outer(gap, gap)
-    covariance /= (n - 1) * H * W
+    overall, between = taught.mean((0, 2, 3)), np.zeros((C, C))
+    for frame in taught:
+        for i in range(H):
+            for j in range(W):
+                gap = frame[:, i, j] - overall
+                between += np.outer(gap, gap) / n
+    covariance = (covariance + 0.1 * between) / ((n - 1 + 0.1) * H * W)
     ridge = 1e-3 * np.trace(covariance) / C + 1e-6 * np.square(taught).mean()
     inverse = np.linalg.inv(covariance + ridge * np.eye(C))
     gaps = asked - mean
@@ -53,6 +59,12 @@ def test_distances_are_those_of_the_literal_definition():
     scene, _ = learn_scene(seen)
     np.testing.assert_allclose(scene.distances(new), literal_distances(seen, new), rtol=2e-4)
     np.testing.assert_allclose(scene.distances(new[3]), scene.distances(new)[3], rtol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 10])
+def test_a_few_frames_teach_a_scene(frames):
+    seen, new = features(frames), features(7, seed=1)
+    np.testing.assert_allclose(scene_of(seen).distances(new), literal_distances(seen, new), rtol=2e-4)
 
 
 def test_normal_footage_is_measured_by_what_the_rest_of_it_taught():

@@ -7,11 +7,17 @@ import torch
 from tests.evaluation.caches import add_clip, moving_square, write_cache
 from vadcli.cli.app import run
 from vadcli.errors import InputError
+from vadcli.footage.cache import open_cache
+from vadcli.footage.windows import ClipRange
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.progress import Silent
+from vadcli.scoring.scene import scene_of
 from vadcli.settings import ModelSettings, Settings
+from vadcli.stages.eval_errors import Bank, Key
 from vadcli.stages.eval_runs import Options, runs_of_cache
+from vadcli.stages.eval_support import draw_support, scene_footage
+from vadcli.stages.eval_support import test_clips as clips_to_test
 from vadcli.stages.evaluate import evaluate_stage
 
 SMALL = ModelSettings(size=(32, 32), channels=1, width=4)
@@ -131,10 +137,6 @@ def test_adaptation_changes_errors(cache, models):
 
 
 def test_a_small_update_is_not_lost_to_bfloat16(cache, models):
-    from vadcli.footage.cache import open_cache
-    from vadcli.footage.windows import ClipRange
-    from vadcli.stages.eval_errors import Bank, Key
-
     before, after = Key("none", 0, 0, ""), Key("meta", 5, 0, "x")
     changes = {}
     for precision in ("float32", "bfloat16"):
@@ -143,7 +145,7 @@ def test_a_small_update_is_not_lost_to_bfloat16(cache, models):
             bank = Bank(load_checkpoint(models / "meta.safetensors"), how)
             clip = opened.clip("park/test/01")
             bank.keep(before)
-            bank.adapt(after, ClipRange(opened, clip, 0, 9))
+            bank.adapt(after, [ClipRange(opened, clip, first, first + 5) for first in range(5)])
             errors = bank.errors(ClipRange(opened, clip, 10, 24), [before, after], Silent())
         changes[precision] = errors[after]["frame_error"] / errors[before]["frame_error"] - 1
     assert np.abs(changes["float32"]).max() > 1e-6
@@ -151,8 +153,6 @@ def test_a_small_update_is_not_lost_to_bfloat16(cache, models):
 
 
 def runs(cache, models, options, **other):
-    from vadcli.footage.cache import open_cache
-
     checkpoint = load_checkpoint(models / "meta.safetensors")
     baseline = load_checkpoint(models / "plain.safetensors") if other.get("baseline") else None
     with open_cache(cache) as opened:
@@ -175,6 +175,52 @@ def test_every_row_is_calibrated_on_the_same_frames(cache, models):
     (row,) = found.calibrated_on
     assert row["clips"] == ["park/train/00"]
     assert row["donor"] is None
+
+
+@pytest.mark.parametrize("spread", [True, False])
+def test_supports_are_drawn_from_what_is_not_calibrated_on(cache, spread):
+    with open_cache(cache) as opened:
+        footage = scene_footage(opened, clips_to_test(opened, None), "park", 9, 4, 64)
+        draws = [draw_support(footage, 5, 4, 0, draw, spread=spread) for draw in (0, 0, 1)]
+    places = [[(w.clip.name, w.start, w.stop) for w in windows] for windows in draws]
+    assert places[0] == places[1] != places[2]
+    allowed = {r.clip.name: (r.start, r.stop) for r in footage.support}
+    for windows in places:
+        assert len(set(windows)) == 5
+        assert all(allowed[name][0] <= start < stop <= allowed[name][1] for name, start, stop in windows)
+        in_a_row = [start for _, start, _ in windows] == list(range(windows[0][1], windows[0][1] + 5))
+        assert in_a_row is not spread
+
+
+def test_the_support_alone_can_teach_the_scene(cache, models):
+    how = QUICK.model_copy(update={"eval": QUICK.eval.model_copy(update={"scene_from": "support", "draws": 1})})
+    checkpoint = load_checkpoint(models / "meta.safetensors")
+    options = Options(shots=(0, 5), protocols=("paper", "online"))
+    with open_cache(cache) as opened:
+        zero, five = runs_of_cache(opened, checkpoint, None, options.shots, options, how, Silent()).runs
+        footage = scene_footage(opened, clips_to_test(opened, None), "park", 9, 4, 64)
+        windows = draw_support(footage, 5, 4, 0, 0, spread=True)
+        bank = Bank(checkpoint, how)
+        key = Key("meta", 5, 0, "park")
+        bank.adapt(key, windows)
+        seen = []
+        for window in windows:
+            bank.errors(window, [key], Silent(), lambda _key, _first, _maps, features: seen.append(features))
+        clip = opened.clip("park/test/01")
+        new = []
+        whole = ClipRange(opened, clip, 0, clip.num_frames)
+        bank.errors(whole, [key], Silent(), lambda _key, _first, _maps, features: new.append(features))
+    assert "scene_error" not in zero.draws[0][0].errors  # no shots, no scene
+    expected = scene_of(np.concatenate(seen)).distances(np.concatenate(new))
+    evidence = five.draws[0][0]
+    assert evidence.name == "park/test/01"
+    assert evidence.errors["scene_peak"] == pytest.approx(expected.max((1, 2)), rel=1e-3)
+    assert evidence.errors["scene_error"] == pytest.approx(expected.mean((1, 2)), rel=1e-3)
+    scores = {
+        (r.setting.shots, r.score)
+        for r in evaluate_stage([cache], models / "meta.safetensors", options, how, Silent()).results
+    }
+    assert (5, "fs") in scores and (0, "fs") not in scores
 
 
 def test_errors_do_not_depend_on_the_batch_or_on_other_weights_in_the_pass(cache, models):

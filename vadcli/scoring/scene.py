@@ -24,6 +24,9 @@ Features = NDArray[np.float16]
 _LEAST_FRAMES = 8
 # Normal footage is cut into so many parts; the distances of each are measured by what the others taught.
 _PARTS = 5
+# Frames' worth of what lies between places that the covariance starts with: ten frames hardly know it, one frame has
+# nothing else.
+_PRIOR = 0.1
 # Added to the covariance's diagonal: of its mean, and of the features' mean square for footage in which nothing moves.
 _RIDGE = 1e-3
 _STILL = 1e-6
@@ -95,6 +98,11 @@ def scene_map(distances: NDArray[np.float32]) -> NDArray[np.float32]:
     return cells
 
 
+def scene_of(seen: Features) -> SceneFeatures:
+    """The usual features of a few frames of normal footage, (n, C, h, w); one is enough."""
+    return _Sums.of(seen).features()
+
+
 def learn_scene(seen: Features) -> tuple[SceneFeatures, NDArray[np.float32]] | None:
     """The usual features of normal footage, and its own distances from them.
 
@@ -151,8 +159,10 @@ class _Sums:
         mean = self.first / self.count
         flat = mean.reshape(len(mean), -1)
         places = flat.shape[1]
-        degrees = max(self.count - 1, 1) * places
-        covariance = (self.second - self.count * flat @ flat.T) / degrees
+        within = self.second - self.count * flat @ flat.T
+        overall = flat.mean(1)
+        between = self.second / self.count - places * np.outer(overall, overall)
+        covariance = (within + _PRIOR * between) / ((self.count - 1 + _PRIOR) * places)
         size = max(float(np.trace(covariance)) / len(mean), 0.0)
         square = float(np.trace(self.second)) / (self.count * places * len(mean))
         values, vectors = np.linalg.eigh(covariance)

@@ -12,11 +12,11 @@ from torch.func import functional_call
 from vadcli.footage.windows import ClipRange, to_network
 from vadcli.learning.scene import adapt_to_scene
 from vadcli.model.checkpoint import Checkpoint, load_network
-from vadcli.model.network import AdaptedPart
+from vadcli.model.network import AdaptedPart, Frozen, Prediction
 from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.scoring.errors import ErrorMaps, error_maps, reduce_maps
-from vadcli.scoring.scene import Features, SceneFeatures, scene_errors
+from vadcli.scoring.scene import Features, SceneFeatures, scene_errors, scene_of
 from vadcli.settings import Settings
 
 Errors = dict[str, NDArray[np.float64]]
@@ -71,15 +71,15 @@ class Bank:
         self.part = AdaptedPart(self.network, self.scope)
         self.trainable = load_network(checkpoint)
         self.weights: dict[Key, dict[str, Tensor]] = {}
+        self.taught: dict[Key, SceneFeatures] = {}
 
     def keep(self, key: Key) -> None:
         """Evaluate the weights as they were learned."""
         self.weights[key] = {}
 
-    def adapt(self, key: Key, support: ClipRange) -> None:
-        """Adapt to the first K windows of a support."""
-        frames = self.network.settings.input_frames + 1
-        windows = torch.stack([support.window(first, frames) for first in range(key.shots)])
+    def adapt(self, key: Key, support: Sequence[ClipRange]) -> None:
+        """Adapt to K windows, and learn from them which features are usual if nothing else is to teach that."""
+        windows = torch.stack([window.window(0, window.num_frames) for window in support])
         flat = key.adaptation == "sgd" or not self.checkpoint.step_sizes
         fitted = adapt_to_scene(
             self.checkpoint,
@@ -91,6 +91,8 @@ class Bank:
         )
         ours = dict(self.network.named_parameters())
         self.weights[key] = {name: self._like(value, ours[name]) for name, value in fitted.weights.items()}
+        if self.settings.eval.scene_from == "support":
+            self.taught[key] = scene_of(self._features(key, windows))
 
     def _equal_steps(self) -> dict[str, Tensor]:
         """One step size for every adapted weight: plain gradient descent."""
@@ -106,6 +108,26 @@ class Bank:
     def forget(self, where: str) -> None:
         """Let go of the weights of a scene or clip that is done."""
         self.weights = {key: value for key, value in self.weights.items() if key.where != where}
+        self.taught = {key: value for key, value in self.taught.items() if key.where != where}
+
+    @torch.inference_mode()
+    def _features(self, key: Key, windows: Tensor) -> Features:
+        """Of each of K windows (K, T+1, H, W, C) uint8, under adapted weights."""
+        found = []
+        for batch in windows.split(self.settings.score.batch_size):
+            frozen, _ = self._frozen(batch)
+            found.append(self._predict(key, frozen).features.half().cpu().numpy())
+        return np.concatenate(found)
+
+    def _frozen(self, windows: Tensor) -> tuple[Frozen, Tensor]:
+        """What no adaptation changes of windows (B, T+1, H, W, C) uint8, and their last frames."""
+        inputs, target = to_network(windows, self.device)
+        return self.network.begin(inputs.contiguous(memory_format=torch.channels_last), self.scope), target
+
+    def _predict(self, key: Key, frozen: Frozen) -> Prediction:
+        weights = {f"network.{name}": value for name, value in self.weights[key].items()}
+        prediction: Prediction = functional_call(self.part, weights, (frozen,)) if weights else self.part(frozen)
+        return prediction
 
     @torch.inference_mode()
     def errors(
@@ -127,12 +149,9 @@ class Bank:
         """
         collected: dict[Key, list[Errors]] = {key: [] for key in keys}
         for first, windows in self._batches(footage):
-            inputs, target = to_network(windows, self.device)
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-            frozen = self.network.begin(inputs, self.scope)
+            frozen, target = self._frozen(windows)
             for key in keys:
-                weights = {f"network.{name}": value for name, value in self.weights[key].items()}
-                prediction = functional_call(self.part, weights, (frozen,)) if weights else self.part(frozen)
+                prediction = self._predict(key, frozen)
                 maps = error_maps(prediction.frame, target, prediction.feature_error)
                 features = prediction.features.half().cpu().numpy()
                 known = (scene or {}).get(key, SceneUsual({}, None))

@@ -30,12 +30,13 @@ def normal_errors(
         for every key its clips' errors and their frame rate, and what is usual.
     """
     if footage is None:
-        return {key: ([], 0.0) for key in keys}, {}
+        taught = {key: SceneUsual({}, bank.taught[key]) for key in keys if key in bank.taught}
+        return {key: ([], 0.0) for key in keys}, taught
     parts = [_Part(bank.settings.score.pool) for _ in footage.calibration]
     for part, of_part in zip(parts, footage.calibration, strict=True):
         part.errors = bank.errors(of_part, keys, progress, part.keep)
     fps = footage.calibration[0].clip.fps
-    usual = {key: _usual(key, parts) for key in keys}
+    usual = {key: _usual(key, parts, bank) for key in keys}
     return {key: ([part.errors[key] for part in parts], fps) for key in keys}, usual
 
 
@@ -63,7 +64,7 @@ class _Part:
         self.features.setdefault(key, []).append(features)
 
 
-def _usual(key: Key, parts: Sequence[_Part]) -> SceneUsual:
+def _usual(key: Key, parts: Sequence[_Part], bank: Bank) -> SceneUsual:
     """What is usual under one set of weights; the parts' errors are made relative to it."""
     clips = [{name: torch.cat(batches) for name, batches in part.blocks[key].items()} for part in parts]
     means = {name: torch.cat([clip[name] for clip in clips]).mean(0) for name in clips[0]}
@@ -71,7 +72,12 @@ def _usual(key: Key, parts: Sequence[_Part]) -> SceneUsual:
     for part, clip in zip(parts, clips, strict=True):
         for name, values in clip.items():
             part.errors[key][name] = largest_patch(values, peaks[name]).double().cpu().numpy()
-    learned = learn_scene(np.concatenate([batch for part in parts for batch in part.features[key]]))
+    seen = np.concatenate([batch for part in parts for batch in part.features[key]])
+    if bank.settings.eval.scene_from == "support":
+        support = bank.taught.get(key)
+        learned = None if support is None else (support, support.distances(seen))
+    else:
+        learned = learn_scene(seen)
     if learned is None:
         return SceneUsual(peaks, None)
     counts = [sum(map(len, part.features[key])) for part in parts]

@@ -177,7 +177,7 @@ def _scene(
     base = [Key(adaptation, 0, 0, "") for adaptation, k in plan if k == 0]
     of_scene: list[Key] = []
     of_clip: dict[str, list[Key]] = {name: [] for name in clips}
-    longest = window + max((k for _, k in plan), default=0)
+    most = max((k for _, k in plan), default=0)
     for key in base:
         bank.keep(key)
     for adaptation, k in ((a, k) for a, k in plan if k):
@@ -185,12 +185,13 @@ def _scene(
             assert footage is not None
             for draw in range(settings.eval.draws):
                 key = Key(adaptation, k, draw, footage.scene)
-                bank.adapt(key, draw_support(footage, longest, settings.eval.seed, draw))
+                windows = draw_support(footage, most, window, settings.eval.seed, draw, spread=settings.eval.spread)
+                bank.adapt(key, windows[:k])
                 of_scene.append(key)
         else:
             for name, (clip, _) in clips.items():
                 key = Key(adaptation, k, 0, name)
-                bank.adapt(key, head_of(cache, clip, longest))
+                bank.adapt(key, head_of(cache, clip, most, window)[:k])
                 of_clip[name].append(key)
     every = [*base, *of_scene, *(key for keys in of_clip.values() for key in keys)]
     normal, usual = normal_errors(bank, every, footage, progress)

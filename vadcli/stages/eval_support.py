@@ -115,30 +115,51 @@ def _at_most(ranges: Sequence[ClipRange], windows: int, input_frames: int) -> tu
     )
 
 
-def draw_support(footage: SceneFootage, needed: int, seed: int, draw: int) -> ClipRange:
-    """Frames of one support: `needed` in a row, somewhere in the scene's normal footage.
+def draw_support(
+    footage: SceneFootage, shots: int, input_frames: int, seed: int, draw: int, *, spread: bool
+) -> list[ClipRange]:
+    """Windows of one support: anywhere in the scene's normal footage, or in a row.
 
-    Smaller supports of the same draw are heads of larger ones, so that K is all that differs between them.
+    Args:
+        footage: of the scene.
+        shots: the largest K; smaller supports of the same draw are heads of this one, so that K is all that differs.
+        input_frames: T.
+        seed: of all draws.
+        draw: which.
+        spread: each window from anywhere; the paper's episodes are of pairs of one video, too.
     """
     generator = np.random.default_rng([seed, draw])
+    if spread:
+        every = [w for r in footage.support for w in _windows(r, max(r.num_frames - input_frames, 0), input_frames)]
+        return [every[number] for number in generator.permutation(len(every))[:shots]]
+    needed = shots + input_frames
     starts = np.array([max(r.num_frames - needed + 1, 0) for r in footage.support], dtype=np.float64)
     chosen = footage.support[int(generator.choice(len(starts), p=starts / starts.sum()))]
     first = chosen.start + int(generator.integers(chosen.num_frames - needed + 1))
-    return ClipRange(chosen.cache, chosen.clip, first, first + needed)
+    return _windows(ClipRange(chosen.cache, chosen.clip, first, chosen.stop), shots, input_frames)
 
 
-def head_of(cache: Cache, clip: Clip, needed: int) -> ClipRange:
-    """The first frames of a test clip, as the paper takes its support.
+def _windows(footage: ClipRange, count: int, input_frames: int) -> list[ClipRange]:
+    """The first `count` windows of T + 1 frames, each a frame after the one before."""
+    return [
+        ClipRange(footage.cache, footage.clip, first, first + input_frames + 1)
+        for first in range(footage.start, footage.start + count)
+    ]
+
+
+def head_of(cache: Cache, clip: Clip, shots: int, input_frames: int) -> list[ClipRange]:
+    """The first K windows of a test clip, as the paper takes its support.
 
     Raises:
         InputError: when that leaves nothing to evaluate.
     """
+    needed = shots + input_frames
     if clip.num_frames <= needed:
         raise InputError(
             f"{cache.path}: clip {clip.name}: {clip.num_frames} frames; support from its head takes {needed} and "
             "leaves none. Use fewer --shots, or --support scene."
         )
-    return ClipRange(cache, clip, 0, needed)
+    return _windows(ClipRange(cache, clip, 0, needed), shots, input_frames)
 
 
 def contaminated(tests: Mapping[str, tuple[Clip, NDArray[np.bool_]]], needed: int) -> list[str]:
