@@ -96,6 +96,14 @@ def test_validation_of_one_clip_is_its_tail_and_of_none_is_nothing(tmp_path):
     assert len(windows) == 6 and int(windows[0][0, 0, 1, 0]) == 90 and windows.start_of(0) == 90
 
 
+def test_a_tail_too_short_to_be_of_use_is_made_longer_or_left(tmp_path):
+    cache = numbered(tmp_path, [40])
+    train, held = split_normal([cache], 0.1, 0, least=12)
+    assert [(one.start, one.stop) for one in (*train, *held)] == [(0, 28), (28, 40)]
+    train, held = split_normal([cache], 0.1, 0, least=21)
+    assert [(one.start, one.stop) for one in train] == [(0, 40)] and held == []
+
+
 def test_whole_clips_are_held_out_where_there_are_many(tmp_path):
     cache = numbered(tmp_path, [10] * 10)
     train, held = split_normal([cache], 0.2, 3)

@@ -68,7 +68,9 @@ def clip_ranges(caches: Sequence[Cache], split: Split | None = "train") -> list[
     ]
 
 
-def split_normal(caches: Sequence[Cache], share: float, seed: int) -> tuple[list[ClipRange], list[ClipRange]]:
+def split_normal(
+    caches: Sequence[Cache], share: float, seed: int, least: int = 1
+) -> tuple[list[ClipRange], list[ClipRange]]:
     """Clips of split `train`, parted into those to learn from and those to validate on.
 
     Whole clips are held out, drawn by seed, as long as they stay within the share. Where every clip is far larger
@@ -78,6 +80,7 @@ def split_normal(caches: Sequence[Cache], share: float, seed: int) -> tuple[list
         caches: to draw from.
         share: of the frames to hold out, in [0, 1); 0 holds out nothing.
         seed: of the draw.
+        least: frames of a tail that are of use; of a clip that has not twice as many none is held out.
 
     Returns:
         training ranges and validation ranges, each in the caches' order; together every frame once.
@@ -102,7 +105,7 @@ def split_normal(caches: Sequence[Cache], share: float, seed: int) -> tuple[list
         held.add(shortest)
     if held:
         return [r for i, r in enumerate(ranges) if i not in held], [ranges[i] for i in sorted(held)]
-    return _hold_out_tail(ranges, target)
+    return _hold_out_tail(ranges, target, least)
 
 
 class Windows(Dataset[Tensor]):
@@ -256,12 +259,12 @@ def check_alike(caches: Sequence[Cache]) -> None:
             )
 
 
-def _hold_out_tail(ranges: list[ClipRange], target: float) -> tuple[list[ClipRange], list[ClipRange]]:
+def _hold_out_tail(ranges: list[ClipRange], target: float, least: int) -> tuple[list[ClipRange], list[ClipRange]]:
     longest = max(range(len(ranges)), key=lambda index: ranges[index].num_frames)
     one = ranges[longest]
-    cut = one.stop - min(max(1, round(target)), one.num_frames - 1)
-    if cut <= one.start:
+    if one.num_frames < 2 * least:
         return ranges, []
+    cut = one.stop - min(max(least, round(target)), one.num_frames - least)
     kept = ClipRange(one.cache, one.clip, one.start, cut)
     tail = ClipRange(one.cache, one.clip, cut, one.stop)
     return [kept if index == longest else other for index, other in enumerate(ranges)], [tail]

@@ -14,6 +14,7 @@ from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.progress import Progress
+from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
 from vadcli.stages.calibrating import calibrate_model
 from vadcli.stages.training import data_digest, open_training_caches, require_same_frames, run_key, training_record
@@ -48,7 +49,7 @@ def metatrain_stage(
         step_sizes |= {name: value for name, value in start.step_sizes.items() if name in step_sizes}
         data = data_digest(caches)
         precision = pick_precision(run.precision, device)
-        training, held_out = split_normal(caches, run.validation_share, run.seed)
+        training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
         episodes = Episodes(
             caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
         )

@@ -13,6 +13,7 @@ from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.progress import Progress
+from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings
 from vadcli.stages.calibrating import calibrate_model
 from vadcli.stages.training import data_digest, fit_to_cache, open_training_caches, run_key, training_record
@@ -36,7 +37,7 @@ def pretrain_stage(
             settings = settings.model_copy(update={"model": model})
         device = pick_device(run.device)
         precision = pick_precision(run.precision, device)
-        training, held_out = split_normal(caches, run.validation_share, run.seed)
+        training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
         windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
         checks = Windows(caches, model.input_frames, clips=held_out) if held_out else None
         total = math.ceil(run.epochs * len(windows) / run.batch_size)
