@@ -391,6 +391,18 @@ def test_an_exported_model_scores_as_the_one_it_was_made_from(vad, film, model, 
     assert refused.code == 2 and "Export it with its adapter" in refused.err
 
 
+def test_an_exported_model_of_many_scenes_gives_way_to_the_sources_beginning(vad, film, general, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    exported = tmp_path / "general.onnx"
+    assert vad("export", general, "--out", exported).code == 0
+    eager = vad("score", film, "--model", general, "--precision", "float32")
+    other = vad("score", film, "--model", exported)
+    kinds = [r["calibration"] for r in lines(other.out)]
+    assert kinds == [r["calibration"] for r in lines(eager.out)] and set(kinds) == {"model", "warmup"}
+    assert "no adapter: the first 30 s" in other.err
+
+
 def test_large_pictures_are_drawn_at_a_bounded_size(vad, model, make_video, tmp_path):
     large = make_video("large.avi", frames=8, size=(1100, 2000))
     assert vad("score", large, "--model", model, "--annotated", tmp_path / "a.webm", "-q").code == 0
