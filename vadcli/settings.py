@@ -129,7 +129,7 @@ class ScoreSettings(Section):
     pool: Positive = Field(12, description="side in pixels, at 128, of the patch whose mean error counts most")
     smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
     scene_share: float = Field(
-        0.0, ge=0, le=1, description="share of the distance to the scene's usual features, where they are known"
+        0.1, ge=0, le=1, description="share of the distance to the scene's usual features, where they are known"
     )
     feature_share: float = Field(0.1, ge=0, le=1, description="share of the distance to prototypes in what is left")
     peak_share: float = Field(1.0, ge=0, le=1, description="share of the worst patch, against the mean of the frame")

@@ -90,8 +90,16 @@ def test_a_place_is_judged_by_its_own_usual():
     moved[0, :, 1, 2] = seen[0, :, 0, 4]  # usual at another place
     distances = scene.distances(moved)[0]
     assert np.unravel_index(distances.argmax(), distances.shape) == (1, 2) and distances.max() > 10
-    errors = scene_errors(distances)
-    assert errors["scene_peak"] == distances.max() and errors["scene_error"] == pytest.approx(distances.mean())
+
+
+def test_a_frame_is_as_strange_as_what_is_far_in_it_and_not_as_much_of_it_as_there_is():
+    one, many = np.full((3, 4), 0.5, np.float32), np.full((3, 4), 0.5, np.float32)
+    one[1, 2], many[:2, 2] = 3.0, 3.0
+    assert scene_errors(one)["scene_far"] == scene_errors(many)["scene_far"] == 3.0
+    assert scene_errors(one)["scene_error"] == pytest.approx((11 * 0.5 + 3) / 12)
+    many[0, 0] = 2.0
+    assert scene_errors(many)["scene_far"] == pytest.approx(8 / 3)
+    assert scene_errors(np.array([[0.25, 0.75]], np.float32))["scene_far"] == 0.75  # nothing is far: the farthest
 
 
 def test_footage_in_which_nothing_moves_gives_finite_distances():
@@ -123,11 +131,11 @@ def test_patches_are_two_steps_wide_whatever_the_resolution(size, level, shape):
 def test_it_survives_a_file_to_the_bit():
     seen = features(30)
     scene, own = learn_scene(seen)
-    errors = {name: np.linspace(1, 2, 30) for name in ERROR_NAMES} | {"scene_peak": own.max((1, 2)).astype(float)}
+    errors = {name: np.linspace(1, 2, 30) for name in ERROR_NAMES} | {"scene_far": own.max((1, 2)).astype(float)}
     one = fit_calibration(errors, 10.0, ScoreSettings(scene_share=0.1), None, scene)
     again = Calibration.from_json(json.loads(json.dumps(one.to_json())))
     assert np.array_equal(again.scene.mean, scene.mean) and np.array_equal(again.scene.whitening, scene.whitening)
-    assert again.weights == pytest.approx({"frame_peak": 0.81, "feature_peak": 0.09, "scene_peak": 0.1})
+    assert again.weights == pytest.approx({"frame_peak": 0.81, "feature_peak": 0.09, "scene_far": 0.1})
     assert np.array_equal(again.scene.distances(seen), scene.distances(seen))
 
 
@@ -192,8 +200,8 @@ def test_normal_errors_hold_the_first_frames_and_measure_the_others_by_them(monk
         normal.add(0, measured(one))
     scene, own = learn_scene(seen[:20])
     [clip] = normal.finish()
-    expected = [*own.max((1, 2)), *scene.distances(seen[20:]).max((1, 2))]
-    np.testing.assert_allclose(clip["scene_peak"], expected, rtol=1e-6)
+    expected = [scene_errors(d)["scene_far"] for d in (*own, *scene.distances(seen[20:]))]
+    np.testing.assert_allclose(clip["scene_far"], expected, rtol=1e-6)
     bare = NormalErrors()
     for _ in range(30):
         bare.add(0, measured(None))
@@ -209,7 +217,7 @@ def test_a_source_that_warms_up_finds_what_its_place_never_showed():
     strange[:, 2, 1] += 5
     calm, _ = watch.add(Frame(np.zeros((1, 1, 1), np.uint8), 50, 5.0), measured(seen[54]))
     hit, _ = watch.add(Frame(np.zeros((1, 1, 1), np.uint8), 51, 5.1), measured(strange))
-    assert calm.record.scene_peak < 4 < hit.record.scene_peak and hit.record.score > calm.record.score
+    assert calm.record.scene_far < 4 < hit.record.scene_far and hit.record.score > calm.record.score
     heat = hit.coarse_heat
     row, column = np.unravel_index(heat.argmax(), heat.shape)
     assert row >= 5 and 1 <= column <= 4  # of 8 by 8: place (2, 1) of 3 by 5
@@ -219,7 +227,7 @@ def test_shares_leave_the_rest_to_the_frame():
     settings = ScoreSettings(scene_share=0.5, feature_share=0.2, peak_share=0.75)
     weights = error_weights(settings, ERROR_NAMES)
     assert sum(weights.values()) == pytest.approx(1)
-    assert weights["scene_peak"] == pytest.approx(0.375) and weights["feature_error"] == pytest.approx(0.025)
+    assert weights["scene_far"] == pytest.approx(0.375) and weights["feature_error"] == pytest.approx(0.025)
     assert error_weights(settings, ERROR_NAMES[:4])["frame_peak"] == pytest.approx(0.6)
     alone = settings.model_copy(update={"scene_share": 1.0})
-    assert error_weights(alone, ERROR_NAMES) == {"scene_error": 0.25, "scene_peak": 0.75}
+    assert error_weights(alone, ERROR_NAMES) == {"scene_error": 0.25, "scene_far": 0.75}

@@ -112,7 +112,7 @@ def test_a_model_without_unit_is_scored_by_its_frames_alone():
     assessed, _ = one.add(frame(0), measured(feature=False))
     assert assessed.record.feature_error is None and assessed.record.score is not None
     assert np.allclose(assessed.heat, measured(feature=False).blocks.frame * assessed.scales.frame)
-    assert assessed.scales.feature == assessed.scales.scene == 0 and assessed.record.scene_peak is None
+    assert assessed.scales.feature == assessed.scales.scene == 0 and assessed.record.scene_far is None
 
 
 def test_output_that_is_not_finite_is_reported():

@@ -39,7 +39,7 @@ def test_the_schema_of_a_score_is_what_the_documentation_says():
         "feature_error": 0.000412346,
         "frame_peak": 0.002,
         "feature_peak": 0.0005,
-        "scene_peak": 3.5,
+        "scene_far": 3.5,
         "score": 1.8765,
         "anomaly": True,
         "calibration": "adapter",

@@ -84,7 +84,7 @@ def test_a_model_of_many_scenes_gives_way_to_what_the_first_third_shows(vad, fil
     assert all(r["score"] is not None for r in records)
     kinds = [r["calibration"] for r in records]
     assert kinds == ["model"] * 41 + ["warmup"] * (FRAMES - 4 - 41)  # a third of 12 s, and the frame that ends it
-    assert all(r["scene_peak"] is None for r in records[:41]) and all(r["scene_peak"] > 0 for r in records[41:])
+    assert all(r["scene_far"] is None for r in records[:41]) and all(r["scene_far"] > 0 for r in records[41:])
     (event,) = lines(vad("score", film, "--model", general, "--records", "events").out)
     assert 8.0 <= event["start_s"] <= 8.3 and event["calibration"] == "warmup"
     rarely = vad("score", film, "--model", general, "--false-alarms-per-hour", 1)

@@ -62,8 +62,8 @@ def test_a_model_of_one_scene_knows_its_places_and_one_of_several_does_not(cache
     for name, data in (("one", alone), ("several", cache)):
         pretrain_stage([data], tmp_path / name, settings, resume=False, progress=Silent())
     one, several = (load_checkpoint(tmp_path / name).calibration for name in ("one", "several"))
-    assert set(one["usual"]) == {"frame_peak", "feature_peak"} and one["weights"]["scene_peak"] == 0.1
-    assert not several["usual"] and several["scene"] is None and "scene_peak" not in several["weights"]
+    assert set(one["usual"]) == {"frame_peak", "feature_peak"} and one["weights"]["scene_far"] == 0.1
+    assert not several["usual"] and several["scene"] is None and "scene_far" not in several["weights"]
 
 
 def test_training_lowers_the_loss(cache, tmp_path):

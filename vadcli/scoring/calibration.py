@@ -18,7 +18,7 @@ from vadcli.scoring.errors import (
     FRAME_ERROR,
     FRAME_PEAK,
     SCENE_ERROR,
-    SCENE_PEAK,
+    SCENE_FAR,
 )
 from vadcli.scoring.scene import SceneFeatures
 from vadcli.scoring.smoothing import smooth
@@ -171,7 +171,7 @@ class Calibration:
             return f"weights are {self.weights}; expected shares of {', '.join(ERROR_NAMES)} that add up to 1"
         if not (self.weights.keys() <= self.centre.keys() and self.weights.keys() <= self.spread.keys()):
             return "centre and spread do not cover all weights"
-        if self.scene is None and self.weights.keys() & {SCENE_ERROR, SCENE_PEAK}:
+        if self.scene is None and self.weights.keys() & {SCENE_ERROR, SCENE_FAR}:
             return "it weighs scene distances, and the scene's usual features are missing"
         for name, rows in self.usual.items():
             if name not in (FRAME_PEAK, FEATURE_PEAK) or not rows or {len(row) for row in rows} != {len(rows[0]) or -1}:
@@ -208,7 +208,7 @@ def error_weights(settings: ScoreSettings, names: Sequence[str]) -> dict[str, fl
         FEATURE_ERROR: feature * (1 - peak),
         FEATURE_PEAK: feature * peak,
         SCENE_ERROR: scene * (1 - peak),
-        SCENE_PEAK: scene * peak,
+        SCENE_FAR: scene * peak,
     }
     return {name: share for name, share in weights.items() if share > 0}
 

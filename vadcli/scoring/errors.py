@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 FRAME_ERROR, FRAME_PEAK = "frame_error", "frame_peak"
 FEATURE_ERROR, FEATURE_PEAK = "feature_error", "feature_peak"
-SCENE_ERROR, SCENE_PEAK = "scene_error", "scene_peak"
-ERROR_NAMES = (FRAME_ERROR, FRAME_PEAK, FEATURE_ERROR, FEATURE_PEAK, SCENE_ERROR, SCENE_PEAK)
+SCENE_ERROR, SCENE_FAR = "scene_error", "scene_far"
+ERROR_NAMES = (FRAME_ERROR, FRAME_PEAK, FEATURE_ERROR, FEATURE_PEAK, SCENE_ERROR, SCENE_FAR)
 
 # A pooled patch is four blocks wide, so that patches overlap by three quarters.
 _BLOCKS = 4

@@ -27,8 +27,8 @@ class ScoreRecord:
         feature_error: mean squared distance to prototypes (L_c); None for a model without a unit.
         frame_peak: largest mean squared error of a patch above the usual of its place, on frames in [-1, 1].
         feature_peak: the same of the distance to prototypes.
-        scene_peak: largest distance of a patch's features from those usual at its place in this scene, in
-            units of normal footage's average over all patches; None where a scene's are not known.
+        scene_far: mean distance of the patches whose features are farther from those usual at their place in this
+            scene than normal footage's are on the average, which is the unit; None where a scene's are not known.
         score: 0 typical, 1 exceeded once an hour by normal footage; None until a warm-up has seen enough.
         anomaly: whether an event is going on: above the threshold, or not yet below release since.
         calibration: whose normality: "adapter", "model" or "warmup".
@@ -41,7 +41,7 @@ class ScoreRecord:
     feature_error: float | None
     frame_peak: float
     feature_peak: float | None
-    scene_peak: float | None
+    scene_far: float | None
     score: float | None
     anomaly: bool
     calibration: CalibrationKind
@@ -57,7 +57,7 @@ class ScoreRecord:
             "feature_error": _significant(self.feature_error),
             "frame_peak": _significant(self.frame_peak),
             "feature_peak": _significant(self.feature_peak),
-            "scene_peak": _significant(self.scene_peak),
+            "scene_far": _significant(self.scene_far),
             "score": None if self.score is None else round(self.score, 4),
             "anomaly": self.anomaly,
             "calibration": self.calibration,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.errors import CheckpointError
-from vadcli.scoring.errors import SCENE_ERROR, SCENE_PEAK
+from vadcli.scoring.errors import SCENE_ERROR, SCENE_FAR
 
 Features = NDArray[np.float16]
 
@@ -87,8 +87,15 @@ class SceneFeatures:
 
 
 def scene_errors(distances: NDArray[np.float32]) -> dict[str, float]:
-    """Numbers of a frame by name: the mean over places and the worst of them, of distances (h, w)."""
-    return {SCENE_ERROR: float(distances.mean(dtype=np.float64)), SCENE_PEAK: float(distances.max())}
+    """Numbers of a frame by name, of distances (h, w).
+
+    Returns:
+        the mean over places, and over those that are farther than normal footage is on the average: how strange what
+        is there is, and not how much of it there is. Where no place is so far, the farthest.
+    """
+    far = distances[distances > 1]
+    strangest = far.mean(dtype=np.float64) if far.size else distances.max()
+    return {SCENE_ERROR: float(distances.mean(dtype=np.float64)), SCENE_FAR: float(strangest)}
 
 
 def scene_map(distances: NDArray[np.float32]) -> NDArray[np.float32]:

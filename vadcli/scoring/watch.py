@@ -15,7 +15,7 @@ from vadcli.scoring.errors import (
     FRAME_ERROR,
     FRAME_PEAK,
     SCENE_ERROR,
-    SCENE_PEAK,
+    SCENE_FAR,
     psnr_db,
 )
 from vadcli.scoring.events import Event, EventFinder, Finding
@@ -159,7 +159,7 @@ class Watch:
             feature_error=errors.get(FEATURE_ERROR),
             frame_peak=errors[FRAME_PEAK],
             feature_peak=errors.get(FEATURE_PEAK),
-            scene_peak=errors.get(SCENE_PEAK),
+            scene_far=errors.get(SCENE_FAR),
             score=score,
             anomaly=False,
             calibration=self.kind,
@@ -177,9 +177,7 @@ class Watch:
         def scale(mean: str, peak: str) -> float:
             return (weights.get(mean, 0.0) + weights.get(peak, 0.0)) / float(np.exp(centre.get(peak, 0.0)))
 
-        return Scales(
-            scale(FRAME_ERROR, FRAME_PEAK), scale(FEATURE_ERROR, FEATURE_PEAK), scale(SCENE_ERROR, SCENE_PEAK)
-        )
+        return Scales(scale(FRAME_ERROR, FRAME_PEAK), scale(FEATURE_ERROR, FEATURE_PEAK), scale(SCENE_ERROR, SCENE_FAR))
 
     def _warm_up(self, frame: Frame, measured: Measured) -> list[Finding[Assessed]]:
         """Learn what is normal, and score by that once enough was seen; an event by what was given ends there."""
