@@ -131,7 +131,9 @@ class ScoreSettings(Section):
     scene_share: float = Field(
         0.1, ge=0, le=1, description="share of the distance to the scene's usual features, where they are known"
     )
-    feature_share: float = Field(0.1, ge=0, le=1, description="share of the distance to prototypes in what is left")
+    feature_share: float = Field(
+        0.1, ge=0, le=1, description="share of the distance to prototypes where the scene's has none"
+    )
     peak_share: float = Field(1.0, ge=0, le=1, description="share of the worst patch, against the mean of the frame")
     false_alarms_per_hour: float = Field(
         1.0, gt=0, le=100000, description="alarm rate on normal footage; 12 by default where a warm-up is all of it"

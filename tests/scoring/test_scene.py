@@ -135,7 +135,7 @@ def test_it_survives_a_file_to_the_bit():
     one = fit_calibration(errors, 10.0, ScoreSettings(scene_share=0.1), None, scene)
     again = Calibration.from_json(json.loads(json.dumps(one.to_json())))
     assert np.array_equal(again.scene.mean, scene.mean) and np.array_equal(again.scene.whitening, scene.whitening)
-    assert again.weights == pytest.approx({"frame_peak": 0.81, "feature_peak": 0.09, "scene_far": 0.1})
+    assert again.weights == pytest.approx({"frame_peak": 0.9, "scene_far": 0.1})
     assert np.array_equal(again.scene.distances(seen), scene.distances(seen))
 
 
@@ -227,7 +227,9 @@ def test_shares_leave_the_rest_to_the_frame():
     settings = ScoreSettings(scene_share=0.5, feature_share=0.2, peak_share=0.75)
     weights = error_weights(settings, ERROR_NAMES)
     assert sum(weights.values()) == pytest.approx(1)
-    assert weights["scene_far"] == pytest.approx(0.375) and weights["feature_error"] == pytest.approx(0.025)
-    assert error_weights(settings, ERROR_NAMES[:4])["frame_peak"] == pytest.approx(0.6)
+    assert weights["scene_far"] == pytest.approx(0.375) and weights["frame_error"] == pytest.approx(0.125)
+    assert "feature_error" not in weights  # prototypes count where the scene does not
+    unknown = error_weights(settings, ERROR_NAMES[:4])
+    assert unknown["frame_peak"] == pytest.approx(0.6) and unknown["feature_peak"] == pytest.approx(0.15)
     alone = settings.model_copy(update={"scene_share": 1.0})
     assert error_weights(alone, ERROR_NAMES) == {"scene_error": 0.25, "scene_far": 0.75}

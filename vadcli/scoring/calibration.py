@@ -194,12 +194,12 @@ def error_weights(settings: ScoreSettings, names: Sequence[str]) -> dict[str, fl
     """Share of each error in the score; those that weigh nothing are left out.
 
     Args:
-        settings: `scene_share` goes to the scene distance, `feature_share` splits what is left into frame and
-            feature, `peak_share` the worst patch from the mean.
+        settings: `scene_share` goes to the scene distance, or where the scene is not known `feature_share` to that to
+            prototypes, the rest to the frame; `peak_share` splits the worst patch from the mean.
         names: errors there are; without features the frame's error is all there is.
     """
     scene = settings.scene_share if SCENE_ERROR in names else 0.0
-    feature = (1 - scene) * settings.feature_share if FEATURE_ERROR in names else 0.0
+    feature = settings.feature_share if FEATURE_ERROR in names and not scene else 0.0
     frame = 1 - scene - feature
     peak = settings.peak_share
     weights = {

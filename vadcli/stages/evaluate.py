@@ -148,8 +148,7 @@ def _results_of_run(
         if protocol.needs_calibration and not calibrates:
             continue
         for name in scores:
-            same_as_frame = name == "fp+fs" and protocol.needs_calibration and settings.score.scene_share == 0
-            if name in protocol.not_scores or same_as_frame:
+            if name in protocol.not_scores or (protocol.needs_calibration and _repeats(name, scores, settings)):
                 continue
             requests = [
                 Request(
@@ -162,6 +161,11 @@ def _results_of_run(
             result = measure(pools, protocol, requests[0], setting, settings.eval, notes=notes)
             found.append((result, pools[0]))
     return found
+
+
+def _repeats(name: str, scores: Sequence[str], settings: Settings) -> bool:
+    """Whether a calibrated score is another's again: fused is of frame and scene too, where the scene has a share."""
+    return name == "fp+fs" and (settings.score.scene_share == 0 or "fused" in scores)
 
 
 def _calibrations(run: Run, draw: int, score_name: str, settings: Settings) -> list[Calibration]:
