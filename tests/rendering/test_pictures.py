@@ -1,11 +1,12 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.rendering.watched import SIZE, show, watched
+from tests.rendering.watched import SIZE, frames, show, watched
 from vadcli.errors import InputError
 from vadcli.footage.opencv import cv2
 from vadcli.rendering.annotated import annotated_video
@@ -54,6 +55,16 @@ def test_every_event_has_a_picture_of_its_peak(tmp_path: Path):
     assert len(names) == 2 and all(name.startswith("gate_live-000") for name in names)
     image = cv2.imread(str(tmp_path / names[0]))
     assert image.shape[0] * SIZE[1] == image.shape[1] * SIZE[0] and image.shape[1] >= 360
+
+
+@pytest.mark.parametrize(("box", "bare"), [((20, 85, 30, 20), slice(-25, None)), ((20, 15, 30, 20), slice(0, 25))])
+def test_the_caption_does_not_cover_the_event(tmp_path: Path, box, bare):
+    watch = watched()
+    found = [finding for frame, one in frames(BURST) for finding in watch.add(frame, one)[1]]
+    (finding,) = found
+    HeatMaps(tmp_path).event(watch, replace(finding, event=replace(finding.event, region=box)))
+    image = cv2.imread(str(next(tmp_path.iterdir())))
+    assert image[bare].max() < 255 and (image == 255).any()  # letters are white
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mp4"])

@@ -54,7 +54,9 @@ class HeatMaps:
         event = finding.event
         text = f"{clock(event.peak_s)}  score {event.peak_score:.2f}  (alarm above {event.threshold:.2f})"
         size = max(10, picture.shape[0] // 36)
-        write_text(picture, text, (size // 2, picture.shape[0] - size), size)
+        box = event.region
+        low = box is not None and box[1] + box[3] / 2 > watch.info.height / 2
+        write_text(picture, text, (size // 2, 2 * size if low else picture.shape[0] - size), size)  # not over the event
         path = self._folder / f"{file_stem(watch.name)}-{finding.evidence.frame.index:06d}.png"
         encoded, data = cv2.imencode(".png", picture[..., ::-1])
         if not encoded:
