@@ -128,7 +128,7 @@ _vad() {
         --device) :; return ;;
         --precision) :; return ;;
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
-        --set) _vad_keys "eval.bootstrap= eval.draws= eval.spread= eval.scene_from= eval.seed= eval.recalls= eval.tolerance_seconds= eval.merge_gap_seconds= eval.linger_seconds= eval.calibration_windows= adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision= score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds="; return ;;
+        --set) _vad_keys "eval.bootstrap= eval.draws= eval.spread_support= eval.scene_from= eval.seed= eval.recalls= eval.tolerance_seconds= eval.merge_gap_seconds= eval.linger_seconds= eval.calibration_windows= adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision= score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds="; return ;;
       esac
       if [[ $current == -* ]]; then _vad_words "--model -m --shots -k --support --protocol --score --compare --baseline --localise --scores --labels --labels-variant --drop-head --drop-tail --higher-is --fps --json --markdown --latex --plot --report --against --fail-below --table --results --draws --seed --batch-size --device --precision --preset --set --quiet -q --help -h"; return; fi
       _vad_paths ;;

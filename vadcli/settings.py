@@ -154,7 +154,7 @@ class EvalSettings(Section):
 
     bootstrap: Positive = Field(1000, description="resamples of clips for an interval")
     draws: Positive = Field(3, description="draws of support from the scene's normal footage")
-    spread: bool = Field(True, description="draw support windows from all over that footage, not in a row")
+    spread_support: bool = Field(True, description="draw support windows from all over that footage, not in a row")
     scene_from: Literal["calibration", "support"] = Field(
         "calibration",
         description="what teaches the scene distance: the footage every row is calibrated on, or the K windows alone",

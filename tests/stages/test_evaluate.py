@@ -279,6 +279,16 @@ def test_the_scenes_share_makes_a_score_of_its_own_and_none_makes_none(cache, mo
     found = evaluate_stage([cache], models / "bare.safetensors", options, settings, Silent())
     fp, fs, both = (rows(found, score=name)[0]["micro_auc"] for name in ("fp", "fs", "fp+fs"))
     assert len({fp, fs, both}) == 3
+    nothing = settings.model_copy(update={"score": QUICK.score.model_copy(update={"scene_share": 0.0})})
+    found = evaluate_stage([cache], models / "bare.safetensors", options, nothing, Silent())
+    assert {row["score"] for row in rows(found)} == {"fp", "fs"}
+
+
+def test_fused_is_of_frame_and_scene_where_the_scene_is_known(cache, models):
+    options = {"shots": (0,), "protocols": ("online",)}
+    (fused,) = rows(evaluated(cache, models, scores=("fused",), **options))
+    (both,) = rows(evaluated(cache, models, scores=("fp+fs",), **options))
+    assert {**fused, "score": "fp+fs"} == both
 
 
 def test_footage_that_does_not_fit_is_refused(tmp_path, cache, models):

@@ -24,8 +24,8 @@ Features = NDArray[np.float16]
 _LEAST_FRAMES = 8
 # Normal footage is cut into so many parts; the distances of each are measured by what the others taught.
 _PARTS = 5
-# Frames' worth of what lies between places that the covariance starts with: ten frames hardly know it, one frame has
-# nothing else.
+# How many frames' worth of the spread between places the covariance starts with: among ten frames it hardly counts, and
+# a single frame has nothing else.
 _PRIOR = 0.1
 # Added to the covariance's diagonal: of its mean, and of the features' mean square for footage in which nothing moves.
 _RIDGE = 1e-3

@@ -169,7 +169,7 @@ class Watch:
 
     @property
     def _scales(self) -> Scales:
-        """What a map of each kind counts for, relative to the worst patch of a typical frame."""
+        """What a map of each kind counts for, relative to the worst patch, or the far ones, of a typical frame."""
         if self.calibration is None:
             return Scales(1.0)
         weights, centre = self.calibration.weights, self.calibration.centre

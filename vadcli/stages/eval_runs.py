@@ -185,7 +185,9 @@ def _scene(
             assert footage is not None
             for draw in range(settings.eval.draws):
                 key = Key(adaptation, k, draw, footage.scene)
-                windows = draw_support(footage, most, window, settings.eval.seed, draw, spread=settings.eval.spread)
+                windows = draw_support(
+                    footage, most, window, settings.eval.seed, draw, spread=settings.eval.spread_support
+                )
                 bank.adapt(key, windows[:k])
                 of_scene.append(key)
         else:
