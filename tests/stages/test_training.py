@@ -66,6 +66,14 @@ def test_a_model_of_one_scene_knows_its_places_and_one_of_several_does_not(cache
     assert not several["usual"] and several["scene"] is None and "scene_far" not in several["weights"]
 
 
+def test_one_short_clip_is_enough_to_train_validate_and_calibrate_on(tmp_path):
+    short = synthetic_cache.write(tmp_path / "short.h5", scenes=1, clips=1, frames=40, tests=False)
+    settings = load_settings(None, PRETRAIN)
+    pretrain_stage([short], tmp_path / "a", settings, resume=False, progress=Silent())
+    made = load_checkpoint(tmp_path / "a")
+    assert "validation_frame" in made.training["figures"] and made.calibration["frames"] == 8
+
+
 def test_training_lowers_the_loss(cache, tmp_path):
     settings = load_settings(None, [*PRETRAIN, "pretrain.max_steps=60", "pretrain.learning_rate=3e-3"])
     pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
