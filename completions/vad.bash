@@ -21,14 +21,15 @@ _vad() {
         --size) :; return ;;
         --channels) _vad_words "1 3"; return ;;
         --fps) :; return ;;
+        --mask-top) :; return ;;
         --split) _vad_words "train test"; return ;;
         --labels) _vad_paths; return ;;
         --codec) _vad_words "raw jpeg"; return ;;
         --workers) :; return ;;
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
-        --set) _vad_keys "prepare.size= prepare.channels= prepare.fps= prepare.codec= prepare.quality= prepare.workers= prepare.mask_top="; return ;;
+        --set) _vad_keys "prepare.fps= prepare.mask_top= prepare.size= prepare.channels= prepare.codec= prepare.quality= prepare.workers="; return ;;
       esac
-      if [[ $current == -* ]]; then _vad_words "--out -o --layout --size --channels --fps --split --labels --codec --workers --preset --set --quiet -q --help -h"; return; fi
+      if [[ $current == -* ]]; then _vad_words "--out -o --layout --size --channels --fps --mask-top --split --labels --codec --workers --preset --set --quiet -q --help -h"; return; fi
       : ;;
     pretrain)
       case "$previous" in
@@ -71,12 +72,14 @@ _vad() {
         --steps) :; return ;;
         --scene) :; return ;;
         --normal-seconds) :; return ;;
+        --fps) :; return ;;
+        --mask-top) :; return ;;
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
         --set) _vad_keys "adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision= score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds="; return ;;
         --device) _vad_words "auto cpu cuda"; return ;;
         --precision) _vad_words "auto float32 bfloat16"; return ;;
       esac
-      if [[ $current == -* ]]; then _vad_words "--shots -k --from --out -o --steps --scene --normal-seconds --preset --set --device --precision --quiet -q --help -h"; return; fi
+      if [[ $current == -* ]]; then _vad_words "--shots -k --from --out -o --steps --scene --normal-seconds --fps --mask-top --preset --set --device --precision --quiet -q --help -h"; return; fi
       : ;;
     score)
       case "$previous" in
@@ -89,6 +92,8 @@ _vad() {
         --threshold) :; return ;;
         --false-alarms-per-hour) :; return ;;
         --warmup) :; return ;;
+        --fps) :; return ;;
+        --mask-top) :; return ;;
         --heatmaps) _vad_folders; return ;;
         --annotated) _vad_paths; return ;;
         --report) _vad_paths; return ;;
@@ -98,7 +103,7 @@ _vad() {
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
         --set) _vad_keys "score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds= adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision="; return ;;
       esac
-      if [[ $current == -* ]]; then _vad_words "--model -m --adapter -a --shots --format -f --records -r --open --out -o --threshold --false-alarms-per-hour --warmup --fail-on-anomaly --heatmaps --annotated --report --batch-size --device --precision --preset --set --quiet -q --help -h"; return; fi
+      if [[ $current == -* ]]; then _vad_words "--model -m --adapter -a --shots --format -f --records -r --open --out -o --threshold --false-alarms-per-hour --warmup --fps --mask-top --fail-on-anomaly --heatmaps --annotated --report --batch-size --device --precision --preset --set --quiet -q --help -h"; return; fi
       _vad_paths ;;
     eval)
       case "$previous" in

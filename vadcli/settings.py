@@ -32,16 +32,30 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class PrepareSettings(Section):
+class Reading(Section):
+    """Which frames of a source are taken, and what of them."""
+
+    fps: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="take at most this many frames a second; pictures in a folder, which do not say, come at this rate",
+    )
+    mask_top: float = Field(0, ge=0, lt=1, description="share of the height blacked out at the top (burnt-in text)")
+
+
+class SourceSettings(Reading):
+    """How `vad adapt` and `vad score` read a source; with an adapter, as the footage it was made from was read."""
+
+
+class PrepareSettings(Reading):
     """How `vad prepare` decodes footage into a cache."""
 
     size: Size = Field((256, 256), description="height and width of cached frames: 256 or 192x256")
     channels: Literal[1, 3] = Field(3, description="1 for grey frames, 3 for RGB")
-    fps: float | None = Field(None, gt=0, le=1000, description="thin footage to this many frames a second")
     codec: Literal["raw", "jpeg"] = Field("raw", description="raw pixels, or JPEG at --set prepare.quality")
     quality: int = Field(95, ge=1, le=100, description="JPEG quality")
     workers: int = Field(0, ge=0, description="clips decoded side by side; 0 takes one for every core")
-    mask_top: float = Field(0, ge=0, lt=1, description="share of the height blacked out at the top (burnt-in text)")
 
 
 class ModelSettings(Section):
@@ -174,6 +188,7 @@ class Settings(Section):
     model: ModelSettings = ModelSettings()
     pretrain: PretrainSettings = PretrainSettings()
     metatrain: MetatrainSettings = MetatrainSettings()
+    source: SourceSettings = SourceSettings()
     adapt: AdaptSettings = AdaptSettings()
     score: ScoreSettings = ScoreSettings()
     eval: EvalSettings = EvalSettings()

@@ -100,8 +100,14 @@ def test_mask_top_blackens_that_share_of_rows(make_pictures):
 def test_thinning_keeps_frames_by_their_times(make_video):
     frames, source = read(make_video(frames=30, fps=30.0), fps=10)
     assert [frame.time_s for frame in frames] == pytest.approx(np.arange(10) / 10, abs=0.001)
-    assert [frame.index for frame in frames] == list(range(10))
+    assert [frame.index for frame in frames] == list(range(0, 30, 3)), "counted over the source's own frames"
     assert (source.info.fps, source.info.frames) == (10, 10)
+
+
+def test_pictures_do_not_say_their_rate_and_come_at_the_one_that_is_asked_for(make_pictures):
+    frames, source = read(make_pictures(frames=8), fps=4)
+    assert [frame.time_s for frame in frames] == pytest.approx(np.arange(8) / 4)
+    assert (source.info.fps, source.info.frames) == (4, 8)
 
 
 def test_thinning_to_a_higher_rate_keeps_all(make_video):

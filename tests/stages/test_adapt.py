@@ -114,3 +114,8 @@ def test_no_source_on_a_terminal_is_bad_usage(monkeypatch, capfd):
     monkeypatch.setattr("sys.stdin", None)
     assert run(["adapt"]) == 2
     assert "nothing is piped in" in capfd.readouterr().err
+
+
+def test_a_cache_was_read_when_it_was_made(base, cache, vad, tmp_path):
+    answer = vad("adapt", cache, "--from", base, "--scene", "s0", "--fps", 5, "--out", tmp_path / "s")
+    assert answer.code == 2 and "Give --fps and --mask-top to it" in answer.err and not (tmp_path / "s").exists()

@@ -264,6 +264,53 @@ def _start(*arguments: object, **keywords) -> subprocess.Popen:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
 
 
+@pytest.fixture(scope="module")
+def slow_adapter(model: Path, film: Path) -> Path:
+    """Made from the film at half its rate, without the rows that the glaring patch is in."""
+    from vadcli.cli.app import run
+
+    out = model.with_name("slow.safetensors")
+    how = ("--fps", "5", "--mask-top", "0.65", "--normal-seconds", "7", "--quiet")
+    assert run(["adapt", str(film), "--from", str(model), "--shots", "3", "--out", str(out), *how]) == 0
+    return out
+
+
+def test_a_source_is_read_as_the_adapters_footage_was(vad, film, model, slow_adapter):
+    answer = vad("score", film, "--model", model, "--adapter", slow_adapter)
+    records = lines(answer.out)
+    assert [r["frame"] for r in records] == list(range(8, FRAMES, 2))
+    assert [r["time_s"] for r in records] == pytest.approx(np.arange(8, FRAMES, 2) / FPS, abs=1e-3)
+    assert "5 frames a second at most (--fps), the top 65% blacked out (--mask-top)" in answer.err
+    assert _burst(records) < 1.2, "what is abnormal is under the mask"
+    asked = vad("score", film, "--model", model, "--adapter", slow_adapter, "--mask-top", 0, "--fps", 10)
+    records = lines(asked.out)
+    assert [r["frame"] for r in records] == list(range(4, FRAMES)) and "blacked out" not in asked.err
+    assert _burst(records) > 2
+
+
+def _burst(records: list[dict]) -> float:
+    """How many times the worst patch outside of the burst its worst patch is."""
+    burst = {index + late for index in BURST for late in range(6)}
+    return max(r["frame_peak"] for r in records if r["frame"] in burst) / max(
+        r["frame_peak"] for r in records if r["frame"] not in burst
+    )
+
+
+def test_an_export_reads_sources_as_its_adapters_footage_was(vad, film, model, slow_adapter, tmp_path):
+    pytest.importorskip("onnx")
+    exported = tmp_path / "m.onnx"
+    assert vad("export", model, "--adapter", slow_adapter, "--out", exported).code == 0
+    ours = lines(vad("score", film, "--model", model, "--adapter", slow_adapter).out)
+    others = lines(vad("score", film, "--model", exported).out)
+    assert [r["frame"] for r in others] == [r["frame"] for r in ours]
+    assert [r["score"] for r in others] == pytest.approx([r["score"] for r in ours], abs=1e-3)
+
+
+def test_pictures_without_a_rate_are_scored_at_the_one_that_is_given(vad, make_pictures, model):
+    records = lines(vad("score", make_pictures("gate", frames=20), "--model", model, "--fps", 5).out)
+    assert [r["time_s"] for r in records] == pytest.approx(np.arange(4, 20) / 5, abs=1e-3)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_stream_that_is_interrupted_leaves_what_was_scored_and_exits_130(model, tmp_path, film, ffmpeg, how):
     stream, out = tmp_path / "film.mkv", tmp_path / "out.json"

@@ -24,6 +24,8 @@ def command(
     steps: Annotated[int | None, setting("adapt.steps")] = None,
     scene: Annotated[str | None, typer.Option("--scene", help="Which scene of a cache.")] = None,
     normal_seconds: Annotated[float | None, setting("adapt.normal_seconds")] = None,
+    fps: Annotated[float | None, setting("source.fps")] = None,
+    mask_top: Annotated[float | None, setting("source.mask_top")] = None,
     preset: Preset = None,
     set_: Set = None,
     device: Annotated[str | None, setting("adapt.device")] = None,
@@ -47,6 +49,8 @@ def command(
         "adapt.shots": shots,
         "adapt.steps": steps,
         "adapt.normal_seconds": normal_seconds,
+        "source.fps": fps,
+        "source.mask_top": mask_top,
         "adapt.device": device,
         "adapt.precision": precision,
     }

@@ -46,6 +46,7 @@ def command(
     size: Annotated[str | None, setting("prepare.size")] = None,
     channels: Annotated[int | None, setting("prepare.channels")] = None,
     fps: Annotated[float | None, setting("prepare.fps")] = None,
+    mask_top: Annotated[float | None, setting("prepare.mask_top")] = None,
     split: Annotated[
         SplitName | None, typer.Option("--split", help="Split of all clips.", show_default="the layout's")
     ] = None,
@@ -82,6 +83,7 @@ def command(
         "prepare.size": size,
         "prepare.channels": channels,
         "prepare.fps": fps,
+        "prepare.mask_top": mask_top,
         "prepare.workers": workers,
         "prepare.codec": codec.value if codec else None,
     }

@@ -43,6 +43,8 @@ def command(
     threshold: Annotated[float | None, setting("score.threshold")] = None,
     false_alarms_per_hour: Annotated[float | None, setting("score.false_alarms_per_hour")] = None,
     warmup: Annotated[float | None, setting("score.warmup")] = None,
+    fps: Annotated[float | None, setting("source.fps")] = None,
+    mask_top: Annotated[float | None, setting("source.mask_top")] = None,
     fail_on_anomaly: Annotated[
         bool, typer.Option("--fail-on-anomaly", help="Exit with code 1 if there was an event.")
     ] = False,
@@ -89,6 +91,8 @@ def command(
         "score.threshold": threshold,
         "score.false_alarms_per_hour": false_alarms_per_hour,
         "score.warmup": warmup,
+        "source.fps": fps,
+        "source.mask_top": mask_top,
         "score.batch_size": batch_size,
         "score.device": device,
         "score.precision": precision,

@@ -89,7 +89,9 @@ def decode_clip(
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
     form = recipe.form
     grey, name = form.channels == 1, str(clip.source)
-    pictures = PictureReader(clip.source, name, clip.fps, grey, hashed=True) if clip.source.is_dir() else None
+    pictures = None
+    if clip.source.is_dir():
+        pictures = PictureReader(clip.source, name, clip.fps or recipe.fps, grey, hashed=True)
     reader = pictures or open_reader(name, threads=threads)
     kept: list[int] = []
     try:
@@ -101,9 +103,9 @@ def decode_clip(
                 fps=recipe.fps,
                 mask_top=max(recipe.mask_top, clip.mask_top),
             )
-            for frame, number in frames:
+            for frame in frames:
                 writer.write(frame.image)
-                kept.append(number)
+                kept.append(frame.index)
                 if len(kept) % TOLD_EVERY == 0:
                     advance(TOLD_EVERY)
                     if stopped():

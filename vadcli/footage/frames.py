@@ -15,7 +15,7 @@ class Frame:
 
     Attributes:
         image: (H, W, C) uint8 at the asked size; C = 3 is RGB, C = 1 grey.
-        index: counted from 0 over the frames handed over (after thinning).
+        index: counted from 0 over the frames of the source, whether handed over or thinned out.
         time_s: seconds from the start of the source, as the container says; it jumps over a stream's gaps.
         original: (h, w, 3) uint8 RGB at the source's own size, None unless asked for.
     """

@@ -58,14 +58,14 @@ def open_source(
         source: as the user gave it.
         size: (H, W) of the frames handed over.
         channels: 1 (grey) or 3 (RGB).
-        fps: thin to at most this many frames a second, by their times.
+        fps: thin to at most this many frames a second, by their times; the rate of a folder of pictures.
         original: also hand over each frame at its own size.
         mask_top: share of the height blacked out at the top.
 
     Raises:
         FootageError: when there is nothing to read, in one line.
     """
-    reader = open_reader(source, grey=channels == 1 and not original)
+    reader = open_reader(source, grey=channels == 1 and not original, fps=fps)
     return FrameSource(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
 
 
@@ -100,18 +100,17 @@ def frames_of(
     fps: float | None = None,
     original: bool = False,
     mask_top: float = 0.0,
-) -> Iterator[tuple[Frame, int]]:
-    """Frames of a reader in the caller's thread, each with its index among the source's own frames."""
-    index, last_slot = 0, -1
-    for number, (picture, time_s) in enumerate(reader):
+) -> Iterator[Frame]:
+    """Frames of a reader in the caller's thread; arguments as for `open_source`."""
+    last_slot = -1
+    for index, (picture, time_s) in enumerate(reader):
         if fps is not None:
             slot = int(time_s * fps + 1e-6)
             if slot <= last_slot:
                 continue
             last_slot = slot
         image = fit(picture, size, channels, mask_top)
-        yield Frame(image, index, time_s, native(picture) if original else None), number
-        index += 1
+        yield Frame(image, index, time_s, native(picture) if original else None)
 
 
 class FrameSource:
@@ -185,10 +184,10 @@ class FrameSource:
     ) -> None:
         self.close()
 
-    def _decode(self, frames: Iterator[tuple[Frame, int]]) -> None:
+    def _decode(self, frames: Iterator[Frame]) -> None:
         ending: BaseException | None = None
         try:
-            for frame, _ in frames:
+            for frame in frames:
                 if not self._hand_over(frame):
                     break
         except BaseException as error:

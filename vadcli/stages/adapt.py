@@ -13,7 +13,6 @@ from torch import Tensor
 from vadcli.errors import InputError
 from vadcli.footage.cache import open_cache
 from vadcli.footage.frames import Frame
-from vadcli.footage.source import open_source
 from vadcli.learning.scene import Adaptation, adapt_to_scene
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network, save_checkpoint, versions
 from vadcli.model.network import Network
@@ -21,8 +20,9 @@ from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
 from vadcli.scoring.usual import NormalErrors
-from vadcli.settings import Settings
+from vadcli.settings import Settings, SourceSettings
 from vadcli.stages.calibrating import Clipped, clip_footage, measure
+from vadcli.stages.reading import open_for
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def adapt_stage(
         source: a video, folder, stream, `-` for stdin, or a cache.
         base: checkpoint to adapt; the model in the package if None.
         out: adapter to write.
-        settings: of sections `adapt` and `score`.
+        settings: of sections `source`, `adapt` and `score`.
         scene: which scene of a cache.
         progress: told of every frame.
 
@@ -66,7 +66,7 @@ def adapt_stage(
     model, run = checkpoint.model, settings.adapt
     device = pick_device(run.device)
     with ExitStack() as stack:
-        first, others = _open(source, checkpoint, scene, stack)
+        first, others = _open(source, checkpoint, settings.source, scene, stack)
         needed = run.shots + model.input_frames
         frames = takewhile(lambda frame: frame.time_s <= run.normal_seconds, first.frames)
         head = [frame for _, frame in zip(range(needed), frames, strict=False)]
@@ -96,7 +96,9 @@ def adapt_stage(
     calibration = fit_calibration(normal.finish(), first.info.fps, settings.score, normal.usual, normal.scene)
     adapter = Checkpoint(
         stage="adapt",
-        settings=checkpoint.settings.model_copy(update={"adapt": run, "score": settings.score}),
+        settings=checkpoint.settings.model_copy(
+            update={"source": settings.source, "adapt": run, "score": settings.score}
+        ),
         weights=fitted.weights,
         parents={"base": checkpoint.sha256},
         training={
@@ -138,14 +140,20 @@ def adapted_network(network: Network, fitted: Adaptation, device: torch.device, 
     return for_inference(network, device, precision, exact=fitted.weights)
 
 
-def _open(source: str, checkpoint: Checkpoint, scene: str | None, stack: ExitStack) -> tuple[Clipped, list[Clipped]]:
+def _open(
+    source: str, checkpoint: Checkpoint, how: SourceSettings, scene: str | None, stack: ExitStack
+) -> tuple[Clipped, list[Clipped]]:
     """The footage that gives the support, and further clips of its scene for calibration."""
     model = checkpoint.model
     if Path(source).suffix.lower() in {".h5", ".hdf5"}:
+        if how.model_fields_set:
+            raise InputError(
+                f"{source}: a cache's frames are as `vad prepare` took them. Give --fps and --mask-top to it."
+            )
         return _open_cache(Path(source), checkpoint, scene, stack)
     if scene is not None:
         raise InputError(f"--scene {scene}: only a cache has scenes; {source} is not one.")
-    opened = stack.enter_context(open_source(source, size=model.size, channels=model.channels))
+    opened = stack.enter_context(open_for(model, source, how))
     return Clipped(opened.info, iter(opened)), []
 
 

@@ -18,8 +18,9 @@ def export_stage(source: Path, out: Path, adapter: Path | None) -> Agreement:
     checkpoint = load_checkpoint(source, "pretrain", "metatrain")
     adapted = load_checkpoint(adapter, "adapt") if adapter else None
     calibration = adapted.calibration if adapted else checkpoint.calibration
+    settings = checkpoint.settings.model_copy(update={"source": (adapted or checkpoint).settings.source})
     header = {
-        "settings": checkpoint.settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json"),
         "parents": {"model": checkpoint.sha256} | ({"adapter": adapted.sha256} if adapted else {}),
         "calibration": calibration,
         "training": {"scenes": checkpoint.training.get("scenes")},

@@ -18,7 +18,8 @@ from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.measuring import Predict
 from vadcli.scoring.records import CalibrationKind
-from vadcli.settings import ModelSettings, Settings
+from vadcli.settings import ModelSettings, Settings, SourceSettings
+from vadcli.stages.reading import reading_of
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Ready:
     Attributes:
         predict: inputs (B, T·C, H, W) to predicted frames and feature errors.
         model: what it reads.
+        source: how sources are read for it.
         device: where it runs.
         calibration: what is normal, if anything says so.
         kind: whose calibration that is; "warmup" if it is still to be learned.
@@ -38,6 +40,7 @@ class Ready:
 
     predict: Predict
     model: ModelSettings
+    source: SourceSettings
     device: torch.device
     calibration: Calibration | None
     kind: CalibrationKind
@@ -123,7 +126,8 @@ def _ready(
     if adapter is not None:
         lineage += _lineage("adapter", adapter)
     scenes = _scenes(checkpoint.training)
-    return Ready(network, checkpoint.model, device, calibration, kind, network, tuple(lineage), scenes)
+    source = reading_of((adapter or checkpoint).settings, settings.source)
+    return Ready(network, checkpoint.model, source, device, calibration, kind, network, tuple(lineage), scenes)
 
 
 def _scenes(training: Any) -> int:
@@ -159,7 +163,7 @@ def _from_onnx(path: Path, adapter: Path | None, settings: Settings) -> Ready:
         )
     exported = OnnxNetwork.open(path)
     try:
-        model = Settings.model_validate(exported.header.get("settings")).model
+        stated = Settings.model_validate(exported.header.get("settings"))
     except ValidationError as error:
         raise CheckpointError(f"{path}: its settings do not hold. Export it again.") from error
     stored = exported.header.get("calibration")
@@ -178,4 +182,5 @@ def _from_onnx(path: Path, adapter: Path | None, settings: Settings) -> Ready:
         (f"model: made from ({name})", f"SHA-256 {str(value)[:16]}…") for name, value in sorted(parents.items())
     ]
     scenes = _scenes(exported.header.get("training"))
-    return Ready(predict, model, torch.device("cpu"), calibration, kind, None, tuple(lineage), scenes)
+    source = reading_of(stated, settings.source)
+    return Ready(predict, stated.model, source, torch.device("cpu"), calibration, kind, None, tuple(lineage), scenes)

@@ -18,7 +18,7 @@ from vadcli.scoring.lanes import Footage, Opener
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.watch import alarm_rate
 from vadcli.scoring.writers import NamedWriter, record_writer
-from vadcli.settings import ScoreSettings, Settings
+from vadcli.settings import ScoreSettings, Settings, SourceSettings
 from vadcli.stages.ready import Ready, get_ready
 from vadcli.stages.score_inputs import Following, open_footage, with_shots
 from vadcli.stages.score_run import Part, Run, Tally, shown
@@ -75,6 +75,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
         if ready and ready.calibration:
             _say_what_is_fixed(request.settings.score, ready.calibration, progress)
             _say_whose_it_is(request.settings.score, ready, progress)
+            _say_how_it_is_read(request.settings.source, ready.source, progress)
         if request.out:
             path = stack.enter_context(whole(request.out))
             stack.enter_context(naming(request.out))  # closing writes, too
@@ -123,6 +124,17 @@ def _say_whose_it_is(settings: ScoreSettings, ready: Ready, progress: Progress) 
         )
     elif ready.kind == "adapter" and "warmup" in settings.model_fields_set:
         progress.note("--warmup: not needed, the adapter is calibrated.")
+
+
+def _say_how_it_is_read(asked: SourceSettings, source: SourceSettings, progress: Progress) -> None:
+    """Note what is done to a source because the adapter's footage had it done."""
+    done = []
+    if source.fps is not None and "fps" not in asked.model_fields_set:
+        done.append(f"{source.fps:g} frames a second at most (--fps)")
+    if source.mask_top and "mask_top" not in asked.model_fields_set:
+        done.append(f"the top {source.mask_top:.0%} blacked out (--mask-top)")
+    if done:
+        progress.note(f"read as the adapter's footage was: {', '.join(done)}.")
 
 
 def _check(request: ScoreRequest, sources: Sequence[str]) -> None:
@@ -184,7 +196,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str], r
     """All sources with one model, or with `shots` one after the other, each with a model fitted to it."""
     original = bool(request.heatmaps or request.annotated or request.report)
     if ready is not None:
-        openers = [Opener(partial(open_footage, one, ready.model, original), live=is_live(one)) for one in sources]
+        openers = [Opener(partial(open_footage, one, ready, original), live=is_live(one)) for one in sources]
         yield Part(ready, [shown(source) for source in sources], openers)
         return
     for source in sources:

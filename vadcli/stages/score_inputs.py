@@ -12,9 +12,10 @@ import numpy as np
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap
 from vadcli.footage.opencv import cv2
-from vadcli.footage.source import FrameSource, open_source
-from vadcli.settings import ModelSettings, Settings
+from vadcli.footage.source import FrameSource
+from vadcli.settings import Settings
 from vadcli.stages.adapt import windows_of
+from vadcli.stages.reading import open_for
 from vadcli.stages.ready import Ready, adapt_ready, model_of
 
 # Longest side of the pictures that heat maps, videos and reports are drawn on.
@@ -54,9 +55,9 @@ class Following:
         self._source.close()
 
 
-def open_footage(source: str, model: ModelSettings, original: bool) -> Following:
-    """A source at the model's size, with its own pictures if they are to be drawn on."""
-    opened = open_source(source, size=model.size, channels=model.channels, original=original)
+def open_footage(source: str, ready: Ready, original: bool) -> Following:
+    """A source as the model reads it, with its own pictures if they are to be drawn on."""
+    opened = open_for(ready.model, source, ready.source, original=original)
     return Following(opened, [], iter(opened))
 
 
@@ -69,7 +70,7 @@ def with_shots(
         model: checkpoint to fit; the model in the package if None.
         source: to read from.
         shots: windows to adapt on (K).
-        settings: of sections `adapt` and `score`.
+        settings: of sections `source`, `adapt` and `score`.
         original: whether pictures at the source's own size are wanted.
 
     Returns:
@@ -79,7 +80,7 @@ def with_shots(
         FootageError: if the source is too short.
     """
     described = model_of(model)
-    opened = open_source(source, size=described.size, channels=described.channels, original=original)
+    opened = open_for(described, source, settings.source, original=original)
     frames = iter(opened)
     needed = shots + described.input_frames
     head = list(islice(frames, needed + 1))
