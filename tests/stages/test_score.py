@@ -307,8 +307,11 @@ def test_an_export_reads_sources_as_its_adapters_footage_was(vad, film, model, s
 
 
 def test_pictures_without_a_rate_are_scored_at_the_one_that_is_given(vad, make_pictures, model):
-    records = lines(vad("score", make_pictures("gate", frames=20), "--model", model, "--fps", 5).out)
-    assert [r["time_s"] for r in records] == pytest.approx(np.arange(4, 20) / 5, abs=1e-3)
+    folder = make_pictures("gate", frames=20)
+    given, assumed = (vad("score", folder, "--model", model, *how) for how in (("--fps", 5), ()))
+    assert [r["time_s"] for r in lines(given.out)] == pytest.approx(np.arange(4, 20) / 5, abs=1e-3)
+    assert [r["time_s"] for r in lines(assumed.out)] == pytest.approx(np.arange(4, 20) / 25, abs=1e-3)
+    assert "do not say their rate; taken as 25 a second (--fps)" in assumed.err and "do not say" not in given.err
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

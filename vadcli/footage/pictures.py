@@ -22,7 +22,7 @@ class PictureReader:
 
     Attributes:
         info: of the first picture.
-        notes: always empty; readers have it in common.
+        notes: what the user should know, one line each.
         frames_read: handed over so far.
         digest: None, or SHA-256 of the files read so far; of all, it is `identity.sha256_of` the folder.
     """

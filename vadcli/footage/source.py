@@ -86,7 +86,11 @@ def open_reader(source: str, *, grey: bool = False, fps: float | None = None, th
         return open_url(source)
     path = Path(source)
     if path.is_dir():
-        return PictureReader(path, source, fps, grey)
+        pictures = PictureReader(path, source, fps, grey)
+        if fps is None:
+            rate = pictures.info.fps
+            pictures.notes.append(f"{source}: pictures do not say their rate; taken as {rate:g} a second (--fps)")
+        return pictures
     if not path.exists():
         raise FootageError(f"{source}: not found. Check the path.")
     return open_video(path, source, threads)
