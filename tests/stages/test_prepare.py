@@ -434,3 +434,11 @@ def test_umn_decodes_to_as_many_frames_as_it_has_labels(footage, tmp_path):
     assert made.problems == () and len(made.clips) == 11
     assert made.labelled == sum(clip.num_frames for clip in made.clips) == 7403
     assert not any(Path(tmp_path).glob(".*"))
+
+
+def test_pictures_without_a_rate_come_at_the_one_that_is_given_and_lose_none(vad, make_pictures, tmp_path):
+    folder, out = make_pictures("gate", frames=12), tmp_path / "c.h5"
+    assert vad("prepare", folder, "--out", out, "--size", 16, "--fps", 5, "--mask-top", 0.5).code == 0
+    with open_cache(out) as cache:
+        (clip,) = cache.clips
+        assert (clip.num_frames, clip.fps) == (12, 5) and cache.frames(clip.name, 0, 12)[:, :8].max() == 0

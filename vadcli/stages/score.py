@@ -75,7 +75,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
         if ready and ready.calibration:
             _say_what_is_fixed(request.settings.score, ready.calibration, progress)
             _say_whose_it_is(request.settings.score, ready, progress)
-            _say_how_it_is_read(request.settings.source, ready.source, progress)
+            _say_how_it_is_read(request.settings.source, ready, progress)
         if request.out:
             path = stack.enter_context(whole(request.out))
             stack.enter_context(naming(request.out))  # closing writes, too
@@ -126,15 +126,15 @@ def _say_whose_it_is(settings: ScoreSettings, ready: Ready, progress: Progress) 
         progress.note("--warmup: not needed, the adapter is calibrated.")
 
 
-def _say_how_it_is_read(asked: SourceSettings, source: SourceSettings, progress: Progress) -> None:
-    """Note what is done to a source because the adapter's footage had it done."""
-    done = []
+def _say_how_it_is_read(asked: SourceSettings, ready: Ready, progress: Progress) -> None:
+    """Note what is done to a source because the adapter, or the model, says so."""
+    source, done = ready.source, []
     if source.fps is not None and "fps" not in asked.model_fields_set:
         done.append(f"{source.fps:g} frames a second at most (--fps)")
     if source.mask_top and "mask_top" not in asked.model_fields_set:
         done.append(f"the top {source.mask_top:.0%} blacked out (--mask-top)")
     if done:
-        progress.note(f"read as the adapter's footage was: {', '.join(done)}.")
+        progress.note(f"as the {'adapter' if ready.kind == 'adapter' else 'model'} says: {', '.join(done)}.")
 
 
 def _check(request: ScoreRequest, sources: Sequence[str]) -> None:
