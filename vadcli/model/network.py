@@ -221,23 +221,19 @@ def layer_costs(settings: ModelSettings) -> Iterator[tuple[str, float]]:
     with torch.device("meta"):
         network = Network(settings)
     costs = {"encoder": 0.0, "decoder": 0.0, "head": 0.0}
-    positions: dict[str, float] = {}
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
-            part, level = _place(name)
-            positions[name] = height * width / 4**level
-        elif isinstance(module, nn.ConvTranspose2d):
-            part, level = _place(name)
-            positions[name] = height * width / 4**level  # every input position meets the whole kernel
-        else:
-            continue
-        costs[part] += module.weight.numel() * positions[name]
+    for name, module, (rows, columns) in convolutions(network):
+        costs[name.split(".")[0]] += module.weight.numel() * rows * columns
     yield from costs.items()
     if network.unit is not None:
         places = height * width / settings.unit_level**2
         yield "unit", network.unit.products * count_parameters(network.unit) * places
 
 
-def _place(name: str) -> tuple[str, int]:
-    part, *rest = name.split(".")
-    return part, {"encoder": int(rest[0]), "decoder": 3 - int(rest[0]), "head": 0}[part]
+def convolutions(network: Network) -> Iterator[tuple[str, nn.Conv2d | nn.ConvTranspose2d, tuple[int, int]]]:
+    """The names of all convolutions, and height and width of what each reads: every place of it meets the kernel."""
+    height, width = network.settings.size
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            part, *rest = name.split(".")
+            level = {"encoder": int(rest[0]), "decoder": 3 - int(rest[0]), "head": 0}[part]
+            yield name, module, (height // 2**level, width // 2**level)

@@ -4,10 +4,12 @@ from collections.abc import Container
 from contextlib import AbstractContextManager
 
 import torch
+from torch import nn
 
 from vadcli.errors import InputError
 from vadcli.model.memory import keep_freed_memory
-from vadcli.model.network import Network
+from vadcli.model.network import Network, convolutions
+from vadcli.model.winograd import WinogradConvolution, pays
 
 
 def pick_device(name: str) -> torch.device:
@@ -48,16 +50,28 @@ def for_inference(
 ) -> Network:
     """The network ready to predict: on its device, channels-last, convolution weights converted once.
 
+    Large convolutions in float32 on a CPU get their kernels as Winograd's products and are parameters no longer.
     The prototype unit keeps its float32 weights: its distances cancel in bfloat16.
 
     Args:
         network: changed in place.
         device: where to run.
         precision: of the convolutions.
-        exact: names of parameters that stay float32, such as those an update has moved by less than bfloat16 shows.
+        exact: names of parameters that stay as they are, in float32: those an update moves by less than bfloat16 shows,
+            and those that are yet to be adapted.
     """
     network = network.to(device).channels_last().eval().requires_grad_(False)
     for name, parameter in network.named_parameters():
         if not name.startswith("unit.") and name not in exact:
             parameter.data = parameter.data.to(precision)
+    if device.type == "cpu" and precision == torch.float32:
+        _multiply_less(network, exact)
     return network
+
+
+def _multiply_less(network: Network, exact: Container[str]) -> None:
+    """Replace convolutions whose kernels may be transformed once, where that pays."""
+    for name, convolution, (height, width) in list(convolutions(network)):
+        if isinstance(convolution, nn.Conv2d) and f"{name}.weight" not in exact and pays(convolution, height, width):
+            block, _, own = name.rpartition(".")
+            setattr(network.get_submodule(block), own, WinogradConvolution(convolution))

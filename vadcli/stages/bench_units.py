@@ -98,10 +98,12 @@ def _cost(
 ) -> UnitCost:
     whole_s, *unit_s = (statistics.median(column) for column in zip(*seconds, strict=True))
     whole, *alone = (round(peak_bytes(call, device) / 2**20, 2) for call in calls)
+    with torch.device("meta"):
+        learned = Network(network.settings)  # a network ready to predict may hold its kernels in another form
     return UnitCost(
         unit=network.settings.unit,
-        parameters=count_parameters(network),
-        unit_parameters=count_parameters(network.unit) if network.unit is not None else 0,
+        parameters=count_parameters(learned),
+        unit_parameters=count_parameters(learned.unit) if learned.unit is not None else 0,
         peak_mib=whole,
         unit_peak_mib=alone[0] if alone else None,
         fps=1 / whole_s,
