@@ -3,12 +3,17 @@
 import json
 import shutil
 import time
+from itertools import product
 
 import pytest
 import torch
 
+from vadcli.model.network import Network
+from vadcli.model.runtime import multiplies_bfloat16
+from vadcli.settings import ModelSettings
 from vadcli.stages.bench import ratios_of
 from vadcli.stages.bench_footage import write_film
+from vadcli.stages.bench_network import NetworkBench
 from vadcli.stages.bench_units import peak_bytes
 from vadcli.stages.timing import Timed, measurement, timed_in_turn
 
@@ -38,18 +43,24 @@ def test_every_path_is_measured(vad):
     }  # fmt: skip
     assert all(line["seconds"] >= line["least_seconds"] > 0 and line["rate"] > 0 for line in lines)
     scored = [line for line in lines if line["path"] == "score: windows → errors"]
-    assert {(line["precision"], line["batch"]) for line in scored} == {
-        (precision, batch) for precision in ("float32", "bfloat16") for batch in (1, 2)
-    }
+    precisions = ["float32", "bfloat16"] if multiplies_bfloat16(CPU) else ["float32"]
+    assert [(line["precision"], line["batch"]) for line in scored] == list(product(precisions, (1, 2)))
     assert all(line["against_literal"] > 0 and line["share_of_peak"] > 0 for line in scored)
     assert {line["path"] for line in lines if line["peak_mib"]} == {"vad score: 10 s of film", "start-up: vad --help"}
     help_, score = (next(line["peak_mib"] for line in lines if line["path"] == path) for path in
                     ("start-up: vad --help", "vad score: 10 s of film"))  # fmt: skip
     assert help_ < 100 < score < 2000  # of those processes, not of this one
-    (change,) = told["output_changes"]
-    assert change["precision"] == "bfloat16" and 0 < change["frame"] < 0.1 and 0 < change["feature_error"] < 1
-    assert len(told["ratios"]) == 8
-    assert told["matrix_product_gflops"]["cpu"].keys() == {"float32", "bfloat16"}
+    assert [change["precision"] for change in told["output_changes"]] == precisions[1:]
+    assert len(told["ratios"]) == 4 + 2 * len(precisions)
+    assert list(told["matrix_product_gflops"]["cpu"]) == precisions
+
+
+def test_bfloat16_is_compared_with_float32():
+    network = Network(ModelSettings(size=32, width=2))
+    bench = NetworkBench(network, CPU, 0.001, 1e6, (torch.float32, torch.bfloat16))
+    (change,) = bench.output_changes()
+    assert change.precision == "bfloat16" and 0 < change.frame < 0.1 and 0 < change.feature_error < 1
+    assert {line.precision for line in bench.inference([1]) if line.path == "forward"} == {"float32", "bfloat16"}
 
 
 def test_units_are_measured_at_the_same_place(vad):

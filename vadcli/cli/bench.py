@@ -31,8 +31,8 @@ def command(
 
     Scoring, training, an episode of meta-training, adaptation, files end to
     end, preparing, and the program from its start, on every device there is
-    (or --device), beside a literal implementation of the same equations,
-    all in one run so that ratios hold on a noisy machine. With --units
+    (or --device), in every precision that it multiplies, beside a literal
+    implementation of the same equations, all in one run so that ratios hold on a noisy machine. With --units
     instead the network with each unit at the same place: prototypes, a
     learned memory (MemAE), updated items (LMN), none.
 
@@ -97,6 +97,8 @@ def _print_table(told: dict[str, Any]) -> None:
             f"{change['frame']:.2g} of 2, feature errors by {change['feature_error']:.1%}"
         )
     for device, of_device in peaks.items():
+        if "bfloat16" not in of_device:
+            console.print(f"bfloat16 is only emulated by this {device}: not measured")
         shown = ", ".join(f"{name} {peak:,.0f} GFLOP/s" for name, peak in of_device.items())
         console.print(f"matrix products on {device}: {shown}")
     console.print(f"film: {told['film']}")

@@ -29,13 +29,13 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
     """The convolutions' type for a setting: `auto` takes bfloat16 where the hardware multiplies it natively."""
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
-    native = (
-        torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_multiplies_bfloat16()
-    )
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
 
 
-def _cpu_multiplies_bfloat16() -> bool:
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 natively; where it is emulated it is many times as slow as float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
 

@@ -37,9 +37,9 @@ def bench_stage(
 
     Returns:
         plain values for JSON: `schema`; `machine`; `versions`; `model`; `film`, its codec; `gmac_a_frame` by part of
-        the network; `matrix_product_gflops` by device and precision; `measurements`, each a `timing.Measurement`;
-        `ratios` by name, see `ratios_of`; `output_changes`, each a `bench_network.OutputChange`; `peak_memory_mib` of
-        the benchmark itself, literal implementation included.
+        the network; `matrix_product_gflops` by device and precision, bfloat16 only where it is not emulated;
+        `measurements`, each a `timing.Measurement`; `ratios` by name, see `ratios_of`; `output_changes`, each a
+        `bench_network.OutputChange`; `peak_memory_mib` of the benchmark itself, literal implementation included.
     """
     devices = [pick_device(device_name)]
     if device_name == "auto" and devices[0].type == "cuda":

@@ -21,7 +21,7 @@ from vadcli.learning.inner import Objective, adapt, predict
 from vadcli.model.literal import literal_forward, literal_loss, literal_update
 from vadcli.model.losses import losses
 from vadcli.model.network import AdaptedPart, Network
-from vadcli.model.runtime import autocast, for_inference
+from vadcli.model.runtime import autocast, for_inference, multiplies_bfloat16
 from vadcli.scoring.errors import ErrorMaps, reduce_maps
 from vadcli.scoring.measuring import Measurer
 from vadcli.settings import ScoreSettings
@@ -30,7 +30,6 @@ from vadcli.stages.timing import Measurement, matrix_peak, measurement, name_of,
 OBJECTIVE = Objective(feature_weight=1.0, diversity_weight=0.01, margin=1.0)
 CONSTANTS = (OBJECTIVE.feature_weight, OBJECTIVE.diversity_weight, OBJECTIVE.margin)
 POOL = ScoreSettings().pool
-PRECISIONS = (torch.float32, torch.bfloat16)
 TRAINED_AT_ONCE = 4
 ADAPTED_ON = (1, 10)
 COMPARED = 4  # windows on which precisions are compared
@@ -61,15 +60,24 @@ class NetworkBench:
         device: where to run.
         budget_s: seconds a measurement.
         flop_a_frame: arithmetic of a forward.
+        precisions: to score in, float32 first; by default those that the hardware multiplies.
     """
 
-    def __init__(self, network: Network, device: torch.device, budget_s: float, flop_a_frame: float) -> None:
+    def __init__(
+        self,
+        network: Network,
+        device: torch.device,
+        budget_s: float,
+        flop_a_frame: float,
+        precisions: Sequence[torch.dtype] = (),
+    ) -> None:
         if network.unit is None:
             raise ValueError("the benchmark measures a network with a prototype unit")
         self.network = copy_of(network).to(device).channels_last()
         self.device, self.budget_s, self.flop = device, budget_s, flop_a_frame
         self.contiguous = {name: value.detach().contiguous() for name, value in self.network.state_dict().items()}
-        self.peaks = {precision: matrix_peak(device, precision) for precision in PRECISIONS}
+        native = (torch.float32, torch.bfloat16) if multiplies_bfloat16(device) else (torch.float32,)
+        self.peaks = {precision: matrix_peak(device, precision) for precision in precisions or native}
 
     def windows(self, count: int) -> Tensor:
         """Random windows, (count, T + 1, H, W, C) uint8."""
@@ -91,7 +99,7 @@ class NetworkBench:
             return literal_forward(self.contiguous, settings, inputs)
 
         first = True
-        for precision in PRECISIONS:
+        for precision in self.peaks:
             ready, told = self.ready(precision), (self.flop, self.peaks[precision])
             for batch in batches:
                 windows = self.windows(batch)
@@ -111,9 +119,9 @@ class NetworkBench:
         """What every precision but float32 changes."""
         inputs, _ = to_network(self.windows(COMPARED), self.device)
         with torch.inference_mode():
-            exact, *others = (self.ready(precision)(inputs) for precision in PRECISIONS)
+            exact, *others = (self.ready(precision)(inputs) for precision in self.peaks)
         changes = []
-        for precision, other in zip(PRECISIONS[1:], others, strict=True):
+        for precision, other in zip(list(self.peaks)[1:], others, strict=True):
             if exact.feature_error is None or other.feature_error is None:
                 raise ValueError("a network without a prototype unit")
             gap = (other.feature_error - exact.feature_error).abs().max() / exact.feature_error.mean()
