@@ -206,6 +206,14 @@ def test_many_sources_go_on_when_one_is_bad_and_end_with_code_2(vad, film, model
     assert "2 of 3 sources could not be scored" in answer.err
 
 
+def test_a_source_that_cannot_be_opened_is_told_of_and_nothing_else(vad, general, tmp_path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("not a video")
+    answer = vad("score", bad, "--model", general)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"vad: {bad}: ") and answer.err.count("\n") == 1
+
+
 def test_a_clip_shorter_than_a_window_is_told_in_one_line(vad, model, make_video):
     answer = vad("score", make_video("short.mp4", frames=4), "--model", model, "--quiet")
     assert answer.code == 2 and answer.out == ""

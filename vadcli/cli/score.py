@@ -116,7 +116,7 @@ def command(
     data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal
     with console.progress(quiet) as shown:
         tally = score(request, sys.stdout if on_terminal else data, shown)
-    if not quiet:
+    if not quiet and (tally.sources or tally.frames):
         events = f"{tally.events} event{'s' * (tally.events != 1)} in {tally.frames:,} frames"
         took = tally.timing
         waits = f"waits: decode {took.decode_wait_s:.1f} s, output {took.output_wait_s:.1f} s"

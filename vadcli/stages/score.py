@@ -72,10 +72,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     _check(request, sources)
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
-        if ready and ready.calibration:
-            _say_what_is_fixed(request.settings.score, ready.calibration, progress)
-            _say_whose_it_is(request.settings.score, ready, progress)
-            _say_how_it_is_read(request.settings.source, ready, progress)
+        notes = list(_notes(request.settings, ready)) if ready else []
         if request.out:
             path = stack.enter_context(whole(request.out))
             stack.enter_context(naming(request.out))  # closing writes, too
@@ -84,7 +81,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
         if request.out:
             writer = NamedWriter(writer, request.out)
         sinks = _sinks(request, stack)
-        run = Run(request.settings.score, request.records, writer, sinks, progress, opening=request.opening)
+        run = Run(request.settings.score, request.records, writer, sinks, progress, notes, opening=request.opening)
         try:
             for part in _parts(request, ready, sources, run):
                 run.score(part)
@@ -94,8 +91,16 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     return run.tally
 
 
-def _say_what_is_fixed(settings: ScoreSettings, calibration: Calibration, progress: Progress) -> None:
-    """Note settings that were given but belong to the calibration."""
+def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
+    """What a user is to know of how any source is read and measured."""
+    if ready.calibration is not None:
+        yield from _what_is_fixed(settings.score, ready.calibration)
+        yield from _whose_it_is(settings.score, ready)
+        yield from _how_it_is_read(settings.source, ready)
+
+
+def _what_is_fixed(settings: ScoreSettings, calibration: Calibration) -> Iterator[str]:
+    """Settings that were given but belong to the calibration."""
     weights = error_weights(settings, list(calibration.centre))
     kept = {
         "pool": settings.pool == calibration.pool,
@@ -106,11 +111,11 @@ def _say_what_is_fixed(settings: ScoreSettings, calibration: Calibration, progre
     }
     ignored = [f"score.{name}" for name, same in kept.items() if name in settings.model_fields_set and not same]
     if ignored:
-        progress.note(f"{', '.join(ignored)}: part of the calibration, which stays as it is. Adapt again to change it.")
+        yield f"{', '.join(ignored)}: part of the calibration, which stays as it is. Adapt again to change it."
 
 
-def _say_whose_it_is(settings: ScoreSettings, ready: Ready, progress: Progress) -> None:
-    """Note that a camera is measured by its own beginning, or that a warm-up that was asked for is not needed."""
+def _whose_it_is(settings: ScoreSettings, ready: Ready) -> Iterator[str]:
+    """That a camera is measured by its own beginning, or that a warm-up that was asked for is not needed."""
     if ready.relearns:
         rate = alarm_rate(settings, "warmup")
         alarms = (
@@ -118,23 +123,23 @@ def _say_whose_it_is(settings: ScoreSettings, ready: Ready, progress: Progress) 
             if settings.threshold is None
             else "with your threshold"
         )
-        progress.note(
+        yield (
             f"no adapter: the first {settings.warmup:g} s, of a recording a third at most (--warmup), are taken for "
             f"normal, {alarms}. To know the camera better: vad adapt NORMAL-VIDEO."
         )
     elif ready.kind == "adapter" and "warmup" in settings.model_fields_set:
-        progress.note("--warmup: not needed, the adapter is calibrated.")
+        yield "--warmup: not needed, the adapter is calibrated."
 
 
-def _say_how_it_is_read(asked: SourceSettings, ready: Ready, progress: Progress) -> None:
-    """Note what is done to a source because the adapter, or the model, says so."""
+def _how_it_is_read(asked: SourceSettings, ready: Ready) -> Iterator[str]:
+    """What is done to a source because the adapter, or the model, says so."""
     source, done = ready.source, []
     if source.fps is not None and "fps" not in asked.model_fields_set:
         done.append(f"{source.fps:g} frames a second at most (--fps)")
     if source.mask_top and "mask_top" not in asked.model_fields_set:
         done.append(f"the top {source.mask_top:.0%} blacked out (--mask-top)")
     if done:
-        progress.note(f"as the {'adapter' if ready.kind == 'adapter' else 'model'} says: {', '.join(done)}.")
+        yield f"as the {'adapter' if ready.kind == 'adapter' else 'model'} says: {', '.join(done)}."
 
 
 def _check(request: ScoreRequest, sources: Sequence[str]) -> None:

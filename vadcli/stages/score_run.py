@@ -86,6 +86,7 @@ class Run:
         writer: of records.
         sinks: of pictures.
         progress: told of every frame.
+        notes: for people, told when the first source has begun.
         opening: also tell when events begin.
     """
 
@@ -96,11 +97,13 @@ class Run:
         writer: RecordWriter,
         sinks: Sequence[Sink],
         progress: Progress,
+        notes: Sequence[str] = (),
         *,
         opening: bool,
     ) -> None:
         self.settings, self.records, self.writer, self.sinks = settings, records, writer, sinks
         self.progress, self.opening = progress, opening
+        self._notes = list(notes)
         self.tally = Tally()
         self._watches: dict[int, Watch] = {}
         self._spark = Sparkline()
@@ -148,6 +151,8 @@ class Run:
 
     def _begin(self, part: Part, item: Begun, *, together: bool) -> None:
         name, ready = part.names[item.source], part.ready
+        while self._notes:
+            self.progress.note(self._notes.pop(0))
         watch = Watch(
             name,
             item.info,
