@@ -183,3 +183,12 @@ def test_parts_may_run_in_different_precisions(scope, level):
         expected = network.eval()(inputs).frame
         ready = for_inference(network, torch.device("cpu"), torch.bfloat16, exact=network.adapted_names(scope))
         torch.testing.assert_close(ready(inputs).frame, expected, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("unit", ["prototypes", "memory", "items"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_units_encoding_has_the_strides_of_channels_last(unit, batch):
+    network = Network(ModelSettings(size=(16, 24), width=2, unit=unit)).channels_last()
+    encoding = torch.randn(batch, 4, 16, 24).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        assert network.unit(encoding).encoding.stride() == (4 * 16 * 24, 1, 4 * 24, 4)

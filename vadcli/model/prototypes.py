@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vadcli.model.arithmetic import SHORTEST, Arithmetic
 from vadcli.model.products import add_spread, compare, gather
-from vadcli.model.unit import Unit, UnitOutput
+from vadcli.model.unit import Unit, UnitOutput, as_encoding
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class PrototypeUnit(Unit):
         nearest = how.nearest(squares * sharpness, similarities, relevance) / sharpness  # (B, 1, N), ‖p‖² − 2 x·p
         distance = (length * scale).square().mT + nearest  # (B, 1, N)
         return Prototyped(
-            encoding=add_spread(x, recall, prototypes).mT.unflatten(2, (height, width)),  # x + x̃ with eq. 2's x̃
+            encoding=as_encoding(add_spread(x, recall, prototypes), height, width),  # x + x̃ with eq. 2's x̃
             prototypes=prototypes,
             attention=attention,
             distance=how.compactness_over_channels(distance, x.shape[2]).squeeze(1).unflatten(1, (height, width)),

@@ -24,7 +24,7 @@ from torch.nn.functional import normalize
 
 from vadcli.model.arithmetic import SHORTEST, to_unit_length
 from vadcli.model.products import compare, gather, spread
-from vadcli.model.unit import Unit, UnitOutput
+from vadcli.model.unit import Unit, UnitOutput, as_encoding
 
 SHRINKAGE_GUARD = 1e-18
 
@@ -60,7 +60,7 @@ class MemoryUnit(Unit):
         cosines = compare(normalize(self.items, dim=1).expand_as(items), x) * scale  # (B, M, N), eq. 5
         addresses = shrink(cosines.softmax(dim=1))  # (B, M, N), eq. 4 and 7
         return Remembered(
-            encoding=spread(addresses, items).mT.unflatten(2, encoding.shape[2:]),  # eq. 3
+            encoding=as_encoding(spread(addresses, items), *encoding.shape[2:]),  # eq. 3
             prototypes=items,
             attention=addresses,
             distance=(2 - 2 * cosines.amax(1)).unflatten(1, encoding.shape[2:]),
@@ -137,7 +137,7 @@ class ItemsUnit(Unit):
         if self.training:
             self.update(x, scale, cosines)
         return Matched(
-            encoding=torch.addcmul(spread(matching, items), x, scale.mT).mT.unflatten(2, encoding.shape[2:]),  # eq. 2
+            encoding=as_encoding(torch.addcmul(spread(matching, items), x, scale.mT), *encoding.shape[2:]),  # eq. 2
             prototypes=items,
             attention=matching,
             distance=(2 - 2 * cosines.amax(1)).unflatten(1, encoding.shape[2:]),

@@ -57,3 +57,13 @@ class Unit(nn.Module, ABC):
 
     @abstractmethod
     def _forward(self, encoding: Tensor) -> UnitOutput: ...
+
+
+def as_encoding(places: Tensor, height: int, width: int) -> Tensor:
+    """Positions as an encoding: (B, N, C) to (B, C, h, w), channels last.
+
+    A batch of one has a stride of its own choice, by which PyTorch would take the layout for another and turn it: all
+    strides here are those of channels-last.
+    """
+    rows: Tensor = places.flatten(0, 1).unflatten(0, (-1, height, width))  # (B, h, w, C)
+    return rows.permute(0, 3, 1, 2)
