@@ -1,7 +1,7 @@
 """The arithmetic of the prototype unit as one frozen record of switches; each switch is a function."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -135,15 +135,9 @@ OFFICIAL = Arithmetic(
     compactness_over_channels=_mean_over_channels,
     diversity=every_pair_once,
 )
-SHARP = Arithmetic(
-    encoding=to_unit_length,
-    attention=softmax_over_positions,
-    prototypes=to_unit_length,
-    retrieval=softmax_over_prototypes,
-    retrieved=to_unit_length,
-    nearest=nearest_is_most_similar,
+SHARP = replace(
+    OFFICIAL,
     compactness_over_channels=_sum_over_channels,
-    diversity=every_pair_once,
     attention_sharpness=20.0,
     retrieval_sharpness=20.0,
     spread_start=True,
