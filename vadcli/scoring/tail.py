@@ -125,11 +125,11 @@ def fit_tail(
 
 
 def _fit_excess(excess: NDArray[np.float64], least: float) -> tuple[float, float]:
-    from scipy.stats import genpareto  # slow to import, and only needed to calibrate
-
     mean = max(float(excess.mean()), least)
     if len(excess) < _ENOUGH_FOR_SHAPE:
         return mean, min(1 / len(excess), _SHAPES[1])
+    from scipy.stats import genpareto  # takes more than a second to import, and a short warm-up does without
+
     fit: Any = genpareto.fit(excess, floc=0)
     shape = float(fit[0])
     if _SHAPES[0] <= shape <= _SHAPES[1]:
