@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from vadcli.model import products
 from vadcli.model.products import add_spread, compare, gather, spread
 
 MAPS, PLACES, VECTORS = (2, 3, 7), (2, 7, 4), (2, 3, 4)
@@ -34,6 +35,21 @@ def test_first_and_second_gradients_agree_with_finite_differences(case):
     product, a, b, _ = case
     assert torch.autograd.gradcheck(product, (a, b))
     assert torch.autograd.gradgradcheck(product, (a, b))
+
+
+@pytest.mark.parametrize(
+    "product, first, sums", [(compare, (1, 3, 4), "bmc,bnc->bmn"), (gather, (1, 3, 21), "bmn,bnc->bmc")]
+)
+def test_one_window_in_tiles_gives_the_same(monkeypatch, product, first, sums):
+    monkeypatch.setattr(products, "TILE", 7)
+    torch.manual_seed(0)
+    a = torch.randn(first, dtype=torch.float64, requires_grad=True)
+    b = torch.randn(1, 21, 4, dtype=torch.float64, requires_grad=True)
+    assert products._worth_tiles(b)
+    torch.testing.assert_close(product(a, b), torch.einsum(sums, a, b))
+    assert torch.autograd.gradgradcheck(product, (a, b))
+    (gradient,) = torch.autograd.grad(product(a, b).square().sum(), b)
+    assert gradient.is_contiguous()
 
 
 def test_gradients_of_positions_lie_in_memory_like_positions():

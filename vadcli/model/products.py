@@ -3,6 +3,11 @@
 Autograd's own gradient of x in `prototypes @ x.mT` comes out as (B, C, N), and adding it to one of (B, N, C) costs more
 than the product. The three functions here are closed under differentiation: the gradients of each are the others, so
 that this holds for gradients of any order.
+
+A product of a few vectors with tens of thousands of places is one call that a CPU's library gives to one thread. Where
+there is one window, its places are cut into tiles, so that all threads take part. Two cores with AVX2, 128 channels at
+256²: `compare` 11.9 → 6.3 ms, `gather` 11.0 → 4.2; 32 channels at 128² 0.30 → 0.25 and 0.25 → 0.20. One thread, or two
+windows and more, which the library shares out by itself, gain nothing.
 """
 
 from collections.abc import Callable
@@ -15,15 +20,17 @@ from torch.autograd import Function
 Product = Callable[[Tensor, Tensor], Tensor]
 Gradient = Callable[[Tensor, Tensor, Tensor], Tensor]
 
+TILE = 4096
+
 
 def compare(vectors: Tensor, places: Tensor) -> Tensor:
     """Inner products of M vectors with every place: (B, M, C) and (B, N, C) to (B, M, N)."""
-    return _product(lambda p, x: p @ x.mT, lambda g, p, x: gather(g, x), lambda g, p, x: spread(g, p), vectors, places)
+    return _product(_compare, lambda g, p, x: gather(g, x), lambda g, p, x: spread(g, p), vectors, places)
 
 
 def gather(maps: Tensor, places: Tensor) -> Tensor:
     """Sums of places, weighed by M maps: (B, M, N) and (B, N, C) to (B, M, C)."""
-    return _product(lambda w, x: w @ x, lambda g, w, x: compare(g, x), lambda g, w, x: spread(w, g), maps, places)
+    return _product(_gather, lambda g, w, x: compare(g, x), lambda g, w, x: spread(w, g), maps, places)
 
 
 def spread(maps: Tensor, vectors: Tensor) -> Tensor:
@@ -34,6 +41,27 @@ def spread(maps: Tensor, vectors: Tensor) -> Tensor:
 def add_spread(places: Tensor, maps: Tensor, vectors: Tensor) -> Tensor:
     """`places` plus `spread(maps, vectors)`; written over `places` where no gradient will be asked for: (B, N, C)."""
     return places + spread(maps, vectors) if torch.is_grad_enabled() else places.baddbmm_(maps.mT, vectors)
+
+
+def _compare(vectors: Tensor, places: Tensor) -> Tensor:
+    if not _worth_tiles(places):
+        return vectors @ places.mT
+    tiles: Tensor = places.unflatten(1, (-1, TILE))  # (1, tiles, TILE, C)
+    return (vectors.unsqueeze(1) @ tiles.mT).transpose(1, 2).flatten(2)
+
+
+def _gather(maps: Tensor, places: Tensor) -> Tensor:
+    if not _worth_tiles(places):
+        return maps @ places
+    shares = maps.unflatten(2, (-1, TILE)).transpose(1, 2)  # (1, tiles, M, TILE)
+    total: Tensor = (shares @ places.unflatten(1, (-1, TILE))).sum(1)
+    return total
+
+
+def _worth_tiles(places: Tensor) -> bool:
+    """Whether these are places of one window on a CPU, and several tiles of them."""
+    count = places.shape[1]
+    return places.shape[0] == 1 and not places.is_cuda and count > TILE and count % TILE == 0
 
 
 class _Product(Function):
