@@ -1,5 +1,6 @@
 """`vad prepare`: caches that are whole or not there, that go on after a kill, and that say what is wrong."""
 
+import fcntl
 import os
 import resource
 import signal
@@ -21,6 +22,7 @@ from vadcli.footage.layouts import LAYOUTS
 from vadcli.footage.opencv import cv2
 from vadcli.footage.parts import parts_folder
 from vadcli.footage.source import open_source
+from vadcli.footage.workplace import workplace
 from vadcli.progress import Silent
 from vadcli.settings import PrepareSettings
 from vadcli.stages import prepare as stage
@@ -386,6 +388,58 @@ def test_two_runs_on_one_cache_do_not_meddle(camera, make_video, tmp_path):
     assert running.wait(30) == 0
     running.stderr.close()
     assert len(open_cache(out).clips) == 4
+
+
+def test_a_run_with_nothing_to_do_leaves_the_parts_of_another_run_alone(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera, out)
+    with workplace(out) as folder:
+        (folder / "0.frames").write_bytes(b"decoded by the other run")
+        with pytest.raises(InputError, match="another `vad prepare` is writing it"):
+            run(camera, out)
+        assert (folder / "0.frames").exists()
+
+
+def test_no_run_begins_and_ends_while_another_is_looking_at_what_the_cache_has(
+    camera, make_video, tmp_path, monkeypatch
+):
+    out, other = tmp_path / "c.h5", make_video("other.mp4", frames=5)
+    run(camera, out)
+    os.utime(camera / "0.mp4")  # so that its bytes are looked at
+
+    def meanwhile(source):
+        with pytest.raises(InputError, match="another `vad prepare` is writing it"):
+            run(other, out)
+        return sha256_of(source)
+
+    monkeypatch.setattr(stage, "sha256_of", meanwhile)
+    assert run(camera, out).decoded == ()
+
+
+def test_a_lock_taken_away_while_it_was_asked_for_is_asked_for_anew(tmp_path, monkeypatch):
+    out, flock, folders = tmp_path / "c.h5", fcntl.flock, []
+
+    def late(lock, operation):
+        folders.append(parts_folder(out))
+        if len(folders) == 1:  # the run before ends in between
+            (folders[0] / "lock").unlink()
+            folders[0].rmdir()
+        flock(lock, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with workplace(out) as folder:
+        assert (folder / "lock").exists() and len(folders) == 2
+    assert not folder.exists()
+
+
+def test_a_mistaken_command_keeps_what_an_interrupted_run_decoded(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    with pytest.raises(KeyboardInterrupt), workplace(out) as folder:
+        (folder / "0.json").touch()
+        raise KeyboardInterrupt
+    with pytest.raises(FootageError, match="not found"):
+        run(tmp_path / "mistyped", out)
+    assert (folder / "0.json").exists()
 
 
 def limited(limit):

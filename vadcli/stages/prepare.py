@@ -7,7 +7,6 @@ SHA-256 decides. When all are there the cache is written in one go under a tempo
 """
 
 import os
-import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,7 +21,7 @@ from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
 from vadcli.footage.identity import sha256_of, stamp_of
 from vadcli.footage.layouts import ClipSource, find_clips, label_clips, unique_names
 from vadcli.footage.naming import images_in
-from vadcli.footage.parts import CacheFormat, Part, find_part, parts_folder
+from vadcli.footage.parts import CacheFormat, Part, find_part
 from vadcli.footage.source import open_reader
 from vadcli.footage.workplace import workplace
 from vadcli.progress import Progress
@@ -97,27 +96,21 @@ def prepare(
     recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top)
     if not out.parent.is_dir():
         raise InputError(f"{out}: there is no folder {out.parent}. Make it first.")
-    earlier = _earlier(out, form)
-    clips, problems = _find(sources, layout, split, labels)
-    for clip in clips:
-        if clip.note:
-            progress.note(clip.note)
-    stored = stored_stamps(out) if earlier else {}
-    todo = [clip for clip in clips if not _is_stored(clip, recipe, stored)]
-    if not clips and not earlier:
-        raise _nothing(problems)
-    decoded: tuple[str, ...] = ()
-    if todo:
-        with workplace(out) as folder:
-            parts, failed = _decode(todo, recipe, folder, settings.workers, progress)
-            problems += failed
-            decoded = tuple(clip.name for clip in todo if clip.name in parts)
-            if not parts and not earlier:
-                raise _nothing(problems)
-            if parts:
-                _write(out, form, earlier, [clip.name for clip in todo], parts, folder, progress)
-    elif parts_folder(out).is_dir():
-        shutil.rmtree(parts_folder(out))
+    with workplace(out) as folder:  # from before the cache is read, so that what it is replaced by holds all of it
+        earlier = _earlier(out, form)
+        clips, problems = _find(sources, layout, split, labels)
+        for clip in clips:
+            if clip.note:
+                progress.note(clip.note)
+        stored = stored_stamps(out) if earlier else {}
+        todo = [clip for clip in clips if not _is_stored(clip, recipe, stored)]
+        parts, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
+        problems += failed
+        decoded = tuple(clip.name for clip in todo if clip.name in parts)
+        if not parts and not earlier:
+            raise _nothing(problems)
+        if parts:
+            _write(out, form, earlier, [clip.name for clip in todo], parts, folder, progress)
     with open_cache(out) as cache:
         labels_of = [found for clip in cache.clips if (found := cache.labels(clip.name)) is not None]
         abnormal, labelled = sum(int(found.sum()) for found in labels_of), sum(map(len, labels_of))
