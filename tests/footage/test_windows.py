@@ -110,6 +110,12 @@ def test_whole_clips_are_held_out_where_there_are_many(tmp_path):
     assert len(held) == 2 and len(train) == 8 and all(one.num_frames == 10 for one in held)
 
 
+def test_a_clip_too_short_to_be_of_use_is_not_held_out(tmp_path):
+    cache = numbered(tmp_path, [120, 4, 120])
+    train, held = split_normal([cache], 0.1, 0, least=12)
+    assert [(one.clip.name, one.num_frames) for one in held] == [("clip0", 24)] and len(train) == 3
+
+
 def test_batches_cover_every_window_once_a_pass_and_go_on_as_if_uninterrupted(tmp_path):
     windows = Windows([numbered(tmp_path, [9, 12])], 4)
     assert len(windows) == 13

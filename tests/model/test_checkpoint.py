@@ -119,6 +119,37 @@ def test_weights_that_are_not_numbers_are_refused(made, tmp_path):
         load_checkpoint(tmp_path / "n")
 
 
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (
+            lambda steps: {**steps, "unit.other": torch.ones(2)},
+            r"step size unit.other is 2, its settings ask for absent",
+        ),
+        (lambda steps: dict(list(steps.items())[1:]), r"step size \S+ is absent, its settings ask for"),
+        (lambda steps: {**steps, "unit.attention.weight": torch.ones(1)}, r"unit.attention.weight is 1, its settings"),
+        (lambda steps: {name: -value for name, value in steps.items()}, r"is negative, and would climb the loss"),
+        (lambda steps: {name: value.double() for name, value in steps.items()}, r"is torch.float64; vad writes"),
+    ],
+)
+def test_step_sizes_of_a_stranger_are_refused(made, tmp_path, changed, expected):
+    names = Network(SETTINGS.model).adapted_names(SETTINGS.metatrain.scope)
+    steps = {name: torch.full_like(made.weights[name], 0.1) for name in names}
+    save_checkpoint(tmp_path / "m", replace(made, stage="metatrain", step_sizes=steps))
+    assert load_checkpoint(tmp_path / "m").step_sizes.keys() == steps.keys()
+    save_checkpoint(tmp_path / "m", replace(made, stage="metatrain", step_sizes=changed(steps)))
+    with pytest.raises(CheckpointError, match=expected):
+        load_checkpoint(tmp_path / "m")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn])
+def test_weights_in_another_number_format_are_refused(made, tmp_path, dtype):
+    weights = {name: value.to(dtype) for name, value in made.weights.items()}
+    save_checkpoint(tmp_path / "b", replace(made, weights=weights))
+    with pytest.raises(CheckpointError, match=r"is torch\.float\S+; vad writes torch.float32|is torch.bfloat16; vad"):
+        load_checkpoint(tmp_path / "b")
+
+
 def test_a_failed_write_leaves_nothing(made, tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         save_checkpoint(tmp_path / "nowhere" / "a", made)

@@ -1,13 +1,17 @@
 """Pre-training and meta-training on a tiny cache: what they write, what they refuse, and that a kill loses nothing."""
 
+import functools
+import itertools
 import json
+import signal
 
 import pytest
 import torch
 
 from tests import synthetic_cache
 from vadcli.errors import CheckpointError, InputError
-from vadcli.learning import loop
+from vadcli.learning import loop, pretrain
+from vadcli.learning.interruption import interruptions_noted
 from vadcli.model.checkpoint import load_checkpoint
 from vadcli.presets import load_settings
 from vadcli.progress import Silent
@@ -32,18 +36,19 @@ def pretrained(cache, tmp_path_factory):
     return out
 
 
-def stop_at(monkeypatch, step):
-    """Interrupt training as Ctrl-C would, once `step` steps are taken."""
-    advance = Silent.advance
+def stop_at(monkeypatch, step, owner=Silent, name="advance"):
+    """Send Ctrl-C's signal as call `step` of `owner.name` ends; by default that is the end of a step."""
+    original = getattr(owner, name)
+    calls = itertools.count(1)
 
-    def interrupt(self, amount=1, **figures):
-        advance(self, amount, **figures)
-        interrupt.steps += 1
-        if interrupt.steps == step:
-            raise KeyboardInterrupt
+    @functools.wraps(original)
+    def interrupt(*arguments, **named):
+        value = original(*arguments, **named)
+        if next(calls) == step:
+            signal.raise_signal(signal.SIGINT)
+        return value
 
-    interrupt.steps = 0
-    monkeypatch.setattr(Silent, "advance", interrupt)
+    monkeypatch.setattr(owner, name, interrupt)
 
 
 def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
@@ -105,6 +110,41 @@ def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tm
     assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
     logged = [json.loads(line)["step"] for line in (tmp_path / "parts.metrics.ndjson").read_text().splitlines()]
     assert logged == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("unit", ["prototypes", "items"])
+@pytest.mark.parametrize(
+    ("owner", "name"), [(pretrain, "losses"), (torch.optim.Adam, "step"), (loop.MetricsLog, "write")]
+)
+@pytest.mark.parametrize("step", [3, 6])
+def test_wherever_in_a_step_the_signal_comes_the_step_is_taken_once(
+    cache, tmp_path, monkeypatch, unit, owner, name, step
+):
+    settings = load_settings(None, [*PRETRAIN, f"model.unit={unit}", "pretrain.validation_share=0"])
+    pretrain_stage([cache], tmp_path / "whole", settings, resume=False, progress=Silent())
+    with monkeypatch.context() as patch:
+        stop_at(patch, step, owner, name)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_stage([cache], tmp_path / "parts", settings, resume=False, progress=Silent())
+    pretrain_stage([cache], tmp_path / "parts", settings, resume=True, progress=Silent())
+    assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
+    logs = [(tmp_path / f"{run}.metrics.ndjson").read_text().splitlines() for run in ("whole", "parts")]
+    whole, parts = ([json.loads(line) | {"seconds": 0} for line in log] for log in logs)
+    assert whole == parts
+
+
+def test_who_asks_to_stop_twice_does_not_wait_for_the_step():
+    with pytest.raises(KeyboardInterrupt), interruptions_noted() as asked:
+        signal.raise_signal(signal.SIGINT)
+        assert asked()
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_training_that_diverges_says_to_lower_the_learning_rate(cache, tmp_path):
+    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
+    with pytest.raises(InputError, match=r"not a number at step \d. Lower the learning rate"):
+        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
 
 
 def test_a_resume_point_of_other_settings_is_refused(cache, tmp_path, monkeypatch):

@@ -80,7 +80,8 @@ def split_normal(
         caches: to draw from.
         share: of the frames to hold out, in [0, 1); 0 holds out nothing.
         seed: of the draw.
-        least: frames of a tail that are of use; of a clip that has not twice as many none is held out.
+        least: frames of a clip or tail that are of use; shorter clips are not held out, nor is the tail of a clip that
+            has not twice as many.
 
     Returns:
         training ranges and validation ranges, each in the caches' order; together every frame once.
@@ -97,12 +98,12 @@ def split_normal(
     held: set[int] = set()
     room = target
     for index in np.random.default_rng(seed).permutation(len(ranges)):
-        if ranges[index].num_frames <= room and len(held) < len(ranges) - 1:
+        if least <= ranges[index].num_frames <= room and len(held) < len(ranges) - 1:
             held.add(int(index))
             room -= ranges[index].num_frames
-    shortest = min(range(len(ranges)), key=lambda index: ranges[index].num_frames)
-    if not held and len(ranges) > 1 and ranges[shortest].num_frames <= 2 * target:
-        held.add(shortest)
+    if not held and len(ranges) > 1:
+        of_use = [index for index, one in enumerate(ranges) if least <= one.num_frames <= 2 * target]
+        held.update(sorted(of_use, key=lambda index: ranges[index].num_frames)[:1])
     if held:
         return [r for i, r in enumerate(ranges) if i not in held], [ranges[i] for i in sorted(held)]
     return _hold_out_tail(ranges, target, least)

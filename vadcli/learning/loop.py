@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vadcli.errors import CheckpointError, InputError
+from vadcli.learning.interruption import interruptions_noted
 from vadcli.model.checkpoint import read_tensors, save_tensors
 from vadcli.progress import Progress
 from vadcli.settings import Training
@@ -142,6 +143,7 @@ def run(
 
     Raises:
         InputError: if a loss is not a number.
+        KeyboardInterrupt: when asked to stop, after the step at hand is in the resume point.
     """
     point = out.with_name(out.name + ".resume")
     if resume and point.is_file():
@@ -151,8 +153,8 @@ def run(
     base_rates = [group["lr"] for group in learner.optimizer.param_groups]
     progress.start(what, (total_steps - learner.step) * units_a_step, unit)
     began, saved, before = time.perf_counter(), time.perf_counter(), learner.seconds
-    try:
-        while learner.step < total_steps:
+    with interruptions_noted() as asked_to_stop:
+        while learner.step < total_steps and not asked_to_stop():
             for group, rate in zip(learner.optimizer.param_groups, base_rates, strict=True):
                 group["lr"] = rate * rate_at(learner.step)
             learner.optimizer.zero_grad(set_to_none=True)
@@ -180,7 +182,7 @@ def run(
             if now - saved > settings.checkpoint_seconds:
                 learner.save(point)
                 saved = now
-    except KeyboardInterrupt:
-        learner.save(point)
-        progress.note(f"{what}: interrupted at step {learner.step} of {total_steps}; --resume goes on from there")
-        raise
+        if asked_to_stop():
+            learner.save(point)
+            progress.note(f"{what}: interrupted at step {learner.step} of {total_steps}; --resume goes on from there")
+            raise KeyboardInterrupt

@@ -169,12 +169,12 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
         step_sizes={
             name.removeprefix("step_sizes."): v for name, v in tensors.items() if name.startswith("step_sizes.")
         },
-        parents=_mapping(header.get("parents")),
+        parents={role: str(value) for role, value in _mapping(header.get("parents")).items()},
         training=_mapping(header.get("training")),
         calibration=header.get("calibration"),
         path=path,
     )
-    _check_shapes(checkpoint)
+    _check_tensors(checkpoint)
     return checkpoint
 
 
@@ -195,27 +195,31 @@ def load_network(checkpoint: Checkpoint, adapter: Checkpoint | None = None) -> N
     return network.eval().channels_last()
 
 
-def _check_shapes(checkpoint: Checkpoint) -> None:
+def _check_tensors(checkpoint: Checkpoint) -> None:
+    """Weights are those of the settings' network, float32 and finite, and step sizes those of what adapts in it."""
     with torch.device("meta"):
-        expected = {name: value.shape for name, value in Network(checkpoint.model).state_dict().items()}
+        network = Network(checkpoint.model)
+    expected = {name: value.shape for name, value in network.state_dict().items()}
     got = {name: value.shape for name, value in checkpoint.weights.items()}
+    steps = {name: value.shape for name, value in checkpoint.step_sizes.items()}
     if checkpoint.stage == "adapt":
         expected = {name: shape for name, shape in expected.items() if name in got}
-    for name in sorted(expected.keys() | got.keys()):
-        if expected.get(name) != got.get(name):
-            raise CheckpointError(
-                f"{checkpoint.path}: weight {name} is {_shape(got.get(name))}, "
-                f"its settings ask for {_shape(expected.get(name))}."
-            )
+    adapted = {name: expected.get(name) for name in network.adapted_names(checkpoint.settings.metatrain.scope)}
+    for kind, held, asked in (("weight", got, expected), ("step size", steps, adapted if steps else {})):
+        for name in sorted(held.keys() | asked.keys()):
+            if asked.get(name) != held.get(name):
+                raise CheckpointError(
+                    f"{checkpoint.path}: {kind} {name} is {_shape(held.get(name))}, "
+                    f"its settings ask for {_shape(asked.get(name))}."
+                )
     for name, value in [*checkpoint.weights.items(), *checkpoint.step_sizes.items()]:
-        if not value.is_floating_point() or not bool(value.isfinite().all()):
+        if value.dtype != torch.float32:
+            raise CheckpointError(f"{checkpoint.path}: weight {name} is {value.dtype}; vad writes torch.float32.")
+        if not bool(value.isfinite().all()):
             raise CheckpointError(f"{checkpoint.path}: weight {name} holds values that are not finite numbers.")
-    if any(
-        checkpoint.weights[name].shape != value.shape
-        for name, value in checkpoint.step_sizes.items()
-        if name in checkpoint.weights
-    ):
-        raise CheckpointError(f"{checkpoint.path}: step sizes of another shape than their weights.")
+    for name, value in checkpoint.step_sizes.items():
+        if bool((value < 0).any()):
+            raise CheckpointError(f"{checkpoint.path}: step size {name} is negative, and would climb the loss.")
 
 
 def _shape(shape: torch.Size | None) -> str:

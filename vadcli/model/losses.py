@@ -1,5 +1,6 @@
 """The losses of the paper and the effective number of prototypes."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -50,9 +51,12 @@ def effective_prototypes(prototypes: Tensor) -> Tensor:
         prototypes: (B, M, C).
 
     Returns:
-        (B,), from 1 (all point the same way) to M (all at right angles).
+        (B,), from 1 (all point the same way) to M (all at right angles); NaN where some are not finite.
     """
     vectors = torch.nn.functional.normalize(prototypes.detach().double(), dim=-1)
-    shares = torch.linalg.eigvalsh(vectors @ vectors.mT).clamp_min(0) / vectors.shape[1]  # (B, M), sums to 1
+    gram = vectors @ vectors.mT  # (B, M, M)
+    if not gram.isfinite().all():
+        return gram.new_full(gram.shape[:1], math.nan)
+    shares = torch.linalg.eigvalsh(gram).clamp_min(0) / vectors.shape[1]  # (B, M), sums to 1
     effective: Tensor = torch.special.entr(shares).sum(-1).exp()
     return effective
