@@ -2,9 +2,46 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from vadcli.errors import InputError
+
+
+def check_output(flag: str, path: Path, taken: Mapping[Path, str]) -> None:
+    """Refuse an output before any work is done for it.
+
+    Args:
+        flag: that named it, for messages.
+        path: to write.
+        taken: what is read or written besides: resolved paths, and what people call them.
+
+    Raises:
+        InputError: if it would replace one of those, is a folder, or lies where nothing can be written.
+    """
+    if path.resolve() in taken:
+        raise InputError(f"{flag} {path}: would replace {taken[path.resolve()]}. Choose another name.")
+    if path.is_dir():
+        raise InputError(f"{flag} {path}: a folder. Give the name of a file.")
+    check_folder(flag, path.parent)
+
+
+def check_folder(flag: str, folder: Path) -> None:
+    """Refuse a folder that nothing can be written to.
+
+    Raises:
+        InputError: if it does not exist or may not be written to.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{flag}: the folder {folder} does not exist. Make it first.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{flag}: the folder {folder} cannot be written to. Choose another.")
+
+
+def named(*paths: Path | None) -> dict[Path, str]:
+    """Paths that outputs must leave alone, as `check_output` takes them; None stands for none."""
+    return {path.resolve(): str(path) for path in paths if path is not None}
 
 
 @contextmanager
@@ -16,6 +53,7 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: with `path` as its filename when the folder is missing, read-only or full.
     """
+    path = path.resolve()  # a link goes on pointing where it does
     if path.exists() and not path.is_file() and not path.is_dir():
         yield path
         return

@@ -85,6 +85,7 @@ def test_an_address_where_nothing_answers_is_named_without_its_password():
 def test_passwords_are_left_out_of_names():
     assert without_password("rtsp://u:p@host:554/a") == "rtsp://host:554/a"
     assert without_password("rtsp://host/a") == "rtsp://host/a"
+    assert without_password("http://host/v?ch=2&user=u&Password=p") == "http://host/v?ch=2"
 
 
 @pytest.mark.parametrize(("camera", "problem"), [("camera:99", "no such camera"), ("camera:front", "numbered from 0")])

@@ -71,6 +71,16 @@ def test_without_a_calibration_scores_begin_after_the_warm_up():
     assert {r.calibration for r in records} == {"warmup"} and len(findings) == 1
 
 
+def test_a_hole_in_the_source_does_not_count_as_seen():
+    one = Watch("a.mp4", INFO, ScoreSettings(warmup=3), None, "warmup")
+    scored = []
+    for index in range(60):
+        time_s = index / 10 + (40 if index > 10 else 0)
+        assessed, _ = one.add(replace(frame(index), time_s=time_s), measured(1))
+        scored += [index] if assessed.record.score is not None else []
+    assert scored == list(range(32, 60))
+
+
 def test_a_sources_own_beginning_replaces_what_other_cameras_taught_and_ends_its_event():
     one = Watch("a.mp4", INFO, ScoreSettings(warmup=3), calibration(), "model", relearn=True)
     records, findings = run(one, [1] * 25 + [5] * 20 + [1] * 40)

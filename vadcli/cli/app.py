@@ -134,6 +134,9 @@ def run(arguments: list[str]) -> int:
             errno.EROFS,
             errno.ENOENT,
             errno.EISDIR,
+            errno.ENOTDIR,
+            errno.ENAMETOOLONG,
+            errno.ELOOP,
             errno.EFBIG,
         ):
             return _defect(error)

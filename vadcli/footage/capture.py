@@ -6,6 +6,7 @@ from vadcli.footage.frames import SourceInfo
 from vadcli.footage.opencv import cv2
 
 DEFAULT_FPS = 25.0  # where a container does not say
+TICKS_A_SECOND = 1000  # of Matroska, told for the rate where it is not known
 
 
 def open_capture(target: str, threads: int, timeout_s: float | None = None) -> "cv2.VideoCapture":
@@ -25,10 +26,13 @@ def open_capture(target: str, threads: int, timeout_s: float | None = None) -> "
 
 def describe(name: str, capture: "cv2.VideoCapture") -> SourceInfo:
     """What an open capture says about itself."""
-    fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    said, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    fps = said if math.isfinite(said) and 0 < said < TICKS_A_SECOND else DEFAULT_FPS
+    if math.isfinite(said) and said > fps:
+        frames *= fps / said  # an estimate by that rate from the duration
     return SourceInfo(
         name=name,
-        fps=fps if math.isfinite(fps) and 0 < fps <= 1000 else DEFAULT_FPS,
+        fps=fps,
         frames=int(frames) if math.isfinite(frames) and 0 < frames < 1e9 else None,
         height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),

@@ -1,5 +1,6 @@
 """Network streams and cameras: live, without an end, lost now and then, and opened again."""
 
+import re
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ TIMEOUT_SECONDS = 10.0  # without a packet, a stream counts as lost
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 GIVE_UP_SECONDS = 600.0  # a stream that stays away for so long is gone
 GAPS_KEPT = 1000
+_SECRET = re.compile(r"user|login|pass|pwd|psw|auth|token|secret|key", re.IGNORECASE)
 
 
 def open_url(url: str, give_up_s: float = GIVE_UP_SECONDS) -> "VideoReader | StreamReader":
@@ -136,10 +138,21 @@ class StreamReader:
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown.
+    """A URL as it may be shown: without a user, and without what a query says of one.
 
-    >>> without_password("rtsp://admin:secret@10.0.0.2/stream?x=1")
+    >>> without_password("rtsp://admin:secret@10.0.0.2/stream?x=1&user=admin&pwd=secret")
     'rtsp://10.0.0.2/stream?x=1'
     """
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    query = "&".join(part for part in parts.query.split("&") if not _SECRET.search(part.partition("=")[0]))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
+
+
+def shown(source: str) -> str:
+    """A source's name as people may see it: without a URL's password, and in characters that UTF-8 can write.
+
+    >>> shown("rtsp://admin:secret@10.0.0.7/live")
+    'rtsp://10.0.0.7/live'
+    """
+    name = without_password(source) if "://" in source else source
+    return name.encode("utf-8", "replace").decode("utf-8")

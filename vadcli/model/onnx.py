@@ -16,6 +16,7 @@ from vadcli.files import whole
 from vadcli.model.network import Network
 
 FORMAT = "vad-onnx"
+LARGEST_FRAME_GAP = 1e-3
 _OUTPUTS = ("frame", "feature_error", "features")
 _NEEDS = "needs the extra `export`: pip install 'vadcli[export]'"
 
@@ -59,6 +60,7 @@ def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreeme
 
     Raises:
         InputError: if the extra `export` is not installed.
+        CheckpointError: if its frames differ from torch's by more than LARGEST_FRAME_GAP.
     """
     try:
         import onnx
@@ -90,6 +92,10 @@ def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreeme
     with whole(path) as temporary:
         onnx.save(proto, str(temporary))
         agreement = _compare(module, OnnxNetwork.open(temporary), shape)
+        if agreement.frame > LARGEST_FRAME_GAP:
+            raise CheckpointError(
+                f"{path}: not written: the exported model differs from torch by {agreement.frame:.1e}."
+            )
     return agreement
 
 

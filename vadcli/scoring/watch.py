@@ -1,5 +1,6 @@
 """One source under watch: its errors become calibrated scores, records and events, in constant memory."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -27,6 +28,7 @@ from vadcli.settings import ScoreSettings
 
 # False alarms an hour where a source's own beginning is all that is known of it.
 WARM_UP_RATE = 12.0
+LONGEST_STEP_S = 1.0  # between frames; what is longer is a hole in the source
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Watch:
         self._settings, self._opening = settings, opening
         self._state: float | None = None
         self._warming = NormalErrors() if calibration is None or relearn else None
-        self._began_s: float | None = None
+        self._seen_s, self._before_s = 0.0, math.inf
         self._finder = self._make_finder() if calibration else None
 
     @property
@@ -183,10 +185,12 @@ class Watch:
         """Learn what is normal, and score by that once enough was seen; an event by what was given ends there."""
         if self._warming is None:
             return []
-        if self._began_s is None:
-            self._began_s = frame.time_s
+        step_s = max(0.0, frame.time_s - self._before_s)
+        if step_s <= max(LONGEST_STEP_S, 2 / self.info.fps):  # a hole in the source teaches nothing
+            self._seen_s += step_s
+        self._before_s = frame.time_s
         self._warming.add(0, measured)
-        if frame.time_s - self._began_s < self.warm_up_s or self.frames < LEAST_FRAMES:
+        if self._seen_s < self.warm_up_s or self.frames < LEAST_FRAMES:
             return []
         ended = self.finish()
         errors = self._warming.finish()

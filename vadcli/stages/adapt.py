@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 
 from vadcli.errors import InputError
+from vadcli.files import check_output, named
 from vadcli.footage.cache import open_cache
 from vadcli.footage.frames import Frame
+from vadcli.footage.source import is_live
+from vadcli.footage.stream import shown
 from vadcli.learning.scene import Adaptation, adapt_to_scene
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network, save_checkpoint, versions
 from vadcli.model.network import Network
@@ -61,7 +64,7 @@ def adapt_stage(
     Raises:
         VadError: for footage that is too short, or a model that cannot adapt.
     """
-    out.parent.resolve(strict=True)
+    check_output("--out", out, named(base, None if is_live(source) else Path(source)))
     checkpoint = load_checkpoint(base or PACKAGED_MODEL, "pretrain", "metatrain")
     model, run = checkpoint.model, settings.adapt
     device = pick_device(run.device)
@@ -72,7 +75,8 @@ def adapt_stage(
         head = [frame for _, frame in zip(range(needed), frames, strict=False)]
         if len(head) < needed:
             raise InputError(
-                f"{source}: {len(head)} frames; {run.shots} shots need {needed}. Use a longer clip, or fewer --shots."
+                f"{shown(source)}: {len(head)} frames; {run.shots} shots need {needed}. "
+                "Use a longer clip, or fewer --shots."
             )
         network = load_network(checkpoint)
         fitted = adapt_to_scene(
@@ -88,7 +92,7 @@ def adapt_stage(
             normal.add(clip, measured)
         if normal.frames < LEAST_FRAMES:
             progress.note(
-                f"{source}: too short to calibrate on what follows the support; calibrating on the support too"
+                f"{shown(source)}: too short to calibrate on what follows the support; calibrating on the support too"
             )
             support = [Clipped(first.info, iter(head))]
             for _, measured in measure(scored, support, settings, device, progress):
@@ -102,7 +106,7 @@ def adapt_stage(
         weights=fitted.weights,
         parents={"base": checkpoint.sha256},
         training={
-            "source": source if source == "-" else Path(source).name,
+            "source": shown(source) if is_live(source) else shown(Path(source).name),
             "shots": run.shots,
             "steps": run.steps,
             "losses": fitted.losses,

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from vadcli.errors import InputError
+from vadcli.files import check_output, named
 from vadcli.footage.episodes import Episodes
 from vadcli.footage.windows import split_normal
 from vadcli.learning.metatrain import initial_step_sizes, metatrain
@@ -31,7 +32,7 @@ def metatrain_stage(
     Raises:
         VadError: for caches, a checkpoint, settings or a resume point that do not fit.
     """
-    out.parent.resolve(strict=True)
+    check_output("--out", out, named(base, *paths))
     start = load_checkpoint(base, "pretrain", "metatrain")
     run = settings.metatrain
     model = start.model

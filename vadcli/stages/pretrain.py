@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from vadcli.files import check_output, named
 from vadcli.footage.windows import Windows, split_normal
 from vadcli.learning.pretrain import pretrain
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
@@ -27,7 +28,7 @@ def pretrain_stage(
     Raises:
         VadError: for caches, settings or a resume point that do not fit.
     """
-    out.parent.resolve(strict=True)
+    check_output("--out", out, named(*paths))
     with ExitStack() as stack:
         caches = open_training_caches(paths, stack)
         settings = fit_to_cache(settings, caches[0], paths[0])

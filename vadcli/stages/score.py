@@ -1,6 +1,5 @@
 """`vad score`: sources to records, events and pictures, frame by frame, in constant memory."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from pathlib import Path
 from typing import TextIO
 
 from vadcli.errors import FootageError, InputError
-from vadcli.files import naming, whole
+from vadcli.files import check_folder, check_output, named, naming, whole
 from vadcli.footage.source import find_sources, is_live
+from vadcli.footage.stream import shown
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.calibration import Calibration, error_weights
@@ -21,7 +21,7 @@ from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings, SourceSettings
 from vadcli.stages.ready import Ready, get_ready
 from vadcli.stages.score_inputs import Following, open_footage, with_shots
-from vadcli.stages.score_run import Part, Run, Tally, shown
+from vadcli.stages.score_run import Part, Run, Tally
 
 
 @dataclass(frozen=True)
@@ -155,27 +155,15 @@ def _check(request: ScoreRequest, sources: Sequence[str]) -> None:
     if request.form in ("srt", "vtt") and len(sources) > 1:
         raise InputError(f"--format {request.form}: subtitles are of one source, got {len(sources)}.")
     outputs = {"--out": request.out, "--annotated": request.annotated, "--report": request.report}
-    taken: dict[Path, str] = {Path(source).resolve(): source for source in sources if not is_live(source)}
+    taken = named(request.model, request.adapter, *(Path(source) for source in sources if not is_live(source)))
     for flag, path in outputs.items():
-        if path is None:
-            continue
-        if path.resolve() in taken:
-            raise InputError(f"{flag} {path}: would replace {taken[path.resolve()]}. Choose another name.")
-        taken[path.resolve()] = flag
-        if path.is_dir():
-            raise InputError(f"{flag} {path}: a folder. Give the name of a file.")
-        _check_folder(flag, path.parent)
+        if path is not None:
+            check_output(flag, path, taken)
+            taken[path.resolve()] = flag
     if request.heatmaps:
         if request.heatmaps.exists() and not request.heatmaps.is_dir():
             raise InputError(f"--heatmaps {request.heatmaps}: a file. Give the name of a folder.")
-        _check_folder("--heatmaps", request.heatmaps if request.heatmaps.is_dir() else request.heatmaps.parent)
-
-
-def _check_folder(flag: str, folder: Path) -> None:
-    if not folder.is_dir():
-        raise InputError(f"{flag}: the folder {folder} does not exist. Make it first.")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{flag}: the folder {folder} cannot be written to. Choose another.")
+        check_folder("--heatmaps", request.heatmaps if request.heatmaps.is_dir() else request.heatmaps.parent)
 
 
 def _sinks(request: ScoreRequest, stack: ExitStack) -> list[Sink]:

@@ -13,6 +13,7 @@ from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import FrameSource
+from vadcli.footage.stream import shown
 from vadcli.settings import Settings
 from vadcli.stages.adapt import windows_of
 from vadcli.stages.reading import open_for
@@ -87,7 +88,7 @@ def with_shots(
     if len(head) <= needed:
         opened.close()
         raise FootageError(
-            f"{source}: {len(head)} frames; {shots} shots need {needed} and one to score. "
+            f"{shown(source)}: {len(head)} frames; {shots} shots need {needed} and one to score. "
             "Use a longer clip, or fewer --shots."
         )
     ready = adapt_ready(model, windows_of(head[:needed], described.input_frames), settings)

@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from vadcli.errors import FootageError, GateFailed, VadError
-from vadcli.footage.stream import without_password
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Scorer, Sink
 from vadcli.scoring.engine import Engine, Scored, Timing
@@ -218,13 +217,3 @@ class Run:
         self._tell(watch, watch.finish())
         for sink in self.sinks:
             sink.end(watch)
-
-
-def shown(source: str) -> str:
-    """A source's name as records have it: without a URL's password, and in characters that UTF-8 can write.
-
-    >>> shown("rtsp://admin:secret@10.0.0.7/live")
-    'rtsp://10.0.0.7/live'
-    """
-    name = without_password(source) if "://" in source else source
-    return name.encode("utf-8", "replace").decode("utf-8")
