@@ -1,12 +1,14 @@
 """`vad prepare`: caches that are whole or not there, that go on after a kill, and that say what is wrong."""
 
 import fcntl
+import json
 import os
 import resource
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import h5py
@@ -15,13 +17,15 @@ import pytest
 
 from vadcli.cli.prepare import Layout
 from vadcli.errors import FootageError, InputError
+from vadcli.footage import stored
 from vadcli.footage.cache import open_cache
-from vadcli.footage.cache_writer import stored_stamps
-from vadcli.footage.identity import sha256_of
-from vadcli.footage.layouts import LAYOUTS
+from vadcli.footage.clip_decoding import Recipe, decode_clip
+from vadcli.footage.identity import sha256_of, stamp_of
+from vadcli.footage.layouts import LAYOUTS, find_clips
 from vadcli.footage.opencv import cv2
-from vadcli.footage.parts import parts_folder
+from vadcli.footage.parts import CacheFormat, part_key, parts_folder
 from vadcli.footage.source import open_source
+from vadcli.footage.stored import stored_clips
 from vadcli.footage.workplace import workplace
 from vadcli.progress import Silent
 from vadcli.settings import PrepareSettings
@@ -82,7 +86,7 @@ def test_a_second_run_does_nothing_and_does_not_read_the_footage(camera, tmp_pat
     run(camera, out)
     before = out.stat().st_mtime_ns, out.stat().st_ino
     monkeypatch.setattr(stage, "decode_clip", None)
-    monkeypatch.setattr(stage, "sha256_of", None)
+    monkeypatch.setattr(stored, "sha256_of", None)
     made = run(camera, out)
     assert made.decoded == () and (out.stat().st_mtime_ns, out.stat().st_ino) == before
     assert len(made.clips) == 3
@@ -114,6 +118,73 @@ def test_another_recipe_decodes_again_and_clips_of_other_sources_stay(camera, ma
     assert made.clips[0].fps == 5
     assert run(camera / "0.mp4", out, fps=5, mask_top=0.5).decoded == ("0",)
     assert open_cache(out).frames("0")[:, :16].max() == 0
+
+
+def test_other_footage_of_a_name_that_the_cache_has_is_refused_naming_both(make_video, make_pictures, vad, tmp_path):
+    first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
+    out = tmp_path / "c.h5"
+    run(first, out)
+    os.utime(second, ns=(0, first.stat().st_mtime_ns))
+    answer = vad("prepare", second, make_pictures("more"), "--out", out, "--size", "32x40", "--channels", 1)
+    assert answer.code == 2 and answer.err.splitlines()[-1] == (
+        f"vad: {second}: would be clip monday, which the cache has of {first} and with other content. "
+        "Give it a name of its own, or use another --out."
+    )
+    assert [(clip.name, clip.source) for clip in open_cache(out).clips] == [
+        ("monday", str(first)),
+        ("more", str(tmp_path / "more")),
+    ]
+
+
+def test_equal_relative_paths_in_two_folders_are_two_sources(make_video, tmp_path, monkeypatch):
+    for site, seed in (("site1", 0), ("site2", 3)):
+        make_video(f"{site}/monday.mp4", seed=seed)
+        monkeypatch.chdir(tmp_path / site)
+        made = run("monday.mp4", tmp_path / "c.h5")
+    assert made.decoded == () and "which the cache has of monday.mp4 and with other content" in made.problems[0]
+
+
+def test_footage_that_moved_is_known_again_by_its_bytes(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera, out)
+    (tmp_path / "moved").mkdir()
+    made = run(camera.rename(tmp_path / "moved" / "camera"), out)
+    assert made.decoded == () and made.problems == () and len(made.clips) == 3
+
+
+def test_footage_in_the_cache_by_another_name_is_not_stored_twice(make_video, tmp_path):
+    first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
+    out = tmp_path / "c.h5"
+    assert run([first, second], out).decoded == ("cam1/monday", "cam2/monday")
+    for again in (first, second, tmp_path / "cam1" / ".." / "cam2" / "monday.mp4"):
+        assert run(again, out).decoded == ()
+    made = run(first, out, fps=5)
+    assert made.decoded == ("cam1/monday",) and [clip.num_frames for clip in made.clips] == [6, 12]
+
+
+def test_a_file_prepared_by_itself_joins_the_scene_of_its_folder_later(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera / "1.mp4", out)
+    for decoded in ({"1", "camera/0", "camera/2"}, set()):
+        made = run(camera, out)
+        assert set(made.decoded) == decoded
+        assert {(clip.name, clip.scene) for clip in made.clips} == {
+            ("1", "camera"),
+            ("camera/0", "camera"),
+            ("camera/2", "camera"),
+        }
+
+
+def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
+    first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
+    out = tmp_path / "c.h5"
+    recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0)
+    with pytest.raises(KeyboardInterrupt), workplace(out) as folder:
+        part = decode_clip(find_clips(str(first))[0], recipe, folder).part
+        as_second = replace(part.info, stamp=stamp_of(second))
+        (folder / f"{part_key('monday')}.json").write_text(json.dumps(asdict(as_second)))
+        raise KeyboardInterrupt
+    assert run(second, out).clips[0].sha256 == sha256_of(second)
 
 
 def test_a_clip_without_complete_is_redone(camera, tmp_path):
@@ -412,7 +483,7 @@ def test_no_run_begins_and_ends_while_another_is_looking_at_what_the_cache_has(
             run(other, out)
         return sha256_of(source)
 
-    monkeypatch.setattr(stage, "sha256_of", meanwhile)
+    monkeypatch.setattr(stored, "sha256_of", meanwhile)
     assert run(camera, out).decoded == ()
 
 
@@ -464,7 +535,7 @@ def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, lim
     assert not out.exists() and parts_folder(out).exists() == bool(kept)
     assert not (parts_folder(out) / "cache.h5").exists()
     assert subprocess.run(command).returncode == 0, "with room, the same command goes on"
-    assert len(stored_stamps(out)) == 3 and not parts_folder(out).exists()
+    assert len(stored_clips(out)) == 3 and not parts_folder(out).exists()
 
 
 @pytest.mark.footage

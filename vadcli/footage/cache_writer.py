@@ -51,20 +51,6 @@ def write_cache(
                 old.close()
 
 
-def stored_stamps(path: Path) -> dict[str, tuple[str, str, str]]:
-    """Stamp, recipe and SHA-256 of every complete clip in a cache, by name."""
-    found: dict[str, tuple[str, str, str]] = {}
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and item.attrs.get("complete", False):
-            stamp, recipe, sha256 = (str(item.attrs.get(key, "")) for key in ("stamp", "recipe", "sha256"))
-            found[name] = (stamp, recipe, sha256)
-
-    with h5py.File(path, "r") as file:
-        file["clips"].visititems(visit)
-    return found
-
-
 def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
     info, arrays = part.info, part.arrays()
     _write_frames(group, form, part, arrays.get("lengths"))
@@ -75,6 +61,7 @@ def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
             group.create_dataset(key, data=values)
     group.attrs.update(
         source=info.source,
+        place=info.place,
         sha256=info.sha256,
         stamp=info.stamp,
         recipe=info.recipe,

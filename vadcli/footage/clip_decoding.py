@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.identity import sha256_of, stamp_of
+from vadcli.footage.identity import place_of, sha256_of, stamp_of
 from vadcli.footage.layouts import ClipSource
 from vadcli.footage.layouts.masks import packed_masks
 from vadcli.footage.opencv import cv2
@@ -117,6 +117,7 @@ def decode_clip(
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
                 "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
                 "source": str(clip.source),
+                "place": place_of(clip.source),
                 "sha256": pictures.digest.hexdigest() if pictures and pictures.digest else sha256_of(clip.source),
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),

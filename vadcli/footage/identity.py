@@ -1,9 +1,14 @@
-"""How a source is known again: by its bytes, and more cheaply by the sizes and times of change of its files."""
+"""How a source is known again: by its place, by its bytes, and more cheaply by sizes and times of change."""
 
 import hashlib
 from pathlib import Path
 
 from vadcli.footage.naming import images_in
+
+
+def place_of(source: Path) -> str:
+    """Where a source lies, the same from every working directory and through every link."""
+    return str(source.resolve())
 
 
 def stamp_of(source: Path) -> str:
