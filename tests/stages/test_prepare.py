@@ -175,6 +175,32 @@ def test_a_file_prepared_by_itself_joins_the_scene_of_its_folder_later(camera, t
         }
 
 
+@pytest.mark.parametrize("codec", ["raw", "jpeg"])
+def test_a_video_and_a_folder_of_one_name_can_be_added_to(make_video, tmp_path, codec):
+    table = tmp_path / "labels.csv"
+    table.write_text("clip,start_frame,end_frame\nx,1,2\n")
+    sources, out = [make_video("x.mp4", frames=4), make_video("x/01.mp4", frames=5).parent], tmp_path / "c.h5"
+    run(sources, out, labels=table, codec=codec)
+    before = {clip: open_cache(out).frames(clip.name) for clip in open_cache(out).clips}
+    made = run(make_video("y.mp4", frames=6), out, codec=codec)
+    assert made.clips[:2] == tuple(before) and made.decoded == ("y",)
+    with open_cache(out) as cache:
+        assert cache.labels("x").tolist() == [0, 1, 1, 0]
+        for clip, frames in before.items():
+            np.testing.assert_array_equal(cache.frames(clip.name), frames)
+
+
+def test_a_clip_that_would_lie_among_the_data_of_another_is_refused(make_video, tmp_path):
+    outer, inner, out = make_video("x.mp4", frames=4), make_video("x/frames.mp4", frames=4), tmp_path / "c.h5"
+    run(outer, out)
+    problem = "clip x/frames would lie among what clip x holds"
+    assert problem in run(inner.parent, out).problems[0]
+    made = run([outer, inner.parent], tmp_path / "both.h5")
+    assert made.decoded == ("x",) and problem in made.problems[0]
+    run(inner.parent, tmp_path / "inner.h5")
+    assert problem in run(outer, tmp_path / "inner.h5").problems[0]
+
+
 def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
     first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
     out = tmp_path / "c.h5"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vadcli.errors import FootageError, InputError
 from vadcli.footage.cache import Cache, Clip, Split, open_cache, shorten
-from vadcli.footage.cache_writer import write_cache
+from vadcli.footage.cache_writer import clashes, write_cache
 from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
 from vadcli.footage.identity import place_of, stamp_of
 from vadcli.footage.layouts import ClipSource, find_clips, label_clips, unique_names
@@ -160,6 +160,10 @@ def _todo(
                 todo.setdefault(clip.name, clip)  # a second one of that name is a copy of the first
         except FootageError as error:
             problems.append(str(error))
+    for inner, outer in clashes({*stored, *todo}):
+        if refused := {inner, outer} & todo.keys():
+            source = todo.pop(inner if inner in refused else outer).source
+            problems.append(f"{source}: clip {inner} would lie among what clip {outer} holds. Give it another name.")
     return list(todo.values()), problems
 
 
