@@ -17,7 +17,7 @@ import pytest
 
 from vadcli.cli.prepare import Layout
 from vadcli.errors import FootageError, InputError
-from vadcli.footage import stored
+from vadcli.footage import clip_decoding, stored
 from vadcli.footage.cache import open_cache
 from vadcli.footage.clip_decoding import Recipe, decode_clip
 from vadcli.footage.identity import sha256_of, stamp_of
@@ -294,6 +294,37 @@ def test_one_bad_clip_is_named_and_the_others_stand(camera, vad, tmp_path):
     assert "clips: 2 (2 train, 0 test) of 1 scenes\nframes: 42 (42 train, 0 test)" in answer.out
     assert [clip.name for clip in open_cache(out).clips] == ["camera/0", "camera/2"]
     assert not parts_folder(out).exists()
+
+
+def test_a_recording_that_is_gone_is_named_and_the_others_stand(camera, make_pictures, tmp_path):
+    gone, circle, out = camera / "gone.mp4", camera / "circle.mp4", tmp_path / "c.h5"
+    gone.symlink_to(tmp_path / "nowhere.mp4")
+    circle.symlink_to(circle)
+    for decoded in (3, 0):
+        made = run(camera, out)
+        assert len(made.decoded) == decoded and len(made.clips) == 3
+        assert sorted(made.problems) == [
+            f"{circle}: too many levels of symbolic links. Check the path.",
+            f"{gone}: no such file or directory. Check the path.",
+        ]
+    (camera / "0.mp4").rename(tmp_path / "rotated.mp4")
+    (camera / "0.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    folder = make_pictures("stills", frames=3)
+    (folder / "003.png").symlink_to(tmp_path / "nowhere.png")
+    made = run([camera, folder, make_pictures("more")], out)
+    assert made.decoded == ("more",) and len(made.clips) == 4 and len(made.problems) == 4
+    assert f"{folder / '003.png'}: no such file or directory. Check the path." in made.problems
+
+
+def test_a_recording_rotated_away_after_it_was_decoded_is_only_reported(camera, tmp_path, monkeypatch):
+    def rotated(source):
+        (camera / "1.mp4").unlink(missing_ok=True)
+        return sha256_of(source)
+
+    monkeypatch.setattr(clip_decoding, "sha256_of", rotated)
+    made = run(camera, tmp_path / "c.h5", workers=1)
+    assert [clip.name for clip in made.clips] == ["camera/0", "camera/2"]
+    assert made.problems == (f"{camera / '1.mp4'}: no such file or directory. Check the path.",)
 
 
 def test_wrong_labels_name_the_clip_and_by_how_much(make_video, vad, tmp_path):

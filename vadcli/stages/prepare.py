@@ -169,7 +169,9 @@ def _todo(
 
 def _is_part_of(part: Part, clip: ClipSource, recipe: Recipe) -> bool:
     made_of = part.info.place, part.info.stamp, part.info.recipe
-    return made_of == (place_of(clip.source), stamp_of(clip.source), recipe.digest(clip))
+    with suppress(FootageError):  # decoding says what is wrong with it
+        return made_of == (place_of(clip.source), stamp_of(clip.source), recipe.digest(clip))
+    return False
 
 
 def _decode(
@@ -261,9 +263,9 @@ class _Counter:
 
 def _length(clip: ClipSource) -> int:
     """About how many frames a clip has; 0 where nobody knows or it cannot be opened."""
-    if clip.source.is_dir():
-        return len(images_in(clip.source))
     with suppress(FootageError, OSError):
+        if clip.source.is_dir():
+            return len(images_in(clip.source))
         reader = open_reader(str(clip.source), threads=1)
         reader.close()
         return reader.info.frames or 0
