@@ -296,6 +296,21 @@ def test_one_bad_clip_is_named_and_the_others_stand(camera, vad, tmp_path):
     assert not parts_folder(out).exists()
 
 
+def test_names_that_are_not_utf_8_are_refused_of_clips_and_taken_of_pictures(make_pictures, camera, vad, tmp_path):
+    bad = make_pictures("bad", frames=3).rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    good = make_pictures("good", frames=3)
+    (good / "001.png").rename(good / os.fsdecode(b"001\xe9.png"))
+    out, link = tmp_path / "c.h5", tmp_path / "links" / os.fsdecode(b"\xe9")
+    link.parent.mkdir()
+    link.symlink_to(good)
+    answer = vad("prepare", bad, good, link.parent, camera / "0.mp4", "--out", out, "--size", 32)
+    assert answer.code == 2 and f"vad: {str(bad)!a}: a name that is not UTF-8. Rename" in answer.err
+    assert f"{str(link)!a}: a name that is not UTF-8" in answer.err
+    clips = open_cache(out).clips
+    assert [(clip.name, clip.num_frames) for clip in clips] == [("good", 3), ("0", 20)]
+    assert clips[0].sha256 == sha256_of(good)
+
+
 def test_a_recording_that_is_gone_is_named_and_the_others_stand(camera, make_pictures, tmp_path):
     gone, circle, out = camera / "gone.mp4", camera / "circle.mp4", tmp_path / "c.h5"
     gone.symlink_to(tmp_path / "nowhere.mp4")

@@ -9,10 +9,25 @@ from pathlib import Path
 from vadcli.errors import FootageError
 from vadcli.footage.naming import images_in
 
+AS_ON_DISK = "surrogateescape"  # the bytes of a file's name, whatever its encoding
+
 
 def place_of(source: Path) -> str:
     """Where a source lies, the same from every working directory and through every link."""
     return os.path.realpath(source)  # which, unlike Path.resolve, takes links in a circle
+
+
+def utf8_place(source: Path) -> str:
+    """Where a source lies, for decoders and files that know only UTF-8.
+
+    Raises:
+        FootageError: when a name on the way, or that of a link to it, is of another encoding.
+    """
+    place = place_of(source)
+    for name in (place, str(source)):
+        if name != name.encode("utf-8", "replace").decode():
+            raise FootageError(f"{name!a}: a name that is not UTF-8. Rename the file or its folder.")
+    return place
 
 
 def stamp_of(source: Path) -> str:
@@ -28,7 +43,7 @@ def stamp_of(source: Path) -> str:
         digest = hashlib.sha256()
         for file in images_in(source):
             status = file.stat()
-            digest.update(f"{file.name}:{status.st_size}:{status.st_mtime_ns}\n".encode())
+            digest.update(f"{file.name}:{status.st_size}:{status.st_mtime_ns}\n".encode(errors=AS_ON_DISK))
         return digest.hexdigest()
 
 
@@ -50,7 +65,7 @@ def sha256_of(source: Path) -> str:
 
 def add_file(digest: "hashlib._Hash", file: Path, content: bytes) -> None:
     """Take one picture of a folder into the folder's digest."""
-    digest.update(f"{file.name}\n".encode())
+    digest.update(f"{file.name}\n".encode(errors=AS_ON_DISK))
     digest.update(content)
 
 
