@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -198,6 +199,18 @@ def test_damaged_pictures_are_named(make_pictures, capfd):
     assert complaint(folder).startswith(f"{folder / '001.jpg'}: this picture is cut off")
     (folder / "001.jpg").write_text("no picture")
     assert complaint(folder).startswith(f"{folder / '001.jpg'}: no picture")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_picture_that_claims_an_absurd_size_is_named(make_pictures, capfd):
+    folder = make_pictures(frames=3)
+    for number in (1, 0):  # within the folder, and the one that tells the folder's size
+        file = folder / f"{number:03d}.png"
+        data = bytearray(file.read_bytes())
+        data[16:24] = (70_000).to_bytes(4, "big") * 2
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+        file.write_bytes(data)
+        assert complaint(folder).startswith(f"{file}: no picture of a size that can be decoded")
     assert capfd.readouterr() == ("", "")
 
 

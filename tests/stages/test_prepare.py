@@ -1,12 +1,14 @@
 """`vad prepare`: caches that are whole or not there, that go on after a kill, and that say what is wrong."""
 
 import fcntl
+import json
 import os
 import resource
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import h5py
@@ -15,13 +17,15 @@ import pytest
 
 from vadcli.cli.prepare import Layout
 from vadcli.errors import FootageError, InputError
+from vadcli.footage import clip_decoding, stored
 from vadcli.footage.cache import open_cache
-from vadcli.footage.cache_writer import stored_stamps
-from vadcli.footage.identity import sha256_of
-from vadcli.footage.layouts import LAYOUTS
+from vadcli.footage.clip_decoding import Recipe, decode_clip
+from vadcli.footage.identity import sha256_of, stamp_of
+from vadcli.footage.layouts import LAYOUTS, find_clips
 from vadcli.footage.opencv import cv2
-from vadcli.footage.parts import parts_folder
+from vadcli.footage.parts import CacheFormat, part_key, parts_folder
 from vadcli.footage.source import open_source
+from vadcli.footage.stored import stored_clips
 from vadcli.footage.workplace import workplace
 from vadcli.progress import Silent
 from vadcli.settings import PrepareSettings
@@ -82,7 +86,7 @@ def test_a_second_run_does_nothing_and_does_not_read_the_footage(camera, tmp_pat
     run(camera, out)
     before = out.stat().st_mtime_ns, out.stat().st_ino
     monkeypatch.setattr(stage, "decode_clip", None)
-    monkeypatch.setattr(stage, "sha256_of", None)
+    monkeypatch.setattr(stored, "sha256_of", None)
     made = run(camera, out)
     assert made.decoded == () and (out.stat().st_mtime_ns, out.stat().st_ino) == before
     assert len(made.clips) == 3
@@ -114,6 +118,99 @@ def test_another_recipe_decodes_again_and_clips_of_other_sources_stay(camera, ma
     assert made.clips[0].fps == 5
     assert run(camera / "0.mp4", out, fps=5, mask_top=0.5).decoded == ("0",)
     assert open_cache(out).frames("0")[:, :16].max() == 0
+
+
+def test_other_footage_of_a_name_that_the_cache_has_is_refused_naming_both(make_video, make_pictures, vad, tmp_path):
+    first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
+    out = tmp_path / "c.h5"
+    run(first, out)
+    os.utime(second, ns=(0, first.stat().st_mtime_ns))
+    answer = vad("prepare", second, make_pictures("more"), "--out", out, "--size", "32x40", "--channels", 1)
+    assert answer.code == 2 and answer.err.splitlines()[-1] == (
+        f"vad: {second}: would be clip monday, which the cache has of {first} and with other content. "
+        "Give it a name of its own, or use another --out."
+    )
+    assert [(clip.name, clip.source) for clip in open_cache(out).clips] == [
+        ("monday", str(first)),
+        ("more", str(tmp_path / "more")),
+    ]
+
+
+def test_equal_relative_paths_in_two_folders_are_two_sources(make_video, tmp_path, monkeypatch):
+    for site, seed in (("site1", 0), ("site2", 3)):
+        make_video(f"{site}/monday.mp4", seed=seed)
+        monkeypatch.chdir(tmp_path / site)
+        made = run("monday.mp4", tmp_path / "c.h5")
+    assert made.decoded == () and "which the cache has of monday.mp4 and with other content" in made.problems[0]
+
+
+def test_footage_that_moved_is_known_again_by_its_bytes(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera, out)
+    (tmp_path / "moved").mkdir()
+    made = run(camera.rename(tmp_path / "moved" / "camera"), out)
+    assert made.decoded == () and made.problems == () and len(made.clips) == 3
+
+
+def test_footage_in_the_cache_by_another_name_is_not_stored_twice(make_video, tmp_path):
+    first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
+    out = tmp_path / "c.h5"
+    assert run([first, second], out).decoded == ("cam1/monday", "cam2/monday")
+    for again in (first, second, tmp_path / "cam1" / ".." / "cam2" / "monday.mp4"):
+        assert run(again, out).decoded == ()
+    made = run(first, out, fps=5)
+    assert made.decoded == ("cam1/monday",) and [clip.num_frames for clip in made.clips] == [6, 12]
+
+
+def test_a_file_prepared_by_itself_joins_the_scene_of_its_folder_later(camera, tmp_path):
+    out = tmp_path / "c.h5"
+    run(camera / "1.mp4", out)
+    for decoded in ({"1", "camera/0", "camera/2"}, set()):
+        made = run(camera, out)
+        assert set(made.decoded) == decoded
+        assert {(clip.name, clip.scene) for clip in made.clips} == {
+            ("1", "camera"),
+            ("camera/0", "camera"),
+            ("camera/2", "camera"),
+        }
+
+
+@pytest.mark.parametrize("codec", ["raw", "jpeg"])
+def test_a_video_and_a_folder_of_one_name_can_be_added_to(make_video, tmp_path, codec):
+    table = tmp_path / "labels.csv"
+    table.write_text("clip,start_frame,end_frame\nx,1,2\n")
+    sources, out = [make_video("x.mp4", frames=4), make_video("x/01.mp4", frames=5).parent], tmp_path / "c.h5"
+    run(sources, out, labels=table, codec=codec)
+    before = {clip: open_cache(out).frames(clip.name) for clip in open_cache(out).clips}
+    made = run(make_video("y.mp4", frames=6), out, codec=codec)
+    assert made.clips[:2] == tuple(before) and made.decoded == ("y",)
+    with open_cache(out) as cache:
+        assert cache.labels("x").tolist() == [0, 1, 1, 0]
+        for clip, frames in before.items():
+            np.testing.assert_array_equal(cache.frames(clip.name), frames)
+
+
+def test_a_clip_that_would_lie_among_the_data_of_another_is_refused(make_video, tmp_path):
+    outer, inner, out = make_video("x.mp4", frames=4), make_video("x/frames.mp4", frames=4), tmp_path / "c.h5"
+    run(outer, out)
+    problem = "clip x/frames would lie among what clip x holds"
+    assert problem in run(inner.parent, out).problems[0]
+    made = run([outer, inner.parent], tmp_path / "both.h5")
+    assert made.decoded == ("x",) and problem in made.problems[0]
+    run(inner.parent, tmp_path / "inner.h5")
+    assert problem in run(outer, tmp_path / "inner.h5").problems[0]
+
+
+def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
+    first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
+    out = tmp_path / "c.h5"
+    recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0)
+    with pytest.raises(KeyboardInterrupt), workplace(out) as folder:
+        part = decode_clip(find_clips(str(first))[0], recipe, folder).part
+        as_second = replace(part.info, stamp=stamp_of(second))
+        (folder / f"{part_key('monday')}.json").write_text(json.dumps(asdict(as_second)))
+        raise KeyboardInterrupt
+    assert run(second, out).clips[0].sha256 == sha256_of(second)
 
 
 def test_a_clip_without_complete_is_redone(camera, tmp_path):
@@ -197,6 +294,52 @@ def test_one_bad_clip_is_named_and_the_others_stand(camera, vad, tmp_path):
     assert "clips: 2 (2 train, 0 test) of 1 scenes\nframes: 42 (42 train, 0 test)" in answer.out
     assert [clip.name for clip in open_cache(out).clips] == ["camera/0", "camera/2"]
     assert not parts_folder(out).exists()
+
+
+def test_names_that_are_not_utf_8_are_refused_of_clips_and_taken_of_pictures(make_pictures, camera, vad, tmp_path):
+    bad = make_pictures("bad", frames=3).rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    good = make_pictures("good", frames=3)
+    (good / "001.png").rename(good / os.fsdecode(b"001\xe9.png"))
+    out, link = tmp_path / "c.h5", tmp_path / "links" / os.fsdecode(b"\xe9")
+    link.parent.mkdir()
+    link.symlink_to(good)
+    answer = vad("prepare", bad, good, link.parent, camera / "0.mp4", "--out", out, "--size", 32)
+    assert answer.code == 2 and f"vad: {str(bad)!a}: a name that is not UTF-8. Rename" in answer.err
+    assert f"{str(link)!a}: a name that is not UTF-8" in answer.err
+    clips = open_cache(out).clips
+    assert [(clip.name, clip.num_frames) for clip in clips] == [("good", 3), ("0", 20)]
+    assert clips[0].sha256 == sha256_of(good)
+
+
+def test_a_recording_that_is_gone_is_named_and_the_others_stand(camera, make_pictures, tmp_path):
+    gone, circle, out = camera / "gone.mp4", camera / "circle.mp4", tmp_path / "c.h5"
+    gone.symlink_to(tmp_path / "nowhere.mp4")
+    circle.symlink_to(circle)
+    for decoded in (3, 0):
+        made = run(camera, out)
+        assert len(made.decoded) == decoded and len(made.clips) == 3
+        assert sorted(made.problems) == [
+            f"{circle}: too many levels of symbolic links. Check the path.",
+            f"{gone}: no such file or directory. Check the path.",
+        ]
+    (camera / "0.mp4").rename(tmp_path / "rotated.mp4")
+    (camera / "0.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    folder = make_pictures("stills", frames=3)
+    (folder / "003.png").symlink_to(tmp_path / "nowhere.png")
+    made = run([camera, folder, make_pictures("more")], out)
+    assert made.decoded == ("more",) and len(made.clips) == 4 and len(made.problems) == 4
+    assert f"{folder / '003.png'}: no such file or directory. Check the path." in made.problems
+
+
+def test_a_recording_rotated_away_after_it_was_decoded_is_only_reported(camera, tmp_path, monkeypatch):
+    def rotated(source):
+        (camera / "1.mp4").unlink(missing_ok=True)
+        return sha256_of(source)
+
+    monkeypatch.setattr(clip_decoding, "sha256_of", rotated)
+    made = run(camera, tmp_path / "c.h5", workers=1)
+    assert [clip.name for clip in made.clips] == ["camera/0", "camera/2"]
+    assert made.problems == (f"{camera / '1.mp4'}: no such file or directory. Check the path.",)
 
 
 def test_wrong_labels_name_the_clip_and_by_how_much(make_video, vad, tmp_path):
@@ -412,7 +555,7 @@ def test_no_run_begins_and_ends_while_another_is_looking_at_what_the_cache_has(
             run(other, out)
         return sha256_of(source)
 
-    monkeypatch.setattr(stage, "sha256_of", meanwhile)
+    monkeypatch.setattr(stored, "sha256_of", meanwhile)
     assert run(camera, out).decoded == ()
 
 
@@ -464,7 +607,7 @@ def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, lim
     assert not out.exists() and parts_folder(out).exists() == bool(kept)
     assert not (parts_folder(out) / "cache.h5").exists()
     assert subprocess.run(command).returncode == 0, "with room, the same command goes on"
-    assert len(stored_stamps(out)) == 3 and not parts_folder(out).exists()
+    assert len(stored_clips(out)) == 3 and not parts_folder(out).exists()
 
 
 @pytest.mark.footage

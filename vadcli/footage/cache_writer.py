@@ -1,7 +1,7 @@
 """Finished parts, and clips of an earlier cache, put together into one new cache file."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from vadcli.footage.cache import FORMAT, VERSION
 from vadcli.footage.parts import CacheFormat, Part
+
+MEMBERS = ("frames", "labels", "masks", "variants")  # what a clip's group holds
 
 
 def write_cache(
@@ -42,8 +44,7 @@ def write_cache(
                 else:
                     if old is None:
                         raise ValueError(f"clip {clip} is to be taken over, but there is no earlier cache")
-                    old.copy(old[f"clips/{clip}"], root, name=clip)
-                    group = root[clip]
+                    group = _take_over(old[f"clips/{clip}"], root.create_group(clip))
                 group.attrs["order"] = order
                 advance(len(group["frames"]))
         finally:
@@ -51,18 +52,23 @@ def write_cache(
                 old.close()
 
 
-def stored_stamps(path: Path) -> dict[str, tuple[str, str, str]]:
-    """Stamp, recipe and SHA-256 of every complete clip in a cache, by name."""
-    found: dict[str, tuple[str, str, str]] = {}
+def clashes(names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of clip names of which the first would lie where the second has its own frames, labels or masks."""
+    for name in names:
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            outer = "/".join(parts[:depth])
+            if parts[depth] in MEMBERS and outer in names:
+                yield name, outer
 
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and item.attrs.get("complete", False):
-            stamp, recipe, sha256 = (str(item.attrs.get(key, "")) for key in ("stamp", "recipe", "sha256"))
-            found[name] = (stamp, recipe, sha256)
 
-    with h5py.File(path, "r") as file:
-        file["clips"].visititems(visit)
-    return found
+def _take_over(old: h5py.Group, group: h5py.Group) -> h5py.Group:
+    """A clip's own data, without other clips that lie in its folder."""
+    for member in MEMBERS:
+        if member in old:
+            old.copy(member, group)
+    group.attrs.update(old.attrs)
+    return group
 
 
 def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
@@ -75,6 +81,7 @@ def _write_part(group: h5py.Group, form: CacheFormat, part: Part) -> h5py.Group:
             group.create_dataset(key, data=values)
     group.attrs.update(
         source=info.source,
+        place=info.place,
         sha256=info.sha256,
         stamp=info.stamp,
         recipe=info.recipe,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.identity import sha256_of, stamp_of
+from vadcli.footage.identity import sha256_of, stamp_of, utf8_place
 from vadcli.footage.layouts import ClipSource
 from vadcli.footage.layouts.masks import packed_masks
 from vadcli.footage.opencv import cv2
@@ -86,6 +86,7 @@ def decode_clip(
         OSError: when the part cannot be written.
         Stopped: when `stopped` said so.
     """
+    place = utf8_place(clip.source)
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
     form = recipe.form
     grey, name = form.channels == 1, str(clip.source)
@@ -117,6 +118,7 @@ def decode_clip(
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
                 "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
                 "source": str(clip.source),
+                "place": place,
                 "sha256": pictures.digest.hexdigest() if pictures and pictures.digest else sha256_of(clip.source),
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),

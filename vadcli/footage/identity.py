@@ -1,35 +1,79 @@
-"""How a source is known again: by its bytes, and more cheaply by the sizes and times of change of its files."""
+"""How a source is known again: by its place, by its bytes, and more cheaply by sizes and times of change."""
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from vadcli.errors import FootageError
 from vadcli.footage.naming import images_in
+
+AS_ON_DISK = "surrogateescape"  # the bytes of a file's name, whatever its encoding
+
+
+def place_of(source: Path) -> str:
+    """Where a source lies, the same from every working directory and through every link."""
+    return os.path.realpath(source)  # which, unlike Path.resolve, takes links in a circle
+
+
+def utf8_place(source: Path) -> str:
+    """Where a source lies, for decoders and files that know only UTF-8.
+
+    Raises:
+        FootageError: when a name on the way, or that of a link to it, is of another encoding.
+    """
+    place = place_of(source)
+    for name in (place, str(source)):
+        if name != name.encode("utf-8", "replace").decode():
+            raise FootageError(f"{name!a}: a name that is not UTF-8. Rename the file or its folder.")
+    return place
 
 
 def stamp_of(source: Path) -> str:
-    """Changes whenever a file of the source is written; reads no content."""
-    if source.is_file():
-        status = source.stat()
-        return f"{status.st_size}:{status.st_mtime_ns}"
-    digest = hashlib.sha256()
-    for file in images_in(source):
-        status = file.stat()
-        digest.update(f"{file.name}:{status.st_size}:{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+    """Changes whenever a file of the source is written; reads no content.
+
+    Raises:
+        FootageError: when it is gone, or may not be looked at.
+    """
+    with _naming(source):
+        if source.is_file():
+            status = source.stat()
+            return f"{status.st_size}:{status.st_mtime_ns}"
+        digest = hashlib.sha256()
+        for file in images_in(source):
+            status = file.stat()
+            digest.update(f"{file.name}:{status.st_size}:{status.st_mtime_ns}\n".encode(errors=AS_ON_DISK))
+        return digest.hexdigest()
 
 
 def sha256_of(source: Path) -> str:
-    """SHA-256 of a file's bytes; of a folder, over the names and bytes of its pictures in natural order."""
-    if source.is_file():
-        with source.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    digest = hashlib.sha256()
-    for file in images_in(source):
-        add_file(digest, file, file.read_bytes())
-    return digest.hexdigest()
+    """SHA-256 of a file's bytes; of a folder, over the names and bytes of its pictures in natural order.
+
+    Raises:
+        FootageError: when it is gone, or may not be read.
+    """
+    with _naming(source):
+        if source.is_file():
+            with source.open("rb") as content:
+                return hashlib.file_digest(content, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        for file in images_in(source):
+            add_file(digest, file, file.read_bytes())
+        return digest.hexdigest()
 
 
 def add_file(digest: "hashlib._Hash", file: Path, content: bytes) -> None:
     """Take one picture of a folder into the folder's digest."""
-    digest.update(f"{file.name}\n".encode())
+    digest.update(f"{file.name}\n".encode(errors=AS_ON_DISK))
     digest.update(content)
+
+
+@contextmanager
+def _naming(source: Path) -> Iterator[None]:
+    """Footage that cannot be read is at fault, and not the run: recordings are rotated away, links lead nowhere."""
+    try:
+        yield
+    except OSError as error:
+        problem = (error.strerror or "cannot be read").lower()
+        raise FootageError(f"{error.filename or source}: {problem}. Check the path.") from error

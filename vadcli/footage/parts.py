@@ -51,6 +51,7 @@ class PartInfo:
         stamp: size and time of change of the source's files, by which a later run knows it again without hashing.
         recipe: digest of everything else that the stored clip depends on.
         stored_bytes: length of the frames file.
+        place: absolute path of the source.
     """
 
     name: str
@@ -63,6 +64,7 @@ class PartInfo:
     stamp: str
     recipe: str
     stored_bytes: int
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

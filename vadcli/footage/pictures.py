@@ -96,7 +96,10 @@ def _read(file: Path) -> bytes:
 def _decode(file: Path, data: bytes, flags: int) -> Picture:
     if data.startswith(_JPEG) and _JPEG_END not in data[-4096:]:
         raise FootageError(f"{file}: this picture is cut off ({len(data)} bytes). Copy it again.")
-    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
+    except cv2.error as error:  # it says that it has more pixels than OpenCV takes
+        raise FootageError(f"{file}: no picture of a size that can be decoded. Copy it again or remove it.") from error
     if picture is None:
         raise FootageError(f"{file}: no picture that can be decoded ({len(data)} bytes). Copy it again or remove it.")
     if picture.dtype not in (np.uint8, np.uint16):

@@ -10,6 +10,7 @@ from vadcli.errors import FootageError
 from vadcli.footage.bitstream import SizeWatch
 from vadcli.footage.capture import describe, next_time, open_capture
 from vadcli.footage.diagnosis import why_unreadable
+from vadcli.footage.identity import utf8_place
 from vadcli.footage.resize import Picture
 
 MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
@@ -91,9 +92,7 @@ def open_video(path: Path, name: str, threads: int | None = None) -> VideoReader
             file.read(1)
     except OSError as error:
         raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
-    target = str(path.resolve())
-    if target != target.encode("utf-8", "replace").decode():  # OpenCV crashes on such a name
-        raise FootageError(f"{target!a}: a name that is not UTF-8. Rename the file or its folder.")
+    target = utf8_place(path)  # OpenCV crashes on any other
     try:
         return VideoReader(name, target, "", threads)
     except FootageError as error:

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vadcli.errors import FootageError, InputError
-from vadcli.footage.cache import Cache, Clip, Split, open_cache
-from vadcli.footage.cache_writer import stored_stamps, write_cache
+from vadcli.footage.cache import Cache, Clip, Split, open_cache, shorten
+from vadcli.footage.cache_writer import clashes, write_cache
 from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
-from vadcli.footage.identity import sha256_of, stamp_of
+from vadcli.footage.identity import place_of, stamp_of
 from vadcli.footage.layouts import ClipSource, find_clips, label_clips, unique_names
 from vadcli.footage.naming import images_in
 from vadcli.footage.parts import CacheFormat, Part, find_part
 from vadcli.footage.source import open_reader
+from vadcli.footage.stored import StoredClip, is_stored, stored_clips, under_stored_names
 from vadcli.footage.workplace import workplace
 from vadcli.progress import Progress
 from vadcli.settings import PrepareSettings
@@ -102,8 +103,8 @@ def prepare(
         for clip in clips:
             if clip.note:
                 progress.note(clip.note)
-        stored = stored_stamps(out) if earlier else {}
-        todo = [clip for clip in clips if not _is_stored(clip, recipe, stored)]
+        todo, refused = _todo(clips, recipe, stored_clips(out) if earlier else {}, progress)
+        problems += refused
         parts, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
         problems += failed
         decoded = tuple(clip.name for clip in todo if clip.name in parts)
@@ -144,11 +145,33 @@ def _find(
     return unique_names(clips), problems
 
 
-def _is_stored(clip: ClipSource, recipe: Recipe, stored: dict[str, tuple[str, str, str]]) -> bool:
-    if clip.name not in stored:
-        return False
-    stamp, made_by, sha256 = stored[clip.name]
-    return made_by == recipe.digest(clip) and (stamp == stamp_of(clip.source) or sha256 == sha256_of(clip.source))
+def _todo(
+    clips: Sequence[ClipSource], recipe: Recipe, stored: dict[str, StoredClip], progress: Progress
+) -> tuple[list[ClipSource], list[str]]:
+    """Clips that the cache has not, or not as they would be now, and a line for each that cannot be told."""
+    named = under_stored_names(clips, stored)
+    if known := [now.name for clip, now in zip(clips, named, strict=True) if now.name != clip.name]:
+        progress.note(f"in the cache by another name, which they keep: {shorten(known)}")
+    todo: dict[str, ClipSource] = {}
+    problems: list[str] = []
+    for clip in named:
+        try:
+            if not is_stored(clip, recipe, stored):
+                todo.setdefault(clip.name, clip)  # a second one of that name is a copy of the first
+        except FootageError as error:
+            problems.append(str(error))
+    for inner, outer in clashes({*stored, *todo}):
+        if refused := {inner, outer} & todo.keys():
+            source = todo.pop(inner if inner in refused else outer).source
+            problems.append(f"{source}: clip {inner} would lie among what clip {outer} holds. Give it another name.")
+    return list(todo.values()), problems
+
+
+def _is_part_of(part: Part, clip: ClipSource, recipe: Recipe) -> bool:
+    made_of = part.info.place, part.info.stamp, part.info.recipe
+    with suppress(FootageError):  # decoding says what is wrong with it
+        return made_of == (place_of(clip.source), stamp_of(clip.source), recipe.digest(clip))
+    return False
 
 
 def _decode(
@@ -159,7 +182,7 @@ def _decode(
     waiting: list[ClipSource] = []
     for clip in todo:
         part = find_part(folder, clip.name)
-        if part and part.info.recipe == recipe.digest(clip) and part.info.stamp == stamp_of(clip.source):
+        if part and _is_part_of(part, clip, recipe):
             parts[clip.name] = part
         else:
             waiting.append(clip)
@@ -240,9 +263,9 @@ class _Counter:
 
 def _length(clip: ClipSource) -> int:
     """About how many frames a clip has; 0 where nobody knows or it cannot be opened."""
-    if clip.source.is_dir():
-        return len(images_in(clip.source))
     with suppress(FootageError, OSError):
+        if clip.source.is_dir():
+            return len(images_in(clip.source))
         reader = open_reader(str(clip.source), threads=1)
         reader.close()
         return reader.info.frames or 0
