@@ -1,9 +1,9 @@
-"""Plain recordings: one video, or a folder of them, with `train…` and `test…` folders where there are any."""
+"""Plain recordings: one video, or a folder of them, with folders `train` and `test` where there are any."""
 
 from pathlib import Path
 
-from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
+from vadcli.footage.layouts.places import Place
 from vadcli.footage.naming import VIDEO_SUFFIXES, folders_in, images_in, videos_in
 
 
@@ -18,29 +18,17 @@ def detect(path: Path) -> bool:
 def find(path: Path) -> list[ClipSource]:
     """Every video: a file is a scene of its own; the videos of one folder are of one scene.
 
-    A folder whose name begins with `train` or `test` gives the split and not the scene.
+    A folder named as a split (see `split_of`), be it the given one, gives the split and not the scene.
     """
     if path.is_file():
         name = path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
         return [ClipSource(name, name, None, path)]
-    return _inside(path, path.resolve().name, None)
+    return _inside(path, Place.of(path))
 
 
-def split_of(folder: Path) -> Split | None:
-    """The split that a folder's name tells."""
-    name = folder.name.lower()
-    return "train" if name.startswith("train") else "test" if name.startswith("test") else None
-
-
-def _inside(folder: Path, scene: str, split: Split | None) -> list[ClipSource]:
-    prefix = f"{scene}/{split}" if split else scene
-    found = [ClipSource(f"{prefix}/{video.stem}", scene, split, video) for video in videos_in(folder)]
+def _inside(folder: Path, place: Place) -> list[ClipSource]:
+    found = [ClipSource(place.clip(video.stem), place.scene, place.split, video) for video in videos_in(folder)]
     for inner in folders_in(folder):
-        if images_in(inner):
-            continue
-        known = split_of(inner)
-        if known:
-            found += _inside(inner, scene, known)
-        else:
-            found += _inside(inner, inner.name, split)
+        if not images_in(inner):
+            found += _inside(inner, place.inside(inner))
     return found
