@@ -70,6 +70,18 @@ def test_cameras_whose_names_begin_with_train_or_test_are_cameras(make_video, ma
     assert outline(find_clips(str(tmp_path / "rail"))) == outline(find_clips(str(tmp_path / "stills"))) == expected
 
 
+@pytest.mark.parametrize("pictures", ["cam", "cam/thumbs", "cam/gate"])
+def test_pictures_beside_videos_are_left_out_and_counted(make_video, make_pictures, tmp_path, pictures):
+    for name in ("cam/a.mp4", "cam/gate/b.mp4"):
+        make_video(name, frames=1)
+    make_pictures(pictures, frames=1)
+    assert found_as(tmp_path / "cam") == "videos"
+    clips = find_clips(str(tmp_path / "cam"))
+    assert outline(clips) == [("cam/a", "cam", None), ("gate/b", "gate", None)]
+    assert clips[0].note.startswith(f"{tmp_path / 'cam'}: 1 picture beside the videos left out.")
+    assert find_clips(str(tmp_path / "cam"), layout="frames") != clips, "unless the user says otherwise"
+
+
 @pytest.mark.parametrize(
     ("name", "split"),
     [

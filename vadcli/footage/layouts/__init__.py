@@ -45,8 +45,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], bool], Find]] = {  # the first that fi
     "ucf-crime": (ucf_crime.detect, _labelled(ucf_crime.find)),
     "umn": (umn.detect, _labelled(umn.find)),
     "frames-benchmark": (frames_benchmark.detect, frames_benchmark.find),
-    "frames": (picture_folders.detect, _labelled(picture_folders.find)),
     "videos": (videos.detect, _labelled(videos.find)),
+    "frames": (picture_folders.detect, _labelled(picture_folders.find)),
 }
 
 
