@@ -119,6 +119,14 @@ def test_frames_benchmark_label_files_that_agree_are_one_and_others_are_variants
     assert labels(chosen[2], 3) == [1, 1, 1] and chosen[2].variants == {}
 
 
+def test_label_files_of_one_stem_that_disagree_are_both_kept(benchmark):
+    write_labels(benchmark, "m")
+    savemat(benchmark / "gt.mat", {"gt": cells(np.array([[1], [4]]), np.array([[1], [3]]))})
+    clips = find_clips(str(benchmark))
+    assert labels(clips[1], 4) == [0, 1, 1, 0] and list(clips[1].variants) == ["gt.mat"]
+    assert clips[1].variants["gt.mat"].for_frames(4, "").tolist() == [1, 1, 1, 1]
+
+
 def test_frames_benchmark_masks(benchmark):
     mask_folder(benchmark / "testing" / "masks" / "02", np.ones((3, 48, 64), np.uint8))
     clips = find_clips(str(benchmark))
@@ -148,6 +156,11 @@ def test_avenue_as_published_with_a_second_label_set(make_video, tmp_path):
     assert clips[0].variants == {} and clips[0].masks is None
     shutil.rmtree(root / "ground_truth_demo")
     assert labels(find_clips(str(root))[1], 3) == [1, 1, 0], "without masks the ranges are the labels"
+    (root / "testing_videos" / "01.avi").unlink()
+    with pytest.raises(FootageError, match=r"avenue\.mat: labels of 2 clips for 1 here"):
+        find_clips(str(root))
+    shutil.rmtree(root / "testing_videos")
+    assert outline(find_clips(str(root))) == [("avenue/train/01", "avenue", "train")]
 
 
 def test_shanghaitech_as_published(make_video, make_pictures, tmp_path):
