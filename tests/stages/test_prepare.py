@@ -165,13 +165,14 @@ def test_masks_are_resized_and_give_labels_where_there_are_no_others(make_pictur
     make_pictures("ped2/testing/frames/01", frames=4)
     masks = np.zeros((4, 48, 64), np.uint8)
     masks[2, 12:24, 32:48] = 255
+    masks[3, 13, 33] = 255  # of which nothing is left
     folder = tmp_path / "ped2" / "testing" / "masks" / "01"
     folder.mkdir(parents=True)
     for index, mask in enumerate(masks):
         cv2.imwrite(str(folder / f"{index:03d}.png"), mask)
     run(tmp_path / "ped2", tmp_path / "c.h5", size=(24, 32))
     with open_cache(tmp_path / "c.h5") as cache:
-        assert cache.labels("ped2/test/01").tolist() == [0, 0, 1, 0]
+        assert cache.labels("ped2/test/01").tolist() == [0, 0, 1, 1]
         np.testing.assert_array_equal(cache.masks("ped2/test/01"), masks[:, ::2, ::2] > 0)
 
 

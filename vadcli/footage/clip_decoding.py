@@ -49,7 +49,9 @@ class Recipe:
             "clip": [clip.name, clip.scene, clip.split, clip.fps],
             "labels": clip.labels.fingerprint() if clip.labels else None,
             "variants": {name: track.fingerprint() for name, track in sorted(clip.variants.items())},
-            "masks": str(clip.masks and clip.masks.origin.name),
+            "masks": [clip.masks.origin.name, stamp_of(clip.masks.origin)]
+            if clip.masks
+            else "None",  # as in older caches
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -134,9 +136,8 @@ def _annotations(
     """Labels, masks and variants of the frames that were kept out of all that were seen."""
     arrays: dict[str, npt.NDArray[np.uint8]] = {}
     if clip.masks is not None:
-        masks = packed_masks(clip.masks, seen, form.size, clip.name)
-        arrays["masks"] = masks[kept]
-        arrays["labels"] = np.any(arrays["masks"], axis=1).astype(np.uint8)
+        masks, abnormal = packed_masks(clip.masks, seen, form.size, clip.name)
+        arrays["masks"], arrays["labels"] = masks[kept], abnormal[kept]
     if clip.labels is not None:
         arrays["labels"] = clip.labels.for_frames(seen, clip.name)[kept]
     for name, track in clip.variants.items():
