@@ -176,6 +176,18 @@ def test_masks_are_resized_and_give_labels_where_there_are_no_others(make_pictur
         np.testing.assert_array_equal(cache.masks("ped2/test/01"), masks[:, ::2, ::2] > 0)
 
 
+def test_masks_that_change_change_the_labels(make_pictures, tmp_path):
+    make_pictures("ped2/testing/frames/01", frames=4)
+    folder = tmp_path / "ped2" / "testing" / "masks" / "01"
+    folder.mkdir(parents=True)
+    for marked in (1, 3):
+        for index in range(4):
+            cv2.imwrite(str(folder / f"{index:03d}.png"), np.full((48, 64), 255 * (index < marked), np.uint8))
+        os.utime(folder / "000.png", ns=(marked, marked))  # a clock that stands still would hide the change
+        assert run(tmp_path / "ped2", tmp_path / "c.h5").abnormal == marked
+    assert run(tmp_path / "ped2", tmp_path / "c.h5").decoded == ()
+
+
 def test_label_variants_are_kept_beside_the_labels(make_pictures, tmp_path):
     make_pictures("avenue/testing/frames/01", frames=4)
     (tmp_path / "avenue" / "a.m").write_text("x.gt_frame = [1:2];")
