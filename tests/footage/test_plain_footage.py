@@ -3,6 +3,7 @@
 import pytest
 
 from tests.footage.test_layouts import found_as, outline
+from vadcli.errors import FootageError
 from vadcli.footage.layouts import find_clips, unique_names
 from vadcli.footage.layouts.places import split_of
 
@@ -68,6 +69,28 @@ def test_cameras_whose_names_begin_with_train_or_test_are_cameras(make_video, ma
         make_pictures(f"stills/{name}/1", frames=1)
     expected = [(f"{name}/1", name, None) for name in ("test_rig", "train_station_1", "train_station_2")]
     assert outline(find_clips(str(tmp_path / "rail"))) == outline(find_clips(str(tmp_path / "stills"))) == expected
+
+
+@pytest.mark.parametrize("second", ["00", "01"])
+def test_a_day_of_one_camera_is_another_scene_than_the_same_day_of_another(make_video, make_pictures, tmp_path, second):
+    expected = []
+    for camera, clip in (("cam1", "00"), ("cam2", second)):
+        make_video(f"site/{camera}/2024-01-01/{clip}.mp4", frames=1)
+        make_pictures(f"stills/{camera}/train/2024-01-01/{clip}", frames=1)
+        expected.append((camera, clip))
+    assert outline(unique_names(find_clips(str(tmp_path / "site")))) == [
+        (f"{camera}/2024-01-01/{clip}", f"{camera}/2024-01-01", None) for camera, clip in expected
+    ]
+    assert outline(unique_names(find_clips(str(tmp_path / "stills"), layout="frames"))) == [
+        (f"{camera}/2024-01-01/train/{clip}", f"{camera}/2024-01-01", "train") for camera, clip in expected
+    ]
+
+
+def test_recordings_that_differ_in_their_endings_only_are_named(make_video, tmp_path):
+    for name in ("dup/a.mp4", "dup/a.avi", "dup/b.mp4"):
+        make_video(name, frames=1)
+    with pytest.raises(FootageError, match=r"a\.avi and .*a\.mp4: both would be .*only their endings differ\. Rename"):
+        unique_names(find_clips(str(tmp_path / "dup")))
 
 
 @pytest.mark.parametrize("pictures", ["cam", "cam/thumbs", "cam/gate"])

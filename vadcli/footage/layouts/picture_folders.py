@@ -15,7 +15,7 @@ def detect(path: Path) -> bool:
 
 
 def find(path: Path) -> list[ClipSource]:
-    """Every folder of pictures: one given itself is a scene of its own; those in one folder are of one scene.
+    """Every folder of pictures: one given itself is a scene of its own; those in one folder are of one, by its path.
 
     A folder named as a split (see `split_of`) gives the split and not the scene, be it the given one or a clip itself.
     """

@@ -15,11 +15,13 @@ class Place:
     """A folder of plain footage.
 
     Attributes:
-        scene: whose camera it is.
+        home: the scene of what lies in the given folder itself.
+        folders: names of the folders on the way here from the given one, without those that are a split.
         split: `train` or `test`; None where no folder says.
     """
 
-    scene: str
+    home: str
+    folders: tuple[str, ...]
     split: Split | None
 
     @classmethod
@@ -27,13 +29,18 @@ class Place:
         """A folder that the user gave: of a scene by its name, or a split of the scene that its parent is."""
         folder = given.resolve()
         if split := split_of(folder):
-            return cls(folder.parent.name or folder.name, split)
-        return cls(folder.name, None)
+            return cls(folder.parent.name or folder.name, (), split)
+        return cls(folder.name, (), None)
+
+    @property
+    def scene(self) -> str:
+        """Whose camera it is: the whole way here, so that a day of one camera is not taken for that of another."""
+        return "/".join(self.folders) or self.home
 
     def inside(self, folder: Path) -> Self:
         """A folder in this one: another scene, or a split of the same."""
         split = split_of(folder)
-        return replace(self, split=split) if split else replace(self, scene=folder.name)
+        return replace(self, split=split) if split else replace(self, folders=(*self.folders, folder.name))
 
     def clip(self, name: str) -> str:
         """What a recording that lies here is called."""

@@ -18,7 +18,7 @@ def detect(path: Path) -> bool:
 
 
 def find(path: Path) -> list[ClipSource]:
-    """Every video: a file is a scene of its own; the videos of one folder are of one scene.
+    """Every video: a file is a scene of its own; the videos of one folder are of one scene, called by its path.
 
     A folder named as a split (see `split_of`), be it the given one, gives the split and not the scene. Pictures beside
     them are left out, and counted.
