@@ -66,6 +66,27 @@ def test_ucsd_as_published(make_pictures, tmp_path):
         find_clips(str(root))
 
 
+@pytest.mark.parametrize("stranger", ["Train/extra", "Test/night", "Test/Test003_day"])
+def test_ucsd_with_clips_of_other_names_is_plain_footage_and_loses_none(make_pictures, tmp_path, stranger):
+    for name in ("Train/Train001", "Test/Test001", stranger):
+        make_pictures(f"ped9/{name}", frames=2)
+    assert found_as(tmp_path / "ped9") == "frames"
+    clips = find_clips(str(tmp_path / "ped9"))
+    assert len(clips) == 3 and {clip.scene for clip in clips} == {"ped9"}
+    assert [clip.split for clip in clips] == [clip.source.parent.name.lower() for clip in clips]
+    for root in (tmp_path / "ped9", tmp_path):
+        with pytest.raises(FootageError, match="not laid out as ucsd"):
+            find_clips(str(root), layout="ucsd")
+
+
+def test_a_folder_of_ucsd_s_sets_and_of_another_camera_is_plain_footage(make_video, make_pictures, tmp_path):
+    for name in ("UCSDped1", "UCSDped2"):
+        make_pictures(f"all/{name}/Test/Test001", frames=1)
+    assert found_as(tmp_path / "all") == "ucsd"
+    make_video("all/yard/1.mp4", frames=1)
+    assert found_as(tmp_path / "all") != "ucsd"
+
+
 @pytest.fixture
 def benchmark(make_pictures, tmp_path):
     """`training/testing/frames/NN` with two test clips of 4 and 3 frames."""
@@ -185,6 +206,15 @@ def test_shanghaitech_as_published(make_video, make_pictures, tmp_path):
     (root / "testing/test_frame_mask/12_0142.npy").unlink()
     with pytest.raises(FootageError, match="12_0142: has no labels"):
         find_clips(str(root))
+
+
+def test_shanghaitech_with_clips_of_other_names_is_another_data_set(make_pictures, tmp_path):
+    for name in ("training/frames/01_001", "training/frames/yard_001", "testing/frames/yard_002"):
+        make_pictures(f"mine/{name}", frames=2)
+    assert found_as(tmp_path / "mine") == "frames-benchmark"
+    assert len(find_clips(str(tmp_path / "mine"))) == 3
+    with pytest.raises(FootageError, match="not laid out as shanghaitech"):
+        find_clips(str(tmp_path / "mine"), layout="shanghaitech")
 
 
 def test_ucf_crime_as_published(make_video, tmp_path):
