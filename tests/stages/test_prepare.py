@@ -449,6 +449,18 @@ def test_umn_decodes_to_as_many_frames_as_it_has_labels(footage, tmp_path):
     assert not any(Path(tmp_path).glob(".*"))
 
 
+def test_a_rate_that_was_taken_for_granted_is_told_a_few_times(vad, make_pictures, tmp_path):
+    for number in range(7):
+        make_pictures(f"gate/{number}", frames=2)
+    told = "gate/3: pictures do not say their rate; taken as 25 a second (--fps)"
+    answer = vad("prepare", tmp_path / "gate" / "3", "--out", tmp_path / "one.h5", "--size", 16)
+    assert answer.code == 0 and told in answer.err
+    answer = vad("prepare", tmp_path / "gate", "--out", tmp_path / "c.h5", "--size", 16)
+    assert answer.err.count("pictures do not say their rate") == 5 and "… and 2 more notes" in answer.err
+    answer = vad("prepare", tmp_path / "gate", "--out", tmp_path / "5.h5", "--size", 16, "--fps", 5)
+    assert "pictures do not say" not in answer.err
+
+
 def test_pictures_without_a_rate_come_at_the_one_that_is_given_and_lose_none(vad, make_pictures, tmp_path):
     folder, out = make_pictures("gate", frames=12), tmp_path / "c.h5"
     assert vad("prepare", folder, "--out", out, "--size", 16, "--fps", 5, "--mask-top", 0.5).code == 0

@@ -90,11 +90,9 @@ def decode_clip(
     """
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
     form = recipe.form
-    grey, name = form.channels == 1, str(clip.source)
-    pictures = None
-    if clip.source.is_dir():
-        pictures = PictureReader(clip.source, name, clip.fps or recipe.fps, grey, hashed=True)
-    reader = pictures or open_reader(name, threads=threads)
+    rate = clip.fps or recipe.fps
+    reader = open_reader(str(clip.source), grey=form.channels == 1, fps=rate, threads=threads, hashed=True)
+    digest = reader.digest if isinstance(reader, PictureReader) else None
     kept: list[int] = []
     try:
         with PartWriter(folder, clip.name, form, recipe.quality) as writer:
@@ -119,7 +117,7 @@ def decode_clip(
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
                 "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
                 "source": str(clip.source),
-                "sha256": pictures.digest.hexdigest() if pictures and pictures.digest else sha256_of(clip.source),
+                "sha256": digest.hexdigest() if digest else sha256_of(clip.source),
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),
             }

@@ -69,7 +69,9 @@ def open_source(
     return FrameSource(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
 
 
-def open_reader(source: str, *, grey: bool = False, fps: float | None = None, threads: int | None = None) -> Reader:
+def open_reader(
+    source: str, *, grey: bool = False, fps: float | None = None, threads: int | None = None, hashed: bool = False
+) -> Reader:
     """The reader of a source: its pictures as decoded, in the caller's thread.
 
     Args:
@@ -77,6 +79,7 @@ def open_reader(source: str, *, grey: bool = False, fps: float | None = None, th
         grey: pictures may come decoded to grey where that is faster.
         fps: rate of a folder of pictures, which does not say.
         threads: decoding threads of a video file; None chooses.
+        hashed: keep a digest of the bytes of pictures (`PictureReader.digest`).
     """
     if source == "-":
         return open_stdin()
@@ -86,7 +89,7 @@ def open_reader(source: str, *, grey: bool = False, fps: float | None = None, th
         return open_url(source)
     path = Path(source)
     if path.is_dir():
-        pictures = PictureReader(path, source, fps, grey)
+        pictures = PictureReader(path, source, fps, grey, hashed)
         if fps is None:
             rate = pictures.info.fps
             pictures.notes.append(f"{source}: pictures do not say their rate; taken as {rate:g} a second (--fps)")
