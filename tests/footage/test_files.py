@@ -262,6 +262,17 @@ def test_find_sources_takes_files_folders_and_patterns_in_natural_order(make_vid
         find_sources([str(tmp_path / "nothing*.mp4")])
 
 
+@pytest.mark.parametrize("pictures", ["cam", "cam/thumbs"])
+def test_find_sources_takes_videos_before_pictures_beside_them_and_tells(make_video, make_pictures, tmp_path, pictures):
+    """As recorders write snapshots beside recordings."""
+    names = [str(make_video(f"cam/{number}.mp4", frames=1)) for number in (1, 2)]
+    make_pictures(pictures, frames=3)
+    told = []
+    assert find_sources([str(tmp_path / "cam")], told.append) == names
+    (note,) = told
+    assert note.startswith(f"{tmp_path / 'cam'}: 3 pictures beside the videos left out.")
+
+
 def test_ctrl_c_ends_a_reading_program_at_once(make_video, tmp_path):
     program = (
         "import os, signal, sys\n"

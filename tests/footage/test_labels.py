@@ -166,7 +166,7 @@ MASKS[1, 4:12, 8:12] = 1
 
 
 def unpacked(track, count=2, size=(8, 8)):
-    packed = packed_masks(track, count, size, "clip")
+    packed, _ = packed_masks(track, count, size, "clip")
     return np.unpackbits(packed, axis=1, count=size[0] * size[1]).reshape(-1, *size)
 
 
@@ -184,6 +184,14 @@ def test_masks_of_every_kind_come_out_alike(tmp_path):
         np.testing.assert_array_equal(unpacked(track), expected)
         with pytest.raises(FootageError, match=r"clip: 2 masks in .* for 3 frames, 1 too few"):
             unpacked(track, count=3)
+
+
+def test_an_object_too_small_for_the_cache_makes_its_frames_abnormal_all_the_same(tmp_path):
+    masks = np.zeros((2, 64, 64), bool)
+    masks[1, 2:4, 2:4] = True
+    np.save(tmp_path / "m.npy", masks)
+    packed, abnormal = packed_masks(MaskArray(tmp_path / "m.npy"), 2, (8, 8), "clip")
+    assert abnormal.tolist() == [0, 1] and not packed.any()
 
 
 def test_masks_that_do_not_hold_are_named(tmp_path):

@@ -28,38 +28,6 @@ def labels(clip, count):
     return clip.labels.for_frames(count, clip.name).tolist()
 
 
-def test_a_video_is_a_scene_and_a_folder_of_videos_is_one_scene(make_video, tmp_path):
-    for name in ("cam/10.mp4", "cam/9.avi", "cam/.hidden.mp4"):
-        make_video(name, frames=1)
-    (tmp_path / "cam" / "notes.txt").write_text("x")
-    assert found_as(tmp_path / "cam") == "videos"
-    assert outline(find_clips(str(tmp_path / "cam"))) == [("cam/9", "cam", None), ("cam/10", "cam", None)]
-    assert outline(find_clips(str(tmp_path / "cam" / "9.avi"))) == [("9", "9", None)]
-
-
-def test_folders_of_videos_are_scenes_and_train_and_test_are_splits(make_video, tmp_path):
-    for name in ("all/a/1.mp4", "all/b/training/1.mp4", "all/b/testing/1.mp4", "all/b/testing/2.mp4"):
-        make_video(name, frames=1)
-    assert outline(find_clips(str(tmp_path / "all"))) == [
-        ("a/1", "a", None),
-        ("b/test/1", "b", "test"),
-        ("b/test/2", "b", "test"),
-        ("b/train/1", "b", "train"),
-    ]
-
-
-def test_folders_of_pictures_are_clips(make_pictures, tmp_path):
-    for name in ("cam/01", "cam/02", "sets/train/01", "sets/test/01"):
-        make_pictures(name, frames=2)
-    assert found_as(tmp_path / "cam") == "frames"
-    assert outline(find_clips(str(tmp_path / "cam"))) == [("cam/01", "cam", None), ("cam/02", "cam", None)]
-    assert outline(find_clips(str(tmp_path / "cam/01"))) == [("01", "01", None)]
-    assert outline(find_clips(str(tmp_path / "sets"))) == [
-        ("sets/test/01", "sets", "test"),
-        ("sets/train/01", "sets", "train"),
-    ]
-
-
 def test_labels_given_by_the_user_go_to_plain_footage(make_video, tmp_path):
     make_video("cam/1.mp4", frames=3)
     make_video("cam/2.mp4", frames=3)
@@ -96,6 +64,27 @@ def test_ucsd_as_published(make_pictures, tmp_path):
     script.write_text("TestVideoFile{end+1}.gt_frame = [2:3];\n")
     with pytest.raises(FootageError, match="ranges of 1 clips for 2 here"):
         find_clips(str(root))
+
+
+@pytest.mark.parametrize("stranger", ["Train/extra", "Test/night", "Test/Test003_day"])
+def test_ucsd_with_clips_of_other_names_is_plain_footage_and_loses_none(make_pictures, tmp_path, stranger):
+    for name in ("Train/Train001", "Test/Test001", stranger):
+        make_pictures(f"ped9/{name}", frames=2)
+    assert found_as(tmp_path / "ped9") == "frames"
+    clips = find_clips(str(tmp_path / "ped9"))
+    assert len(clips) == 3 and {clip.scene for clip in clips} == {"ped9"}
+    assert [clip.split for clip in clips] == [clip.source.parent.name.lower() for clip in clips]
+    for root in (tmp_path / "ped9", tmp_path):
+        with pytest.raises(FootageError, match="not laid out as ucsd"):
+            find_clips(str(root), layout="ucsd")
+
+
+def test_a_folder_of_ucsd_s_sets_and_of_another_camera_is_plain_footage(make_video, make_pictures, tmp_path):
+    for name in ("UCSDped1", "UCSDped2"):
+        make_pictures(f"all/{name}/Test/Test001", frames=1)
+    assert found_as(tmp_path / "all") == "ucsd"
+    make_video("all/yard/1.mp4", frames=1)
+    assert found_as(tmp_path / "all") != "ucsd"
 
 
 @pytest.fixture
@@ -151,6 +140,14 @@ def test_frames_benchmark_label_files_that_agree_are_one_and_others_are_variants
     assert labels(chosen[2], 3) == [1, 1, 1] and chosen[2].variants == {}
 
 
+def test_label_files_of_one_stem_that_disagree_are_both_kept(benchmark):
+    write_labels(benchmark, "m")
+    savemat(benchmark / "gt.mat", {"gt": cells(np.array([[1], [4]]), np.array([[1], [3]]))})
+    clips = find_clips(str(benchmark))
+    assert labels(clips[1], 4) == [0, 1, 1, 0] and list(clips[1].variants) == ["gt.mat"]
+    assert clips[1].variants["gt.mat"].for_frames(4, "").tolist() == [1, 1, 1, 1]
+
+
 def test_frames_benchmark_masks(benchmark):
     mask_folder(benchmark / "testing" / "masks" / "02", np.ones((3, 48, 64), np.uint8))
     clips = find_clips(str(benchmark))
@@ -180,6 +177,11 @@ def test_avenue_as_published_with_a_second_label_set(make_video, tmp_path):
     assert clips[0].variants == {} and clips[0].masks is None
     shutil.rmtree(root / "ground_truth_demo")
     assert labels(find_clips(str(root))[1], 3) == [1, 1, 0], "without masks the ranges are the labels"
+    (root / "testing_videos" / "01.avi").unlink()
+    with pytest.raises(FootageError, match=r"avenue\.mat: labels of 2 clips for 1 here"):
+        find_clips(str(root))
+    shutil.rmtree(root / "testing_videos")
+    assert outline(find_clips(str(root))) == [("avenue/train/01", "avenue", "train")]
 
 
 def test_shanghaitech_as_published(make_video, make_pictures, tmp_path):
@@ -204,6 +206,15 @@ def test_shanghaitech_as_published(make_video, make_pictures, tmp_path):
     (root / "testing/test_frame_mask/12_0142.npy").unlink()
     with pytest.raises(FootageError, match="12_0142: has no labels"):
         find_clips(str(root))
+
+
+def test_shanghaitech_with_clips_of_other_names_is_another_data_set(make_pictures, tmp_path):
+    for name in ("training/frames/01_001", "training/frames/yard_001", "testing/frames/yard_002"):
+        make_pictures(f"mine/{name}", frames=2)
+    assert found_as(tmp_path / "mine") == "frames-benchmark"
+    assert len(find_clips(str(tmp_path / "mine"))) == 3
+    with pytest.raises(FootageError, match="not laid out as shanghaitech"):
+        find_clips(str(tmp_path / "mine"), layout="shanghaitech")
 
 
 def test_ucf_crime_as_published(make_video, tmp_path):
@@ -256,11 +267,18 @@ def test_demo_scenes_as_vad_demo_writes_them(make_video, tmp_path):
     beside = tmp_path / "demo" / "scene01" / "testing"
     (beside / "01.csv").write_text("frame,label\n0,0\n1,1\n")
     np.savez(beside / "01.masks.npz", masks=np.zeros((2, 48, 8), np.uint8), shape=np.array([2, 48, 64]))
-    for path in (tmp_path / "demo", tmp_path / "demo" / "scene01"):
+    training, testing = ("scene01/train/01", "scene01", "train"), ("scene01/test/01", "scene01", "test")
+    for path, expected in (
+        (tmp_path / "demo", [training, testing]),
+        (tmp_path / "demo" / "scene01", [training, testing]),
+        (tmp_path / "demo" / "scene01" / "training", [training]),
+        (tmp_path / "demo" / "scene01" / "testing", [testing]),
+    ):
         assert found_as(path) == "demo"
         clips = find_clips(str(path))
-        assert outline(clips) == [("scene01/train/01", "scene01", "train"), ("scene01/test/01", "scene01", "test")]
-        assert labels(clips[1], 2) == [0, 1] and clips[1].masks is not None
+        assert outline(clips) == expected
+        if testing in expected:
+            assert labels(clips[-1], 2) == [0, 1] and clips[-1].masks is not None
 
 
 def test_the_user_s_split_and_layout_win(benchmark):

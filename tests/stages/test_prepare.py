@@ -264,14 +264,27 @@ def test_masks_are_resized_and_give_labels_where_there_are_no_others(make_pictur
     make_pictures("ped2/testing/frames/01", frames=4)
     masks = np.zeros((4, 48, 64), np.uint8)
     masks[2, 12:24, 32:48] = 255
+    masks[3, 13, 33] = 255  # of which nothing is left
     folder = tmp_path / "ped2" / "testing" / "masks" / "01"
     folder.mkdir(parents=True)
     for index, mask in enumerate(masks):
         cv2.imwrite(str(folder / f"{index:03d}.png"), mask)
     run(tmp_path / "ped2", tmp_path / "c.h5", size=(24, 32))
     with open_cache(tmp_path / "c.h5") as cache:
-        assert cache.labels("ped2/test/01").tolist() == [0, 0, 1, 0]
+        assert cache.labels("ped2/test/01").tolist() == [0, 0, 1, 1]
         np.testing.assert_array_equal(cache.masks("ped2/test/01"), masks[:, ::2, ::2] > 0)
+
+
+def test_masks_that_change_change_the_labels(make_pictures, tmp_path):
+    make_pictures("ped2/testing/frames/01", frames=4)
+    folder = tmp_path / "ped2" / "testing" / "masks" / "01"
+    folder.mkdir(parents=True)
+    for marked in (1, 3):
+        for index in range(4):
+            cv2.imwrite(str(folder / f"{index:03d}.png"), np.full((48, 64), 255 * (index < marked), np.uint8))
+        os.utime(folder / "000.png", ns=(marked, marked))  # a clock that stands still would hide the change
+        assert run(tmp_path / "ped2", tmp_path / "c.h5").abnormal == marked
+    assert run(tmp_path / "ped2", tmp_path / "c.h5").decoded == ()
 
 
 def test_label_variants_are_kept_beside_the_labels(make_pictures, tmp_path):
@@ -631,6 +644,18 @@ def test_umn_decodes_to_as_many_frames_as_it_has_labels(footage, tmp_path):
     assert made.problems == () and len(made.clips) == 11
     assert made.labelled == sum(clip.num_frames for clip in made.clips) == 7403
     assert not any(Path(tmp_path).glob(".*"))
+
+
+def test_a_rate_that_was_taken_for_granted_is_told_a_few_times(vad, make_pictures, tmp_path):
+    for number in range(7):
+        make_pictures(f"gate/{number}", frames=2)
+    told = "gate/3: pictures do not say their rate; taken as 25 a second (--fps)"
+    answer = vad("prepare", tmp_path / "gate" / "3", "--out", tmp_path / "one.h5", "--size", 16)
+    assert answer.code == 0 and told in answer.err
+    answer = vad("prepare", tmp_path / "gate", "--out", tmp_path / "c.h5", "--size", 16)
+    assert answer.err.count("pictures do not say their rate") == 5 and "… and 2 more notes" in answer.err
+    answer = vad("prepare", tmp_path / "gate", "--out", tmp_path / "5.h5", "--size", 16, "--fps", 5)
+    assert "pictures do not say" not in answer.err
 
 
 def test_pictures_without_a_rate_come_at_the_one_that_is_given_and_lose_none(vad, make_pictures, tmp_path):

@@ -49,7 +49,9 @@ class Recipe:
             "clip": [clip.name, clip.scene, clip.split, clip.fps],
             "labels": clip.labels.fingerprint() if clip.labels else None,
             "variants": {name: track.fingerprint() for name, track in sorted(clip.variants.items())},
-            "masks": str(clip.masks and clip.masks.origin.name),
+            "masks": [clip.masks.origin.name, stamp_of(clip.masks.origin)]
+            if clip.masks
+            else "None",  # as in older caches
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -89,11 +91,9 @@ def decode_clip(
     place = utf8_place(clip.source)
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
     form = recipe.form
-    grey, name = form.channels == 1, str(clip.source)
-    pictures = None
-    if clip.source.is_dir():
-        pictures = PictureReader(clip.source, name, clip.fps or recipe.fps, grey, hashed=True)
-    reader = pictures or open_reader(name, threads=threads)
+    rate = clip.fps or recipe.fps
+    reader = open_reader(str(clip.source), grey=form.channels == 1, fps=rate, threads=threads, hashed=True)
+    digest = reader.digest if isinstance(reader, PictureReader) else None
     kept: list[int] = []
     try:
         with PartWriter(folder, clip.name, form, recipe.quality) as writer:
@@ -118,8 +118,12 @@ def decode_clip(
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
                 "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
                 "source": str(clip.source),
+<<<<<<< HEAD
                 "place": place,
                 "sha256": pictures.digest.hexdigest() if pictures and pictures.digest else sha256_of(clip.source),
+=======
+                "sha256": digest.hexdigest() if digest else sha256_of(clip.source),
+>>>>>>> fix2
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),
             }
@@ -136,9 +140,8 @@ def _annotations(
     """Labels, masks and variants of the frames that were kept out of all that were seen."""
     arrays: dict[str, npt.NDArray[np.uint8]] = {}
     if clip.masks is not None:
-        masks = packed_masks(clip.masks, seen, form.size, clip.name)
-        arrays["masks"] = masks[kept]
-        arrays["labels"] = np.any(arrays["masks"], axis=1).astype(np.uint8)
+        masks, abnormal = packed_masks(clip.masks, seen, form.size, clip.name)
+        arrays["masks"], arrays["labels"] = masks[kept], abnormal[kept]
     if clip.labels is not None:
         arrays["labels"] = clip.labels.for_frames(seen, clip.name)[kept]
     for name, track in clip.variants.items():

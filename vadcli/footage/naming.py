@@ -61,6 +61,14 @@ def folders_in(folder: Path) -> list[Path]:
     return sorted(found, key=lambda p: natural(p.name))
 
 
+def left_out(folder: Path, pictures: int) -> str:
+    """What to say where pictures lie beside videos, as snapshots and covers do: the videos are the footage."""
+    return (
+        f"{folder}: {pictures} picture{'s' * (pictures != 1)} beside the videos left out. "
+        "Pictures that are footage need a folder of their own; give that."
+    )
+
+
 def _with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
     found = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
     return sorted(found, key=lambda p: natural(p.name))

@@ -3,7 +3,7 @@
 import math
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap, SourceInfo
-from vadcli.footage.naming import folders_in, images_in, natural, videos_in
+from vadcli.footage.naming import folders_in, images_in, left_out, natural, videos_in
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.pipe import open_stdin
 from vadcli.footage.resize import Picture, fit, native
@@ -69,7 +69,9 @@ def open_source(
     return FrameSource(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
 
 
-def open_reader(source: str, *, grey: bool = False, fps: float | None = None, threads: int | None = None) -> Reader:
+def open_reader(
+    source: str, *, grey: bool = False, fps: float | None = None, threads: int | None = None, hashed: bool = False
+) -> Reader:
     """The reader of a source: its pictures as decoded, in the caller's thread.
 
     Args:
@@ -77,6 +79,7 @@ def open_reader(source: str, *, grey: bool = False, fps: float | None = None, th
         grey: pictures may come decoded to grey where that is faster.
         fps: rate of a folder of pictures, which does not say.
         threads: decoding threads of a video file; None chooses.
+        hashed: keep a digest of the bytes of pictures (`PictureReader.digest`).
     """
     if source == "-":
         return open_stdin()
@@ -86,7 +89,7 @@ def open_reader(source: str, *, grey: bool = False, fps: float | None = None, th
         return open_url(source)
     path = Path(source)
     if path.is_dir():
-        pictures = PictureReader(path, source, fps, grey)
+        pictures = PictureReader(path, source, fps, grey, hashed)
         if fps is None:
             rate = pictures.info.fps
             pictures.notes.append(f"{source}: pictures do not say their rate; taken as {rate:g} a second (--fps)")
@@ -207,11 +210,15 @@ class FrameSource:
         return False
 
 
-def find_sources(arguments: Sequence[str]) -> list[str]:
+def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda note: None) -> list[str]:
     """Every source that the arguments name, in their order and, within a folder, in natural order.
 
-    A folder of pictures is one source; a folder of videos, or of folders of pictures, is many. Patterns that the
-    shell left alone are expanded. `-`, URLs and cameras stay as they are.
+    A folder of pictures is one source; a folder of videos, or of folders of pictures, is many. Where there are both,
+    the videos are the sources. Patterns that the shell left alone are expanded. `-`, URLs and cameras stay as they are.
+
+    Args:
+        arguments: as the user gave them.
+        tell: told, in a line each, what is left out.
 
     Raises:
         FootageError: for an argument that names nothing.
@@ -222,7 +229,7 @@ def find_sources(arguments: Sequence[str]) -> list[str]:
             found.append(argument)
             continue
         for path in matches:
-            found += _inside(path) if path.is_dir() else [str(path)]
+            found += _inside(path, tell) if path.is_dir() else [str(path)]
     return found
 
 
@@ -241,11 +248,13 @@ def _expand(argument: str) -> list[Path]:
     return matches
 
 
-def _inside(folder: Path) -> list[str]:
-    if images_in(folder):
-        return [str(folder)]
+def _inside(folder: Path, tell: Callable[[str], None]) -> list[str]:
+    pictures = [each for each in (folder, *folders_in(folder)) if images_in(each)]
     found = [str(video) for video in videos_in(folder)]
-    found += [str(inner) for inner in folders_in(folder) if images_in(inner)]
+    if found and pictures:
+        tell(left_out(folder, sum(len(images_in(each)) for each in pictures)))
+    elif pictures:
+        found = [str(folder)] if pictures[0] == folder else [str(each) for each in pictures]
     if not found:
         raise FootageError(f"{folder}: no videos or pictures in this folder. Give a video, or a folder of them.")
     return found

@@ -30,6 +30,7 @@ from vadcli.settings import PrepareSettings
 
 TELL_SECONDS = 0.2
 MOST_PROBLEMS = 10
+MOST_NOTES = 5  # of clips, in the order in which these are done
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ def _decode(
         progress.note(f"{len(parts)} clips were decoded by an earlier run")
     counter, stop = _Counter(), threading.Event()
     problems: dict[str, str] = {}
+    notes: list[str] = []
     at_once = min(workers or cores(), max(len(waiting), 1))
     with ThreadPoolExecutor(at_once, thread_name_prefix="decode") as pool:
         lengths = list(pool.map(_length, waiting))
@@ -210,8 +212,7 @@ def _decode(
                     clip = running.pop(run)
                     try:
                         parts[clip.name] = run.result().part
-                        for note in run.result().notes:
-                            progress.note(note)
+                        notes += run.result().notes
                     except FootageError as error:
                         problems[clip.name] = str(error)
         except BaseException:
@@ -219,6 +220,10 @@ def _decode(
             for run in running:
                 run.cancel()
             raise
+    for note in notes[:MOST_NOTES]:
+        progress.note(note)
+    if len(notes) > MOST_NOTES:
+        progress.note(f"… and {len(notes) - MOST_NOTES} more notes of this kind")
     return parts, [problems[clip.name] for clip in todo if clip.name in problems]
 
 

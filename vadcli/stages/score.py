@@ -68,7 +68,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     Raises:
         VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
     """
-    sources = find_sources(request.sources)
+    sources = find_sources(request.sources, progress.note)
     _check(request, sources)
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)

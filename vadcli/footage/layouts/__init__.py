@@ -45,8 +45,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], bool], Find]] = {  # the first that fi
     "ucf-crime": (ucf_crime.detect, _labelled(ucf_crime.find)),
     "umn": (umn.detect, _labelled(umn.find)),
     "frames-benchmark": (frames_benchmark.detect, frames_benchmark.find),
-    "frames": (picture_folders.detect, _labelled(picture_folders.find)),
     "videos": (videos.detect, _labelled(videos.find)),
+    "frames": (picture_folders.detect, _labelled(picture_folders.find)),
 }
 
 
@@ -107,7 +107,12 @@ def unique_names(clips: Sequence[ClipSource]) -> list[ClipSource]:
     seen: dict[str, ClipSource] = {}
     for clip in renamed:
         if (other := seen.setdefault(clip.name, clip)) is not clip:
-            raise FootageError(
-                f"{other.source} and {clip.source}: both would be clip {clip.name}. Prepare them from a common folder."
-            )
+            raise _clash(other, clip)
     return renamed
+
+
+def _clash(one: ClipSource, other: ClipSource) -> FootageError:
+    both = f"{one.source} and {other.source}: both would be clip {one.name}"
+    if one.source.name != other.source.name and one.source.with_suffix("") == other.source.with_suffix(""):
+        return FootageError(f"{both}, since only their endings differ. Rename one, or take it away.")
+    return FootageError(f"{both}. Prepare them from a common folder, or rename one.")

@@ -2,7 +2,7 @@
 
 Two label sets are in circulation, of 25.23 % and 24.22 % abnormal frames. Those of the masks that come with the data
 set are the clips' labels; a file of ranges that lies beside the videos (a `.mat` with `gt`) becomes a variant by its
-name, as in `vad eval --labels-variant avenue`.
+name, as in `vad eval --labels-variant avenue`. Masks go with the videos by their number, ranges by their order.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.layouts.label_files import load_mat, read_m, read_mat
+from vadcli.footage.layouts.label_files import labels_for, load_mat, set_names
 from vadcli.footage.layouts.labels import LabelTrack
 from vadcli.footage.layouts.masks import MaskMatlab
 from vadcli.footage.naming import videos_in
@@ -24,27 +24,37 @@ def detect(path: Path) -> bool:
 
 
 def find(path: Path) -> list[ClipSource]:
-    """Clips of both splits, all of one scene."""
+    """Clips of both splits, all of one scene.
+
+    Raises:
+        FootageError: when the ranges in a file are not of as many clips as there are.
+    """
     masks = {_number(file): file for file in sorted(path.rglob("testing_label_mask/*_label.mat"))}
-    variants = _range_files(path)
+    videos = {part: videos_in(path / part) if (path / part).is_dir() else [] for part, _ in _PARTS}
+    tests = [_name(video, "test") for video in videos["testing_videos"]]
+    variants = _range_files(path, tests) if tests else {}
     found = []
     for part, split in _PARTS:
-        for index, video in enumerate(videos_in(path / part) if (path / part).is_dir() else []):
+        for video in videos[part]:
+            name = _name(video, split)
             mask = masks.get(_number(video)) if split == "test" else None
-            others = {name: tracks[index] for name, tracks in variants.items() if index < len(tracks)}
-            labels = None if mask or not others else next(iter(others.values()))
+            others = {key: tracks[name] for key, tracks in variants.items()} if split == "test" else {}
             found.append(
                 ClipSource(
-                    f"avenue/{split}/{video.stem}",
+                    name,
                     "avenue",
                     split,
                     video,
-                    labels=labels if split == "test" else None,
-                    variants=others if split == "test" else {},
+                    labels=None if mask else next(iter(others.values()), None),
+                    variants=others,
                     masks=MaskMatlab(mask) if mask else None,
                 )
             )
     return found
+
+
+def _name(video: Path, split: Split) -> str:
+    return f"avenue/{split}/{video.stem}"
 
 
 def _number(file: Path) -> int:
@@ -53,10 +63,7 @@ def _number(file: Path) -> int:
     return int(digits.group()) if digits else -1
 
 
-def _range_files(path: Path) -> dict[str, list[LabelTrack]]:
-    """Files of frame ranges beside the videos, by name."""
-    found: dict[str, list[LabelTrack]] = {file.stem: read_m(file) for file in sorted(path.glob("*.m"))}
-    for file in sorted(path.glob("*.mat")):
-        if "gt" in load_mat(file):
-            found[file.stem] = read_mat(file)
-    return found
+def _range_files(path: Path, tests: list[str]) -> dict[str, dict[str, LabelTrack]]:
+    """Files of frame ranges beside the videos, by name, with the labels of every test clip."""
+    files = [*sorted(path.glob("*.m")), *(file for file in sorted(path.glob("*.mat")) if "gt" in load_mat(file))]
+    return {name: labels_for(file, dict.fromkeys(tests)) for name, file in set_names(files).items()}

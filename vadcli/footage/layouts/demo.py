@@ -12,36 +12,42 @@ _PARTS: tuple[tuple[str, Split], ...] = (("training", "train"), ("testing", "tes
 
 
 def detect(path: Path) -> bool:
-    """Whether this is a demo folder, or one scene of it."""
-    return path.is_dir() and bool(_scenes(path))
+    """Whether this is a demo folder, one scene of it, or one split of a scene."""
+    return path.is_dir() and bool(_parts(path))
 
 
 def find(path: Path) -> list[ClipSource]:
     """Clips of every scene, scene after scene."""
-    return [clip for scene in _scenes(path) for clip in _clips(scene)]
+    return [clip for scene, part, split in _parts(path) for clip in _clips(scene, part, split)]
 
 
-def _scenes(path: Path) -> list[Path]:
+def _parts(path: Path) -> list[tuple[str, Path, Split]]:
+    """Every scene's name with its folder of each split, as far as they are this path or below it."""
+    here = path.resolve()
     if (path / "demo.json").is_file():
-        return folders_in(path)
-    return [path] if (path.resolve().parent / "demo.json").is_file() else []
+        scenes = folders_in(path)
+    elif (here.parent / "demo.json").is_file():
+        scenes = [path]
+    elif (here.parent.parent / "demo.json").is_file():
+        return [(here.parent.name, path, split) for part, split in _PARTS if part == here.name]
+    else:
+        return []
+    return [(scene.resolve().name, scene / part, split) for scene in scenes for part, split in _PARTS]
 
 
-def _clips(scene: Path) -> list[ClipSource]:
-    name = scene.resolve().name
+def _clips(scene: str, part: Path, split: Split) -> list[ClipSource]:
     found = []
-    for part, split in _PARTS:
-        for video in videos_in(scene / part) if (scene / part).is_dir() else []:
-            clip = f"{name}/{split}/{video.stem}"
-            table, masks = video.with_suffix(".csv"), video.with_suffix(".masks.npz")
-            found.append(
-                ClipSource(
-                    clip,
-                    name,
-                    split,
-                    video,
-                    labels=labels_for(table, {clip: None})[clip] if table.is_file() else None,
-                    masks=MaskPacked(masks) if masks.is_file() else None,
-                )
+    for video in videos_in(part) if part.is_dir() else []:
+        clip = f"{scene}/{split}/{video.stem}"
+        table, masks = video.with_suffix(".csv"), video.with_suffix(".masks.npz")
+        found.append(
+            ClipSource(
+                clip,
+                scene,
+                split,
+                video,
+                labels=labels_for(table, {clip: None})[clip] if table.is_file() else None,
+                masks=MaskPacked(masks) if masks.is_file() else None,
             )
+        )
     return found

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.layouts.label_files import labels_for
+from vadcli.footage.layouts.label_files import labels_for, set_names
 from vadcli.footage.layouts.labels import LabelTrack
 from vadcli.footage.layouts.masks import MaskFolder
 from vadcli.footage.naming import folders_in, images_in
@@ -31,7 +31,8 @@ def find(path: Path, labels: Path | None = None) -> list[ClipSource]:
     fps = next((rate for name, rate in FPS.items() if name in scene.lower()), None)
     tests = {f"{scene}/test/{folder.name}": folder for folder in _clips(path, "testing")}
     counts: dict[str, int | None] = {name: len(images_in(folder)) for name, folder in tests.items()}
-    sets = {p.stem: labels_for(p, counts) for p in ([labels] if labels else _label_files(path))} if tests else {}
+    files = set_names([labels] if labels else _label_files(path)) if tests else {}
+    sets = {name: labels_for(file, counts) for name, file in files.items()}
     first = next(iter(sets.values()), {})
     variants = {name: one for name, one in list(sets.items())[1:] if _differ(one, first, counts)}
     found = [

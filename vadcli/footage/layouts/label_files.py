@@ -46,6 +46,16 @@ def labels_for(path: Path, clips: Mapping[str, int | None]) -> dict[str, LabelTr
     raise FootageError(f"{path}: labels are read from {', '.join(LABEL_SUFFIXES)} files and folders of them.")
 
 
+def set_names(files: Sequence[Path]) -> dict[str, Path]:
+    """Files of label sets by what the sets are called: the stem, or the whole name where files share a stem.
+
+    >>> list(set_names([Path("gt/mine.m"), Path("gt/mine.mat"), Path("gt/official.mat")]))
+    ['mine.m', 'mine.mat', 'official']
+    """
+    stems = [file.stem for file in files]
+    return {file.name if stems.count(file.stem) > 1 else file.stem: file for file in files}
+
+
 def read_m(path: Path) -> list[LabelTrack]:
     """Ranges of a UCSD `.m` file, as in `TestVideoFile{end+1}.gt_frame = [60:152, 160:180];`."""
     text = re.sub(r"%[^\n]*", "", path.read_text(encoding="utf-8", errors="replace"))

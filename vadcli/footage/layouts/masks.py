@@ -81,8 +81,10 @@ class MaskPacked:
 MaskTrack: TypeAlias = MaskFolder | MaskMatlab | MaskArray | MaskPacked
 
 
-def packed_masks(track: MaskTrack, count: int, size: tuple[int, int], clip: str) -> npt.NDArray[np.uint8]:
-    """Masks at the size of the cache, by the nearest pixel.
+def packed_masks(
+    track: MaskTrack, count: int, size: tuple[int, int], clip: str
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Masks at the size of the cache, by the nearest pixel, and which frames have one at their own.
 
     Args:
         track: masks at their own size.
@@ -91,17 +93,20 @@ def packed_masks(track: MaskTrack, count: int, size: tuple[int, int], clip: str)
         clip: named in errors.
 
     Returns:
-        (count, ceil(H*W / 8)) uint8, `numpy.packbits` of each frame's pixels.
+        (count, ceil(H*W / 8)) uint8, `numpy.packbits` of each frame's pixels; and (count,) uint8, 1 where a frame has
+        abnormal pixels, also those of an object so small that none is left at the size of the cache.
 
     Raises:
         FootageError: when there is not one mask for each frame.
     """
     height, width = size
     rows: list[npt.NDArray[np.uint8]] = []
+    abnormal: list[bool] = []
     for mask in track.masks():
         if np.asarray(mask).ndim != 2:
             raise FootageError(f"{clip}: mask {len(rows)} in {track.origin} is no picture: {np.asarray(mask).shape}.")
         bits = (np.asarray(mask) != 0).astype(np.uint8)
+        abnormal.append(bool(bits.any()))
         rows.append(np.packbits(cv2.resize(bits, (width, height), interpolation=cv2.INTER_NEAREST)))
     if len(rows) != count:
         off = abs(len(rows) - count)
@@ -109,4 +114,4 @@ def packed_masks(track: MaskTrack, count: int, size: tuple[int, int], clip: str)
             f"{clip}: {len(rows)} masks in {track.origin} for {count} frames, "
             f"{off} too {'many' if len(rows) > count else 'few'}. Use the masks of this footage."
         )
-    return np.stack(rows)
+    return np.stack(rows), np.array(abnormal, dtype=np.uint8)

@@ -1,10 +1,9 @@
-"""Folders of pictures: one clip, or a folder of clips, with `train…` and `test…` folders where there are any."""
+"""Folders of pictures: one clip, or a folder of clips, with folders `train` and `test` where there are any."""
 
 from pathlib import Path
 
-from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.layouts.videos import split_of
+from vadcli.footage.layouts.places import Place, split_of
 from vadcli.footage.naming import folders_in, images_in
 
 
@@ -16,21 +15,23 @@ def detect(path: Path) -> bool:
 
 
 def find(path: Path) -> list[ClipSource]:
-    """Every folder of pictures: one given itself is a scene of its own; those in one folder are of one scene."""
-    name = path.resolve().name
-    if images_in(path):
-        return [ClipSource(name, name, None, path)]
-    return _inside(path, name, None)
+    """Every folder of pictures: one given itself is a scene of its own; those in one folder are of one, by its path.
+
+    A folder named as a split (see `split_of`) gives the split and not the scene, be it the given one or a clip itself.
+    """
+    if not images_in(path):
+        return _inside(path, Place.of(path))
+    name, place = path.resolve().name, Place.of(path)
+    return [ClipSource(f"{place.scene}/{name}" if place.split else name, place.scene, place.split, path)]
 
 
-def _inside(folder: Path, scene: str, split: Split | None) -> list[ClipSource]:
-    prefix = f"{scene}/{split}" if split else scene
+def _inside(folder: Path, place: Place) -> list[ClipSource]:
     found: list[ClipSource] = []
     for inner in folders_in(folder):
-        if images_in(inner):
-            found.append(ClipSource(f"{prefix}/{inner.name}", scene, split, inner))
-        elif known := split_of(inner):
-            found += _inside(inner, scene, known)
+        if not images_in(inner):
+            found += _inside(inner, place.inside(inner))
+        elif split := split_of(inner):
+            found.append(ClipSource(f"{place.scene}/{inner.name}", place.scene, split, inner))
         else:
-            found += _inside(inner, inner.name, split)
+            found.append(ClipSource(place.clip(inner.name), place.scene, place.split, inner))
     return found

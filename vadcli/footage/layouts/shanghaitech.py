@@ -16,8 +16,9 @@ _PARTS: tuple[tuple[str, Split], ...] = (("training", "train"), ("testing", "tes
 
 
 def detect(path: Path) -> bool:
-    """Whether clips are named `SCENE_NUMBER`, as in 01_0014, below `training` or `testing`."""
-    return path.is_dir() and any(_clips(path / part) for part, _ in _PARTS)
+    """Whether all clips below `training` and `testing` are named `SCENE_NUMBER`, as in 01_0014."""
+    clips = [clip for part, _ in _PARTS for clip in _clips(path / part)]
+    return bool(clips) and all(re.fullmatch(r"\d\d_\d{3,4}", clip.stem) for clip in clips)
 
 
 def find(path: Path) -> list[ClipSource]:
@@ -26,6 +27,8 @@ def find(path: Path) -> list[ClipSource]:
     Raises:
         FootageError: when a test clip has no labels though others have.
     """
+    if not detect(path):
+        return []
     frame_labels, pixels = path / "testing" / "test_frame_mask", path / "testing" / "test_pixel_mask"
     found = []
     for part, split in _PARTS:
@@ -50,9 +53,9 @@ def find(path: Path) -> list[ClipSource]:
 
 
 def _clips(folder: Path) -> list[Path]:
-    """Videos, or else folders of extracted frames, named as this data set does."""
+    """Videos, or else folders of extracted frames."""
     videos, frames = folder / "videos", folder / "frames"
     found = videos_in(videos) if videos.is_dir() else []
     if not found and frames.is_dir():
         found = [clip for clip in folders_in(frames) if images_in(clip)]
-    return [clip for clip in found if re.fullmatch(r"\d\d_\d{3,4}", clip.stem)]
+    return found

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Split
+from vadcli.footage.layouts import picture_folders, videos
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import read_m
 from vadcli.footage.layouts.masks import MaskFolder
@@ -15,7 +16,7 @@ _PARTS: tuple[tuple[str, Split], ...] = (("Train", "train"), ("Test", "test"))
 
 
 def detect(path: Path) -> bool:
-    """Whether this is one of the two, or the folder that holds both."""
+    """Whether this is one of the two, or the folder that holds both, and nothing else is there that may be footage."""
     return path.is_dir() and bool(_sets(path))
 
 
@@ -29,26 +30,35 @@ def find(path: Path) -> list[ClipSource]:
 
 
 def _sets(path: Path) -> list[Path]:
-    return [folder for folder in (path, *folders_in(path)) if _numbered(folder / "Test", "Test")]
+    if _pictures(path / "Test"):
+        return [path] if _looks_so(path) else []
+    inner = [folder for folder in folders_in(path) if picture_folders.detect(folder) or videos.detect(folder)]
+    return inner if all(map(_looks_so, inner)) else []
 
 
-def _numbered(folder: Path, stem: str) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [clip for clip in folders_in(folder) if re.fullmatch(rf"{stem}\d+", clip.name) and images_in(clip)]
+def _looks_so(folder: Path) -> bool:
+    """Whether there are test clips, and all clips of both splits are named as published."""
+    named = all(re.fullmatch(rf"{part}\d+", clip.name) for part, _ in _PARTS for clip in _pictures(folder / part))
+    return named and bool(_pictures(folder / "Test"))
+
+
+def _pictures(part: Path) -> list[Path]:
+    """Folders of pictures, but for those of masks."""
+    found = folders_in(part) if part.is_dir() else []
+    return [clip for clip in found if not re.fullmatch(r"Test\d+_gt", clip.name) and images_in(clip)]
 
 
 def _clips(folder: Path) -> list[ClipSource]:
     name = folder.resolve().name.lower()
     scene = next((known for known in ("ped1", "ped2") if known in name), name)
-    tests = _numbered(folder / "Test", "Test")
+    tests = _pictures(folder / "Test")
     ranges = sorted(file for file in (folder / "Test").glob("*.m") if not file.name.startswith("."))
     labels = read_m(ranges[0]) if ranges else []
     if labels and len(labels) != len(tests):
         raise FootageError(f"{ranges[0]}: ranges of {len(labels)} clips for {len(tests)} here. Fetch all of it again.")
     found = []
     for part, split in _PARTS:
-        for index, clip in enumerate(_numbered(folder / part, part)):
+        for index, clip in enumerate(_pictures(folder / part)):
             masks = clip.with_name(f"{clip.name}_gt")
             is_test = split == "test"
             found.append(

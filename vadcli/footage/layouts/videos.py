@@ -1,14 +1,16 @@
-"""Plain recordings: one video, or a folder of them, with `train…` and `test…` folders where there are any."""
+"""Plain recordings: one video, or a folder of them, with folders `train` and `test` where there are any."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.naming import VIDEO_SUFFIXES, folders_in, images_in, videos_in
+from vadcli.footage.layouts.places import Place
+from vadcli.footage.naming import VIDEO_SUFFIXES, folders_in, images_in, left_out, videos_in
 
 
 def detect(path: Path) -> bool:
-    """Whether this is a file, or a folder with videos in it or in the folders of it."""
+    """Whether this is a file, or a folder with videos in it, in the folders of it, or in theirs."""
     if path.is_file():
         return True
     inner = folders_in(path)
@@ -16,31 +18,27 @@ def detect(path: Path) -> bool:
 
 
 def find(path: Path) -> list[ClipSource]:
-    """Every video: a file is a scene of its own; the videos of one folder are of one scene.
+    """Every video: a file is a scene of its own; the videos of one folder are of one scene, called by its path.
 
-    A folder whose name begins with `train` or `test` gives the split and not the scene.
+    A folder named as a split (see `split_of`), be it the given one, gives the split and not the scene. Pictures beside
+    them are left out, and counted.
     """
     if path.is_file():
         name = path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
         return [ClipSource(name, name, None, path)]
-    return _inside(path, path.resolve().name, None)
-
-
-def split_of(folder: Path) -> Split | None:
-    """The split that a folder's name tells."""
-    name = folder.name.lower()
-    return "train" if name.startswith("train") else "test" if name.startswith("test") else None
-
-
-def _inside(folder: Path, scene: str, split: Split | None) -> list[ClipSource]:
-    prefix = f"{scene}/{split}" if split else scene
-    found = [ClipSource(f"{prefix}/{video.stem}", scene, split, video) for video in videos_in(folder)]
-    for inner in folders_in(folder):
-        if images_in(inner):
-            continue
-        known = split_of(inner)
-        if known:
-            found += _inside(inner, scene, known)
-        else:
-            found += _inside(inner, inner.name, split)
+    folders = list(_below(path, Place.of(path)))
+    found = [
+        ClipSource(place.clip(video.stem), place.scene, place.split, video)
+        for folder, place in folders
+        for video in videos_in(folder)
+    ]
+    if found and (pictures := sum(len(images_in(folder)) for folder, _ in folders)):
+        found[0] = replace(found[0], note=left_out(path, pictures))
     return found
+
+
+def _below(folder: Path, place: Place) -> Iterator[tuple[Path, Place]]:
+    """A folder and all folders in it, each before its own."""
+    yield folder, place
+    for inner in folders_in(folder):
+        yield from _below(inner, place.inside(inner))
