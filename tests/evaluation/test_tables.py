@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -175,6 +176,19 @@ def test_a_gate_looks_at_the_fullest_score_of_common_counting():
     with pytest.raises(GateFailed, match=r"micro_auc 0\.\d+ < .*ped2 paper K=0 fused"):
         check_gates([good, single, paper], {"micro_auc": just + 1e-6})
     assert parse_gates(["micro_auc=0.9", "ap=0.5"]) == {"micro_auc": 0.9, "ap": 0.5}
+
+
+@pytest.mark.parametrize("kind", ["fp", "fr", "fs", "fp+fs", "given"])
+def test_a_gate_holds_whatever_score_there_is(kind):
+    lone = replace(result(), score=kind)
+    with pytest.raises(GateFailed, match=re.escape(f"ped2 paper K=0 {kind}")):
+        check_gates([lone], {"micro_auc": lone.micro_auc + 1e-6})
+
+
+@pytest.mark.parametrize("bound", ["nan", "inf", "-inf", "high"])
+def test_a_bound_is_a_finite_number(bound):
+    with pytest.raises(InputError, match=f"--fail-below ap={bound}: METRIC=NUMBER is expected"):
+        parse_gates([f"ap={bound}"])
 
 
 def test_figures_of_where_are_a_table():

@@ -250,6 +250,14 @@ def test_without_any_normal_footage_online_is_left_out_and_said(tmp_path, models
         evaluated(tmp_path / "one.h5", models, shots=(5,))
 
 
+def test_an_evaluation_of_nothing_is_refused_and_says_why(tmp_path, cache, models):
+    write_cache(tmp_path / "one.h5", {"01": TRUTH["01"]})
+    with pytest.raises(InputError, match=r"one.h5: nothing to measure: .* online: scene park has no normal footage"):
+        evaluated(tmp_path / "one.h5", models, shots=(0,), protocols=("online",))
+    with pytest.raises(InputError, match=r"park.h5: nothing to measure: .*score fp\+fs in protocol paper.*or --score"):
+        evaluated(cache, models, shots=(0,), protocols=("paper",), scores=("fp+fs",))
+
+
 def test_label_variants_are_named(cache, models):
     own, shifted = (evaluated(cache, models, shots=(0,), protocols=("paper",), variant=v) for v in (None, "shifted"))
     assert {row["labels"] for row in rows(shifted)} == {"shifted"}
