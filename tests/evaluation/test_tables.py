@@ -118,6 +118,25 @@ def test_measured_results_stand_beside_the_papers():
     assert beside("3", (), {"parameters": "7"}).rows[0][2] == "7"
 
 
+def test_controls_do_not_stand_for_the_model():
+    few = {"shots": 10, "support": "clip", "counting": "paper"}
+    ours = [result(), result(1, adaptation="meta", **few)]
+    controls = [result(2, adaptation="sgd", **few), result(3, adaptation="no-meta"),
+                result(4, adaptation="no-meta", **few)]  # fmt: skip
+    alone = measured_of(document(ours, model=MODEL))
+    among = measured_of(document([*ours, *controls], model=MODEL, baseline=MODEL))
+    for number in ("1", "2", "4"):
+        assert beside(number, among) == beside(number, alone)
+
+
+def test_a_model_without_meta_training_stands_in_table_2_by_its_own_adaptation():
+    rows = [result(), result(1, shots=10, support="clip", counting="paper", adaptation="no-meta")]
+    measured = measured_of(document(rows, model=MODEL | {"unit": "memory"}))
+    zero, ten = (f"{100 * row.micro_auc:.2f}" for row in rows)
+    expected = ("ped2", "measured, unit memory, paper, support clip", zero, "no K", "no K", ten)
+    assert expected in beside("2", measured).rows
+
+
 def test_rivals_of_the_unit_have_rows_of_their_own():
     rows = [result(kind=kind) for kind in ("fp", "fr", "fused")]
     more = result(1), result(1, shots=10, support="clip", counting="paper", adaptation="meta")
