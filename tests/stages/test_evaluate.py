@@ -12,9 +12,11 @@ from vadcli.footage.windows import ClipRange
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.progress import Silent
+from vadcli.scoring.errors import ErrorMaps
 from vadcli.scoring.scene import scene_of
 from vadcli.settings import ModelSettings, Settings
 from vadcli.stages.eval_errors import Bank, Key
+from vadcli.stages.eval_maps import MapWatcher, localisers_of
 from vadcli.stages.eval_runs import Options, runs_of_cache
 from vadcli.stages.eval_support import draw_support, scene_footage
 from vadcli.stages.eval_support import test_clips as clips_to_test
@@ -274,6 +276,27 @@ def test_masks_give_figures_of_where(cache, models):
         assert row["tracks_from"] == "masks linked by overlap"
         assert row["pixel_auc"] > 0.5 or row["map"] == "fr"
         assert row["frames"] == sum(map(len, TRUTH.values())) - 3 * 4
+
+
+def test_where_is_judged_on_the_frames_that_every_k_leaves(cache, models):
+    found = evaluated(cache, models, shots=(0, 20), support="clip", protocols=("paper",), localise=True)
+    counted = rows(found, counting="common")[0]["frames"]
+    assert [row["frames"] for row in found.about["localisation"]] == [counted] * 4
+
+
+def test_maps_and_masks_of_a_clip_are_of_the_same_frames(cache):
+    with open_cache(cache) as opened:
+        clip = opened.clip("park/test/02")  # 44 frames, abnormal from 8 to 20
+        masks = opened.masks(clip.name)
+        localisers = localisers_of([clip], [0])
+        watcher = MapWatcher(opened, clip, 4, 10, localisers, QUICK)
+        watcher.side = 1  # maps as they are
+        for first in range(0, 40, 8):
+            perfect = torch.from_numpy(masks[4 + first : 4 + first + 8]).float()
+            watcher(Key("none", 0, 0, ""), first, ErrorMaps(perfect, None), None)
+        watcher.finish()
+    figures = localisers[0, "fp"].scores_of_all()
+    assert (figures.frames, figures.pixel_auc) == (34, 1.0)
 
 
 def test_a_model_without_unit_has_no_score_of_prototypes(cache, models):
