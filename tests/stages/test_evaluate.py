@@ -9,8 +9,10 @@ from vadcli.cli.app import run
 from vadcli.errors import InputError
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import ClipRange
-from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from vadcli.model.network import Network
+from vadcli.model import winograd
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, load_network, save_checkpoint
+from vadcli.model.network import Network, count_parameters
+from vadcli.model.runtime import for_inference
 from vadcli.progress import Silent
 from vadcli.scoring.errors import ErrorMaps
 from vadcli.scoring.scene import scene_of
@@ -18,6 +20,7 @@ from vadcli.settings import ModelSettings, Settings
 from vadcli.stages.eval_errors import Bank, Key
 from vadcli.stages.eval_maps import MapWatcher, localisers_of
 from vadcli.stages.eval_runs import Options, runs_of_cache
+from vadcli.stages.eval_speed import speed_of
 from vadcli.stages.eval_support import draw_support, scene_footage
 from vadcli.stages.eval_support import test_clips as clips_to_test
 from vadcli.stages.evaluate import evaluate_stage
@@ -459,7 +462,6 @@ def test_the_papers_figures_are_one_command_each(capsys, tmp_path, cache, models
 
 
 def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
-    from vadcli.model.checkpoint import load_network
     from vadcli.stages.eval_figures import encoding_norms
 
     network = load_network(load_checkpoint(models / "meta.safetensors"))
@@ -469,6 +471,15 @@ def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
         (encoding,) = network.begin(inputs, "head")
     assert {level: values.shape for level, values in norms.items()} == {n: (2, 32 // n, 32 // n) for n in (1, 2, 4, 8)}
     assert norms[1] == pytest.approx(encoding.square().sum(1).sqrt().numpy(), rel=1e-5)
+
+
+def test_parameters_are_those_of_the_checkpoint_whatever_form_they_are_run_in(monkeypatch, models):
+    monkeypatch.setattr(winograd, "_LEAST_KERNELS", 64)
+    monkeypatch.setattr(winograd, "_LEAST_PRODUCTS", 0)
+    learned = load_network(load_checkpoint(models / "meta.safetensors"))
+    count = count_parameters(learned)
+    assert count_parameters(for_inference(learned, torch.device("cpu"), torch.float32)) < count  # products are none
+    assert speed_of(models / "meta.safetensors", QUICK, budget_s=0.01)["parameters"] == f"{count:,}"
 
 
 def test_the_papers_tables_are_one_command_each(capsys, tmp_path, cache, models):
