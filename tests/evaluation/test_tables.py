@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -117,6 +118,25 @@ def test_measured_results_stand_beside_the_papers():
     assert beside("3", (), {"parameters": "7"}).rows[0][2] == "7"
 
 
+def test_controls_do_not_stand_for_the_model():
+    few = {"shots": 10, "support": "clip", "counting": "paper"}
+    ours = [result(), result(1, adaptation="meta", **few)]
+    controls = [result(2, adaptation="sgd", **few), result(3, adaptation="no-meta"),
+                result(4, adaptation="no-meta", **few)]  # fmt: skip
+    alone = measured_of(document(ours, model=MODEL))
+    among = measured_of(document([*ours, *controls], model=MODEL, baseline=MODEL))
+    for number in ("1", "2", "4"):
+        assert beside(number, among) == beside(number, alone)
+
+
+def test_a_model_without_meta_training_stands_in_table_2_by_its_own_adaptation():
+    rows = [result(), result(1, shots=10, support="clip", counting="paper", adaptation="no-meta")]
+    measured = measured_of(document(rows, model=MODEL | {"unit": "memory"}))
+    zero, ten = (f"{100 * row.micro_auc:.2f}" for row in rows)
+    expected = ("ped2", "measured, unit memory, paper, support clip", zero, "no K", "no K", ten)
+    assert expected in beside("2", measured).rows
+
+
 def test_rivals_of_the_unit_have_rows_of_their_own():
     rows = [result(kind=kind) for kind in ("fp", "fr", "fused")]
     more = result(1), result(1, shots=10, support="clip", counting="paper", adaptation="meta")
@@ -175,6 +195,19 @@ def test_a_gate_looks_at_the_fullest_score_of_common_counting():
     with pytest.raises(GateFailed, match=r"micro_auc 0\.\d+ < .*ped2 paper K=0 fused"):
         check_gates([good, single, paper], {"micro_auc": just + 1e-6})
     assert parse_gates(["micro_auc=0.9", "ap=0.5"]) == {"micro_auc": 0.9, "ap": 0.5}
+
+
+@pytest.mark.parametrize("kind", ["fp", "fr", "fs", "fp+fs", "given"])
+def test_a_gate_holds_whatever_score_there_is(kind):
+    lone = replace(result(), score=kind)
+    with pytest.raises(GateFailed, match=re.escape(f"ped2 paper K=0 {kind}")):
+        check_gates([lone], {"micro_auc": lone.micro_auc + 1e-6})
+
+
+@pytest.mark.parametrize("bound", ["nan", "inf", "-inf", "high"])
+def test_a_bound_is_a_finite_number(bound):
+    with pytest.raises(InputError, match=f"--fail-below ap={bound}: METRIC=NUMBER is expected"):
+        parse_gates([f"ap={bound}"])
 
 
 def test_figures_of_where_are_a_table():

@@ -9,13 +9,18 @@ from vadcli.cli.app import run
 from vadcli.errors import InputError
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import ClipRange
-from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from vadcli.model.network import Network
+from vadcli.model import winograd
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, load_network, save_checkpoint
+from vadcli.model.network import Network, count_parameters
+from vadcli.model.runtime import for_inference
 from vadcli.progress import Silent
+from vadcli.scoring.errors import ErrorMaps
 from vadcli.scoring.scene import scene_of
 from vadcli.settings import ModelSettings, Settings
 from vadcli.stages.eval_errors import Bank, Key
+from vadcli.stages.eval_maps import MapWatcher, localisers_of
 from vadcli.stages.eval_runs import Options, runs_of_cache
+from vadcli.stages.eval_speed import speed_of
 from vadcli.stages.eval_support import draw_support, scene_footage
 from vadcli.stages.eval_support import test_clips as clips_to_test
 from vadcli.stages.evaluate import evaluate_stage
@@ -250,6 +255,14 @@ def test_without_any_normal_footage_online_is_left_out_and_said(tmp_path, models
         evaluated(tmp_path / "one.h5", models, shots=(5,))
 
 
+def test_an_evaluation_of_nothing_is_refused_and_says_why(tmp_path, cache, models):
+    write_cache(tmp_path / "one.h5", {"01": TRUTH["01"]})
+    with pytest.raises(InputError, match=r"one.h5: nothing to measure: .* online: scene park has no normal footage"):
+        evaluated(tmp_path / "one.h5", models, shots=(0,), protocols=("online",))
+    with pytest.raises(InputError, match=r"park.h5: nothing to measure: .*score fp\+fs in protocol paper.*or --score"):
+        evaluated(cache, models, shots=(0,), protocols=("paper",), scores=("fp+fs",))
+
+
 def test_label_variants_are_named(cache, models):
     own, shifted = (evaluated(cache, models, shots=(0,), protocols=("paper",), variant=v) for v in (None, "shifted"))
     assert {row["labels"] for row in rows(shifted)} == {"shifted"}
@@ -266,6 +279,27 @@ def test_masks_give_figures_of_where(cache, models):
         assert row["tracks_from"] == "masks linked by overlap"
         assert row["pixel_auc"] > 0.5 or row["map"] == "fr"
         assert row["frames"] == sum(map(len, TRUTH.values())) - 3 * 4
+
+
+def test_where_is_judged_on_the_frames_that_every_k_leaves(cache, models):
+    found = evaluated(cache, models, shots=(0, 20), support="clip", protocols=("paper",), localise=True)
+    counted = rows(found, counting="common")[0]["frames"]
+    assert [row["frames"] for row in found.about["localisation"]] == [counted] * 4
+
+
+def test_maps_and_masks_of_a_clip_are_of_the_same_frames(cache):
+    with open_cache(cache) as opened:
+        clip = opened.clip("park/test/02")  # 44 frames, abnormal from 8 to 20
+        masks = opened.masks(clip.name)
+        localisers = localisers_of([clip], [0])
+        watcher = MapWatcher(opened, clip, 4, 10, localisers, QUICK)
+        watcher.side = 1  # maps as they are
+        for first in range(0, 40, 8):
+            perfect = torch.from_numpy(masks[4 + first : 4 + first + 8]).float()
+            watcher(Key("none", 0, 0, ""), first, ErrorMaps(perfect, None), None)
+        watcher.finish()
+    figures = localisers[0, "fp"].scores_of_all()
+    assert (figures.frames, figures.pixel_auc) == (34, 1.0)
 
 
 def test_a_model_without_unit_has_no_score_of_prototypes(cache, models):
@@ -377,6 +411,16 @@ def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
         (("c.h5", "--fail-below", "eer=1"), "unknown metric"),
         (("c.h5", "--fail-below", "micro_auc"), "METRIC=NUMBER"),
         (("c.h5", "--against", "gone.json"), "gone.json: no such file"),
+        (("c.h5", "--fail-below", "micro_auc=nan"), "METRIC=NUMBER"),
+        (("c.h5", "--drop-head", "30"), "--drop-head: an evaluation of caches has no use for it"),
+        (("c.h5", "--labels", "l.npy"), "--labels: an evaluation of caches has no use for it"),
+        (("c.h5", "--results", "r.json"), "--results: an evaluation of caches has no use for it"),
+        (("c.h5", "--table", "1", "--fail-below", "ap=1"), "--fail-below: --table 1 has no use for it"),
+        (("c.h5", "--table", "1", "--json"), "--json: --table 1 has no use for it"),
+        (("c.h5", "--table", "1", "--against", "a.json"), "--against: --table 1 has no use for it"),
+        (("c.h5", "--table", "fig3", "--report", "r.html"), "--report: --table fig3 has no use for it"),
+        (("--scores", "s.csv", "--labels", "l.csv", "--table", "1"), "--scores: --table 1 has no use for it"),
+        (("--scores", "s.csv", "--labels", "l.csv", "--shots", "1"), "--shots: an evaluation of --scores has no use"),
         (("--scores", "gone.npy"), "needs --labels"),
         (("--scores", "gone.npy", "--labels", "l.npy"), "gone.npy: no such scores"),
     ],
@@ -418,7 +462,6 @@ def test_the_papers_figures_are_one_command_each(capsys, tmp_path, cache, models
 
 
 def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
-    from vadcli.model.checkpoint import load_network
     from vadcli.stages.eval_figures import encoding_norms
 
     network = load_network(load_checkpoint(models / "meta.safetensors"))
@@ -428,6 +471,15 @@ def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
         (encoding,) = network.begin(inputs, "head")
     assert {level: values.shape for level, values in norms.items()} == {n: (2, 32 // n, 32 // n) for n in (1, 2, 4, 8)}
     assert norms[1] == pytest.approx(encoding.square().sum(1).sqrt().numpy(), rel=1e-5)
+
+
+def test_parameters_are_those_of_the_checkpoint_whatever_form_they_are_run_in(monkeypatch, models):
+    monkeypatch.setattr(winograd, "_LEAST_KERNELS", 64)
+    monkeypatch.setattr(winograd, "_LEAST_PRODUCTS", 0)
+    learned = load_network(load_checkpoint(models / "meta.safetensors"))
+    count = count_parameters(learned)
+    assert count_parameters(for_inference(learned, torch.device("cpu"), torch.float32)) < count  # products are none
+    assert speed_of(models / "meta.safetensors", QUICK, budget_s=0.01)["parameters"] == f"{count:,}"
 
 
 def test_the_papers_tables_are_one_command_each(capsys, tmp_path, cache, models):

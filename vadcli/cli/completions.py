@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from vadcli.cli.app import COMMANDS
@@ -52,6 +53,8 @@ def describe(command: str) -> tuple[list[Flag], Flag]:
     hints = typing.get_type_hints(function, include_extras=True)
     options, arguments = [], Flag((), "", "path")
     for name in inspect.signature(function).parameters:
+        if hints[name] is typer.Context:
+            continue
         base, info = _unwrap(hints[name])
         takes, choices = _takes(command, name.rstrip("_"), base, getattr(info, "metavar", None))
         if isinstance(info, OptionInfo):

@@ -10,8 +10,14 @@ from vadcli.cli.options import AsJson, Model, Preset, Quiet, Set, setting
 from vadcli.errors import InputError
 from vadcli.presets import load_settings
 
+# Parameters that only some kinds of evaluation use; elsewhere they are refused, or a gate would seem to have held.
+_FOR_SCORES = ("labels", "drop_head", "drop_tail", "higher_is", "fps")
+_FOR_MODELS = ("model", "shots", "support", "score", "contrast", "baseline", "localise")
+_FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "baseline", "localise")
+
 
 def command(
+    ctx: typer.Context,
     caches: Annotated[
         list[Path] | None, typer.Argument(help="Caches with labelled test clips.", metavar="CACHE.h5…")
     ] = None,
@@ -138,6 +144,7 @@ def command(
         raise InputError("--json, --markdown and --latex: choose one.")
     if (caches and scores) or not (caches or scores or table):
         raise InputError("eval: give caches, or --scores with --labels. See `vad eval --help`.")
+    _check_used(ctx, table, bool(scores))
     if scores and labels is None:
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
     from vadcli.evaluation.against import check_gates, compare, parse_gates, read_document
@@ -220,6 +227,21 @@ def _paper(
             print(path)
         return
     print_tables([table_stage(table, caches, results, model, options, settings, shown)], style)
+
+
+def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
+    """Refuse flags that the kind of evaluation asked for would ignore."""
+    if table is not None:
+        figure = () if table.startswith("fig") else ("plot",)
+        kind, unused = f"--table {table}", ("scores", *_FOR_SCORES, *_FOR_RESULTS, *figure)
+    elif foreign:
+        kind, unused = "an evaluation of --scores", (*_FOR_MODELS, "results")
+    else:
+        kind, unused = "an evaluation of caches", (*_FOR_SCORES, "results")
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if parameter.name in unused and source is not None and not source.name.startswith("DEFAULT"):
+            raise InputError(f"{parameter.opts[0]}: {kind} has no use for it. Leave it out. See `vad eval --help`.")
 
 
 def _check_choices(**chosen: object) -> None:

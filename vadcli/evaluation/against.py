@@ -1,12 +1,14 @@
 """The difference to an earlier evaluation, and gates for CI."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vadcli.errors import GateFailed, InputError
+from vadcli.evaluation.evidence import GIVEN, SCORES
 from vadcli.evaluation.intervals import difference_interval
 from vadcli.evaluation.results import SCHEMA, Result
 
@@ -115,7 +117,7 @@ def parse_gates(texts: Sequence[str]) -> dict[str, float]:
     """Lower bounds by metric, from texts such as `micro_auc=0.93`.
 
     Raises:
-        InputError: for an unknown metric or no number.
+        InputError: for an unknown metric, or a bound that nothing could be below.
     """
     gates = {}
     for text in texts:
@@ -123,17 +125,19 @@ def parse_gates(texts: Sequence[str]) -> dict[str, float]:
         try:
             gates[name] = float(value)
         except ValueError:
-            raise InputError(f"--fail-below {text}: METRIC=NUMBER is expected, as in micro_auc=0.93.") from None
+            gates[name] = math.nan
+        if not math.isfinite(gates[name]):
+            raise InputError(f"--fail-below {text}: METRIC=NUMBER is expected, as in micro_auc=0.93.")
         if name not in GATES:
             raise InputError(f"--fail-below {text}: unknown metric. Use one of: {', '.join(GATES)}.")
     return gates
 
 
 def gated(results: Sequence[Result]) -> list[Result]:
-    """The results that a gate looks at: common counting, and the fullest score (fused, then given, then fp)."""
+    """The results that a gate looks at: common counting, and the first score there is of fused, given, and SCORES."""
     common = [result for result in results if result.setting.counting == "common"]
-    present = {result.score for result in common}
-    fullest = next((one for one in ("fused", "given", "fp", "fr") if one in present), None)
+    order = ("fused", GIVEN, *SCORES)
+    fullest = min((result.score for result in common), key=order.index, default=None)
     return [result for result in common if result.score == fullest]
 
 

@@ -55,7 +55,7 @@ class Measured:
 
     Attributes:
         result: as of `Result.to_json`.
-        model: lineage of the model.
+        model: lineage of the model; empty for foreign scores.
     """
 
     result: Row
@@ -63,9 +63,14 @@ class Measured:
 
 
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:
-    """The results of an evaluation document, each with its model; baselines and foreign scores have none."""
+    """What an evaluation document says of its model, or of foreign scores (which have none), without its controls.
+
+    Controls are the same model adapted by plain gradient descent, and a baseline: another model, every K of which is
+    "no-meta". Without a baseline "no-meta" is the model's own adaptation.
+    """
+    own = {"none", "meta", "foreign"} | ({"no-meta"} if "baseline" not in document else set())
     model = document.get("model") or {}
-    return [Measured(one, model if one["adaptation"] in ("none", "meta") else {}) for one in document["results"]]
+    return [Measured(one, model) for one in document["results"] if one["adaptation"] in own]
 
 
 def beside(number: str, measured: Sequence[Measured], speed: Mapping[str, str] | None = None) -> Table:

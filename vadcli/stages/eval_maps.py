@@ -29,23 +29,39 @@ def localisers_of(clips: Sequence[Clip], shots: Sequence[int]) -> dict[tuple[int
 
 
 class MapWatcher:
-    """Takes the maps of one clip as they are computed, pools them, and hands them to localisers at its end."""
+    """Takes the maps of one clip as they are computed, pools them, and hands them to localisers at its end.
+
+    Args:
+        cache: that the clip is in.
+        clip: with masks.
+        window: frames read to predict the next one (T).
+        counted: first frame that counts; the largest K adapts on those before.
+        localisers: of every K and kind of map.
+        settings: of section `score`.
+    """
 
     def __init__(
-        self, cache: Cache, clip: Clip, window: int, localisers: dict[tuple[int, str], Localiser], settings: Settings
+        self,
+        cache: Cache,
+        clip: Clip,
+        window: int,
+        counted: int,
+        localisers: dict[tuple[int, str], Localiser],
+        settings: Settings,
     ) -> None:
-        self.cache, self.clip, self.window, self.localisers = cache, clip, window, localisers
+        self.cache, self.clip, self.window, self.counted, self.localisers = cache, clip, window, counted, localisers
         self.size = cache.size
         self.side = max(1, round(settings.score.pool * cache.size[0] / 128))
         self.maps: dict[tuple[int, str], list[NDArray[np.float16]]] = {}
 
     def __call__(self, key: Key, first: int, maps: ErrorMaps, features: Features) -> None:
-        """Keep the maps of a batch: those of the model's own adaptation and first draw."""
-        if key.draw or key.adaptation not in ("none", "meta"):
+        """Keep what counts of a batch's maps: those of the model's own adaptation and first draw."""
+        skipped = max(0, self.counted - (self.window + first))
+        if key.draw or key.adaptation not in ("none", "meta") or skipped >= len(maps.frame):
             return
         for kind, values in (("fp", maps.frame), ("fr", maps.feature)):
             if values is not None:
-                self.maps.setdefault((key.shots, kind), []).append(self._pooled(values))
+                self.maps.setdefault((key.shots, kind), []).append(self._pooled(values[skipped:]))
 
     def _pooled(self, maps: Tensor) -> NDArray[np.float16]:
         """(B, H, W), every pixel the mean of the patch around it; half precision holds it to one part in 2^11."""
@@ -56,7 +72,7 @@ class MapWatcher:
 
     def finish(self) -> None:
         """Judge the clip."""
-        masks = self.cache.masks(self.clip.name, self.window)
+        masks = self.cache.masks(self.clip.name, self.counted)
         assert masks is not None
         for where, batches in self.maps.items():
             self.localisers[where].add(np.concatenate(batches).astype(np.float32), masks)

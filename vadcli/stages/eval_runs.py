@@ -92,11 +92,15 @@ class Runs:
     localisation: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def common(self) -> int:
+        """The first frame of a clip that every K can count."""
+        return max(self.taken.values())
+
     def countings(self, run: Run) -> Iterator[tuple[str, int]]:
         """Ways to count a run's frames, and the first frame each counts."""
-        common = max(self.taken.values())
-        yield "common", common
-        if self.taken[run.shots] != common:
+        yield "common", self.common
+        if self.taken[run.shots] != self.common:
             yield "paper", self.taken[run.shots]
 
 
@@ -116,8 +120,8 @@ def runs_of_cache(
     most = max(shots)
     from_clip = options.support == "clip"
     taken = {k: window + (k if from_clip else 0) for k in shots}
-    _check_lengths(cache, tests, max(taken.values()))
     found = Runs([], True, taken)
+    _check_lengths(cache, tests, found.common)
     footage = _footage(cache, tests, window + most, window, options, settings, found)
     donors = {one.donor for one in footage.values() if one is not None and one.donor}
     evaluated = {name: one for name, one in tests.items() if name not in donors}
@@ -136,7 +140,7 @@ def runs_of_cache(
         for bank in banks.values():
             mine = [(adaptation, k) for owner, adaptation, k in plan if owner is bank]
             for key, evidence, normal in _scene(
-                cache, bank, mine, clips, footage[scene], options, progress, localisers
+                cache, bank, mine, clips, footage[scene], options, progress, found.common, localisers
             ):
                 collected.setdefault((key.adaptation, key.shots, key.draw), []).append((evidence, normal))
     for _, adaptation, k in plan:
@@ -170,6 +174,7 @@ def _scene(
     footage: SceneFootage | None,
     options: Options,
     progress: Progress,
+    counted: int,
     localisers: dict[tuple[int, str], Localiser],
 ) -> Iterator[tuple[Key, Evidence, Normal]]:
     """Errors of one scene's clips under all weights of a bank, frozen parts computed once a window."""
@@ -199,7 +204,8 @@ def _scene(
     normal, usual = normal_errors(bank, every, footage, progress)
     for name, (clip, labels) in clips.items():
         keys = [*base, *of_scene, *of_clip[name]]
-        watcher = MapWatcher(cache, clip, window, localisers, settings) if clip.has_masks and localisers else None
+        judged = clip.has_masks and localisers
+        watcher = MapWatcher(cache, clip, window, counted, localisers, settings) if judged else None
         errors = bank.errors(ClipRange(cache, clip, 0, clip.num_frames), keys, progress, watcher, usual)
         if watcher is not None:
             watcher.finish()

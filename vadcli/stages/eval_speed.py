@@ -6,7 +6,6 @@ import torch
 
 from vadcli.learning.scene import adapt_to_scene
 from vadcli.model.checkpoint import PACKAGED_MODEL, load_checkpoint, load_network
-from vadcli.model.network import count_parameters
 from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.settings import Settings
 from vadcli.stages.timing import timed
@@ -30,7 +29,7 @@ def speed_of(model: Path | None, settings: Settings, *, budget_s: float = 5.0) -
     with torch.inference_mode():
         forward = timed(lambda: network(inputs), device, budget_s=budget_s)
     told = {
-        "parameters": f"{count_parameters(network):,}",
+        "parameters": f"{sum(value.numel() for value in checkpoint.weights.values()):,}",
         "frames/s": f"{1 / forward.seconds:,.1f}",
         "device": f"measured on {_name(device)}, {size[0]}x{size[1]}, {str(precision).removeprefix('torch.')}, batch 1",
     }

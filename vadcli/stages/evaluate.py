@@ -62,7 +62,7 @@ def evaluate_stage(
         progress: told of every window.
 
     Raises:
-        VadError: for caches, labels or models that do not fit.
+        VadError: for caches, labels or models that do not fit, and for a cache of which nothing asked for is a result.
     """
     protocols = [find_protocol(name) for name in options.protocols]
     for path in caches:  # a wrong path is found before a model is loaded
@@ -79,7 +79,10 @@ def evaluate_stage(
     for path in caches:
         with open_cache(path) as cache:
             runs = runs_of_cache(cache, checkpoint, baseline, shots, options, settings, progress)
-            for result, data in _results(runs, protocols, path.stem, options, settings):
+            measured = _results(runs, protocols, path.stem, options, settings)
+            if not measured:
+                raise InputError(_nothing(path, runs, options))
+            for result, data in measured:
                 results.append(result)
                 pools.append(data)
             notes.extend(f"{path.name}: {note}" for note in runs.notes)
@@ -95,6 +98,16 @@ def evaluate_stage(
     if baseline is not None:
         about["baseline"] = _lineage(baseline)
     return Evaluation(tuple(results), tuple(pools), about, tuple(notes))
+
+
+def _nothing(path: Path, runs: Runs, options: Options) -> str:
+    """Why nothing that was asked for is a result: an evaluation of nothing would pass every gate."""
+    asked = f"score {' or '.join(options.scores)}" if options.scores else "score"
+    why = "" if runs.calibrates or not runs.notes else f": {runs.notes[-1]}"
+    return (
+        f"{path}: nothing to measure: no {asked} in protocol {' or '.join(options.protocols)}{why}. "
+        f"Choose another --protocol{' or --score' if options.scores else ''}."
+    )
 
 
 def _lineage(checkpoint: Checkpoint) -> dict[str, Any]:
