@@ -118,12 +118,8 @@ def decode_clip(
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
                 "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
                 "source": str(clip.source),
-<<<<<<< HEAD
                 "place": place,
-                "sha256": pictures.digest.hexdigest() if pictures and pictures.digest else sha256_of(clip.source),
-=======
                 "sha256": digest.hexdigest() if digest else sha256_of(clip.source),
->>>>>>> fix2
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),
             }
