@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vadcli.errors import FootageError
 from vadcli.footage.cache import VERSION, open_cache
 from vadcli.footage.cache_writer import write_cache
-from vadcli.footage.parts import CacheFormat, PartWriter, find_part, part_key
+from vadcli.footage.parts import CacheFormat, PartWriter, encode_jpeg, find_part, part_key
 
 INFO = {"scene": "s", "split": "train", "fps": 25.0, "source": "s.mp4", "sha256": "0", "stamp": "1", "recipe": "2"}
 
@@ -158,6 +158,66 @@ def test_what_is_no_cache_is_named(tmp_path):
     assert refusal(cut).startswith("no HDF5 file, or a damaged one")
     assert refusal(other).startswith("an HDF5 file, but no cache of vad")
     assert refusal(old) == f"cache version {VERSION + 1}; this vad reads version {VERSION}. Prepare the footage again."
+
+
+def spoilt(tmp_path, spoil, codec="raw"):
+    labels = {"labels": np.zeros(2, np.uint8), "masks": np.zeros((2, 16), np.uint8)}
+    path = write(tmp_path, {"a": noise(2)}, codec, {"a": labels | {"variants/b": labels["labels"]}})
+    with h5py.File(path, "r+") as file:
+        spoil(file, file["clips/a"])
+    return path
+
+
+def replaced(name, data):
+    def spoil(file, clip):
+        del clip[name]
+        clip[name] = data
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda file, clip: file.attrs.update(size=8), "a damaged one"),
+        (lambda file, clip: file.attrs.update(size=[8]), "a damaged one"),
+        (lambda file, clip: file.attrs.update(size=[0, 16]), "frames of 0x16x3. Prepare"),
+        (lambda file, clip: file.attrs.update(channels=7), "frames of 8x16x7. Prepare"),
+        (
+            lambda file, clip: file.attrs.update(channels=1),
+            "clip a: frames are uint8 2 x 8 x 16 x 3, not uint8 n x 8 x 16 x 1",
+        ),
+        (
+            lambda file, clip: file.attrs.update(codec="jpeg"),
+            "clip a: frames are uint8 2 x 8 x 16 x 3, not the bytes of JPEGs",
+        ),
+        (replaced("frames", 5), "clip a: frames are int64 scalar, not uint8 n x 8 x 16 x 3"),
+        (replaced("frames", noise(2) / 2), "clip a: frames are float64 2 x 8 x 16 x 3"),
+        (replaced("labels", np.zeros(3, np.uint8)), "clip a: labels are uint8 3, not 2 integers"),
+        (replaced("labels", 0.5), "clip a: labels are float64 scalar"),
+        (replaced("masks", np.zeros((2, 8, 16), np.uint8)), "clip a: masks are uint8 2 x 8 x 16, not uint8 2 x 16"),
+        (replaced("variants/b", np.zeros(1, np.uint8)), "clip a: variants/b are uint8 1"),
+        (replaced("variants", 1), "a damaged one"),
+        (lambda file, clip: clip.move("labels", "variants/c") or clip.move("variants", "labels"), "labels are a group"),
+        (lambda file, clip: clip.move("frames", "f") or clip.move("variants", "frames"), "frames are a group"),
+        (lambda file, clip: clip.attrs.update(fps=0), "clip a: 0 frames a second"),
+        (lambda file, clip: clip.attrs.update(fps=np.nan), "clip a: nan frames a second"),
+        (lambda file, clip: clip.attrs.update(order=[1, 2]), "a damaged one"),
+    ],
+)
+def test_a_cache_that_contradicts_itself_is_refused_when_it_is_opened(tmp_path, spoil, problem):
+    assert problem in refusal(spoilt(tmp_path, spoil))
+
+
+@pytest.mark.parametrize("size", [(4, 16), (1, 1), (0, 0)])
+def test_a_jpeg_of_another_size_is_named(tmp_path, size):
+    data = encode_jpeg(noise(1, size)[0], []) if size[0] else np.empty(0, np.uint8)
+
+    def spoil(file, clip):
+        clip["frames"][1] = data
+
+    with open_cache(spoilt(tmp_path, spoil, "jpeg")) as cache, pytest.raises(FootageError, match="JPEG frame in this"):
+        cache.frames("a")
 
 
 def test_a_part_that_was_not_finished_leaves_nothing(tmp_path):

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -621,6 +622,25 @@ def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, lim
     assert not (parts_folder(out) / "cache.h5").exists()
     assert subprocess.run(command).returncode == 0, "with room, the same command goes on"
     assert len(stored_clips(out)) == 3 and not parts_folder(out).exists()
+
+
+def test_jpegs_are_not_begun_to_be_written_where_there_is_no_room_for_all(camera, tmp_path, monkeypatch):
+    """HDF5 crashes at the end of a program in which such a write failed, so none may fail."""
+    out, usage = tmp_path / "c.h5", shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4 << 20))
+    monkeypatch.setattr(h5py.File, "__init__", None)
+    with pytest.raises(InputError, match=r"c\.h5: the disk is full\. .* 3 decoded clips are kept in \.c\.h5\.parts"):
+        run(camera, out, codec="jpeg")
+    monkeypatch.undo()
+    assert not out.exists() and len(run(camera, out, codec="jpeg").clips) == 3
+    before, small = out.read_bytes(), out.stat().st_size + (5 << 20)
+    more = out.with_name("0.mp4")
+    more.write_bytes((camera / "0.mp4").read_bytes())
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=small))
+    assert len(run(more, out, codec="jpeg").clips) == 4, "room for the earlier clips and the new one"
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=len(before) + (4 << 20)))
+    with pytest.raises(InputError, match="the disk is full"):
+        run(camera, out, codec="jpeg", mask_top=0.5)
 
 
 @pytest.mark.footage

@@ -1,5 +1,6 @@
 """The frame cache as it is read: an HDF5 file of clips, opened lazily, once in every process that uses it."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from vadcli.footage.opencv import cv2
 
 FORMAT = "vad-cache"
 VERSION = 1
+AGAIN = "Prepare the footage again."
 Codec = Literal["raw", "jpeg"]
 Split = Literal["train", "test"]
 
@@ -100,7 +102,7 @@ class Cache:
             return np.asarray(stored[start:stop])
         frames = np.empty((stop - start, *self.size, self.channels), dtype=np.uint8)
         for frame, data in zip(frames, stored[start:stop] if stop > start else (), strict=True):
-            frame[...] = decode_jpeg(data, self.channels)
+            frame[...] = decode_jpeg(data, self.size, self.channels)
         return frames
 
     def labels(self, name: str, variant: str | None = None) -> npt.NDArray[np.uint8] | None:
@@ -184,14 +186,18 @@ def open_cache(path: Path | str) -> Cache:
                 raise FootageError(f"{path}: an HDF5 file, but no cache of vad. Make one with `vad prepare`.")
             version = int(attributes.get("version", -1))
             if version != VERSION:
-                raise FootageError(
-                    f"{path}: cache version {version}; this vad reads version {VERSION}. Prepare the footage again."
-                )
-            size = (int(attributes["size"][0]), int(attributes["size"][1]))
-            clips = tuple(_read_clip(name, group) for name, group in _clip_groups(file))
+                raise FootageError(f"{path}: cache version {version}; this vad reads version {VERSION}. {AGAIN}")
+            size, channels = (int(attributes["size"][0]), int(attributes["size"][1])), int(attributes["channels"])
+            if min(size) < 1 or channels not in (1, 3):
+                raise FootageError(f"{path}: frames of {size[0]}x{size[1]}x{channels}. {AGAIN}")
             codec: Codec = "jpeg" if attributes["codec"] == "jpeg" else "raw"
-            return Cache(path, size, int(attributes["channels"]), codec, clips)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+            clips = []
+            for name, group in _clip_groups(file):
+                if problem := _problem(group, (*size, channels), codec):
+                    raise FootageError(f"{path}: clip {name}: {problem}. {AGAIN}")
+                clips.append(_read_clip(name, group))
+            return Cache(path, size, channels, codec, tuple(clips))
+    except (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         if isinstance(error, PermissionError):
             raise FootageError(f"{path}: may not be read. Check its permissions.") from error
         raise FootageError(
@@ -199,12 +205,20 @@ def open_cache(path: Path | str) -> Cache:
         ) from error
 
 
-def decode_jpeg(data: npt.NDArray[np.uint8], channels: int) -> Image:
-    """A stored JPEG as (H, W, C), grey or RGB."""
+def decode_jpeg(data: npt.NDArray[np.uint8], size: tuple[int, int], channels: int) -> Image:
+    """A stored JPEG as (H, W, C), grey or RGB.
+
+    Raises:
+        FootageError: when it is damaged, or of another size.
+    """
     flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
-    picture = cv2.imdecode(np.ascontiguousarray(data), flags)
-    if picture is None:
-        raise FootageError("a JPEG frame in this cache is damaged. Prepare the footage again.")
+    try:
+        picture = cv2.imdecode(np.ascontiguousarray(data), flags) if len(data) else None
+    except cv2.error:  # more pixels than OpenCV takes
+        picture = None
+    if picture is None or picture.shape[:2] != size:
+        got = "" if picture is None else f": {picture.shape[0]}x{picture.shape[1]}, not {size[0]}x{size[1]}"
+        raise FootageError(f"a JPEG frame in this cache is damaged{got}. {AGAIN}")
     if channels == 1:
         return np.asarray(picture, dtype=np.uint8)[:, :, None]
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
@@ -223,9 +237,41 @@ def _clip_groups(file: h5py.File) -> list[tuple[str, h5py.Group]]:
         if isinstance(item, h5py.Group) and "complete" in item.attrs and bool(item.attrs["complete"]):
             found.append((int(item.attrs.get("order", 0)), name, item))
 
-    if "clips" in file:
+    if isinstance(file.get("clips"), h5py.Group):
         file["clips"].visititems(visit)
     return [(name, group) for _, name, group in sorted(found, key=lambda one: one[:2])]
+
+
+def _problem(group: h5py.Group, shape: tuple[int, int, int], codec: Codec) -> str | None:
+    """What is wrong with a clip of frames of `shape` (H, W, C), which a file of ours never has."""
+    frames = group["frames"]
+    if codec == "jpeg":
+        if not isinstance(frames, h5py.Dataset) or h5py.check_vlen_dtype(frames.dtype) != np.uint8 or frames.ndim != 1:
+            return f"frames are {_described(frames)}, not the bytes of JPEGs"
+    elif not _holds(frames, "u1", (None, *shape)):
+        return f"frames are {_described(frames)}, not uint8 n x {' x '.join(map(str, shape))}"
+    count, packed = len(frames), -(-shape[0] * shape[1] // 8)
+    for name in ("labels", *(f"variants/{variant}" for variant in group.get("variants", ()))):
+        if name in group and not _holds(group[name], "bui", (count,)):
+            return f"{name} are {_described(group[name])}, not {count} integers"
+    if "masks" in group and not _holds(group["masks"], "u1", (count, packed)):
+        return f"masks are {_described(group['masks'])}, not uint8 {count} x {packed}"
+    fps = float(group.attrs["fps"])
+    return None if math.isfinite(fps) and fps > 0 else f"{fps:g} frames a second"
+
+
+def _holds(data: Any, kinds: str, shape: tuple[int | None, ...]) -> bool:
+    """Whether these are numbers of that type or of one of those kinds, and of that shape; None is any length."""
+    if not isinstance(data, h5py.Dataset) or len(data.shape) != len(shape):
+        return False
+    right_type = data.dtype == kinds if kinds == "u1" else data.dtype.kind in kinds
+    return right_type and all(of in (None, length) for length, of in zip(data.shape, shape, strict=True))
+
+
+def _described(data: Any) -> str:
+    if not isinstance(data, h5py.Dataset):
+        return "a group"
+    return f"{data.dtype} {' x '.join(map(str, data.shape)) or 'scalar'}"
 
 
 def _read_clip(name: str, group: h5py.Group) -> Clip:

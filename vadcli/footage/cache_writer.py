@@ -1,6 +1,9 @@
 """Finished parts, and clips of an earlier cache, put together into one new cache file."""
 
+import errno
 import math
+import os
+import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ import numpy as np
 from vadcli.footage.cache import FORMAT, VERSION
 from vadcli.footage.parts import CacheFormat, Part
 
+FRAME_BYTES = 512  # at most, of HDF5's own beside a JPEG
+SPARE_BYTES = 4 << 20
 MEMBERS = ("frames", "labels", "masks", "variants")  # what a clip's group holds
 
 
@@ -33,6 +38,8 @@ def write_cache(
     Raises:
         OSError: when the disk is full.
     """
+    if form.codec == "jpeg":
+        _check_room(path, clips, earlier)
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         file.attrs.update(format=FORMAT, version=VERSION, size=form.size, channels=form.channels, codec=form.codec)
         root = file.create_group("clips")
@@ -50,6 +57,18 @@ def write_cache(
         finally:
             if old is not None:
                 old.close()
+
+
+def _check_room(path: Path, clips: Sequence[Part | str], earlier: Path | None) -> None:
+    """Raise beforehand what a full disk would: after a write of JPEGs that fails, HDF5 crashes at the program's end."""
+    needed = SPARE_BYTES
+    if earlier is not None and any(isinstance(clip, str) for clip in clips):
+        needed += earlier.stat().st_size
+    for part in clips:
+        if isinstance(part, Part):
+            needed += part.info.stored_bytes + part.arrays_bytes + FRAME_BYTES * part.info.num_frames
+    if needed > shutil.disk_usage(path.parent).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def clashes(names: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -81,11 +81,19 @@ class Part:
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         """What it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
-        file = self.folder / f"{part_key(self.info.name)}.npz"
-        if not file.exists():
+        if not self._npz.exists():
             return {}
-        with np.load(file, allow_pickle=False) as stored:
+        with np.load(self._npz, allow_pickle=False) as stored:
             return dict(stored)
+
+    @property
+    def arrays_bytes(self) -> int:
+        """How much its arrays take on disk."""
+        return self._npz.stat().st_size if self._npz.exists() else 0
+
+    @property
+    def _npz(self) -> Path:
+        return self.folder / f"{part_key(self.info.name)}.npz"
 
 
 def part_key(name: str) -> str:
