@@ -351,6 +351,23 @@ def test_scenes_are_calibrated_apart(tmp_path, models):
     assert rows(found, protocol="online")[0]["clips"] == 4
 
 
+def test_a_score_that_one_scene_cannot_have_is_of_none_and_said(tmp_path, models):
+    import h5py
+
+    write_cache(tmp_path / "two.h5", {"01": TRUTH["01"]}, scene="lawn", train=1)
+    with h5py.File(tmp_path / "two.h5", "a") as file:
+        add_clip(file, "park/train/00", "park", "train", moving_square(16, 32, 7)[0])
+        add_clip(file, "park/test/01", "park", "test", moving_square(40, 32, 9, TRUTH["01"])[0], TRUTH["01"])
+    found = evaluated(tmp_path / "two.h5", models, shots=(0, 1), protocols=("paper",))
+    assert {row["score"] for row in rows(found)} == {"fp", "fr", "fused"}
+    assert found.notes == (
+        "two.h5: scene park has too little normal footage to learn its usual features from, "
+        "so there is no score fs or fp+fs",
+    )
+    with pytest.raises(InputError, match="calibration: 4 scored frames; it needs 8"):
+        evaluated(tmp_path / "two.h5", models, shots=(0,))
+
+
 def command(capsys, *arguments):
     code = run(["eval", *map(str, arguments)])
     out, err = capsys.readouterr()

@@ -1,6 +1,6 @@
 """What one clip is judged by: raw errors or somebody's scores, with the labels of the same frames."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -60,8 +60,9 @@ class Evidence:
         return self.keep(self.frames >= first)
 
 
-def available_scores(evidence: Evidence) -> tuple[str, ...]:
-    """Names of the scores that a clip's signals allow: "given", or those of SCORES."""
-    if GIVEN in evidence.signals and FRAME not in evidence.signals:
+def available_scores(clips: Iterable[Evidence]) -> tuple[str, ...]:
+    """Names of the scores that the signals of every clip allow: "given", or those of SCORES."""
+    common = set.intersection(*(set(clip.signals) for clip in clips))
+    if GIVEN in common and FRAME not in common:
         return (GIVEN,)
-    return tuple(name for name, kinds in SCORES.items() if all(kind in evidence.signals for kind in kinds))
+    return tuple(name for name, kinds in SCORES.items() if common.issuperset(kinds))

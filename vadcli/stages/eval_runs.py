@@ -163,7 +163,17 @@ def runs_of_cache(
         figures = localiser.scores_of_all() if localiser.labels else None
         if figures is not None:
             found.localisation.append({"shots": k, "map": kind, **asdict(figures)})
+    unknown = sorted({scene for run in found.runs for clips in run.draws for scene in _without_usual(clips)})
+    if unknown:
+        found.notes.append(f"scene {unknown[0]} has too little normal footage to learn its usual features from, "
+                           "so there is no score fs or fp+fs")  # fmt: skip
     return found
+
+
+def _without_usual(clips: Sequence[Evidence]) -> set[str]:
+    """Scenes whose usual features are not known, where those of others are."""
+    known = {clip.scene for clip in clips if SCENE in clip.signals}
+    return {clip.scene for clip in clips} - known if known else set()
 
 
 def _scene(

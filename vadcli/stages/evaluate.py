@@ -155,7 +155,11 @@ def _results_of_run(
     settings: Settings,
 ) -> list[tuple[Result, Pool]]:
     draws = [[clip.from_frame(first) for clip in clips] for clips in run.draws]
-    scores = [name for name in available_scores(draws[0][0]) if name in (options.scores or SCORES)]
+    scores = [
+        name
+        for name in available_scores(clip for clips in draws for clip in clips)
+        if name in (options.scores or SCORES)
+    ]
     found = []
     for protocol in protocols:
         if protocol.needs_calibration and not calibrates:
