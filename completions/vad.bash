@@ -30,7 +30,7 @@ _vad() {
         --set) _vad_keys "prepare.fps= prepare.mask_top= prepare.size= prepare.channels= prepare.codec= prepare.quality= prepare.workers="; return ;;
       esac
       if [[ $current == -* ]]; then _vad_words "--out -o --layout --size --channels --fps --mask-top --split --labels --codec --workers --preset --set --quiet -q --help -h"; return; fi
-      : ;;
+      _vad_paths ;;
     pretrain)
       case "$previous" in
         --out|-o) _vad_paths; return ;;

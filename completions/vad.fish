@@ -12,6 +12,7 @@ complete -c vad -n __fish_use_subcommand -a bench -d 'Measure the speed of every
 complete -c vad -n __fish_use_subcommand -a info -d 'Tell what a checkpoint, adapter or cache is.'
 complete -c vad -n __fish_use_subcommand -l help -d 'Show help.'
 complete -c vad -n __fish_use_subcommand -l version -d 'Print the version.'
+complete -c vad -n '__fish_seen_subcommand_from prepare' -F
 complete -c vad -n '__fish_seen_subcommand_from prepare' -l out -s o -r -F -d 'Cache to write, or to add to.'
 complete -c vad -n '__fish_seen_subcommand_from prepare' -l layout -r -f -a 'videos frames demo frames-benchmark ucsd avenue shanghaitech ucf-crime umn' -d 'How the sources are laid out.'
 complete -c vad -n '__fish_seen_subcommand_from prepare' -l size -r -f -d 'Height and width of cached frames: 256 or 192x256.'

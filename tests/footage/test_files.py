@@ -111,6 +111,11 @@ def test_pictures_do_not_say_their_rate_and_come_at_the_one_that_is_asked_for(ma
     assert (source.info.fps, source.info.frames) == (4, 8)
 
 
+@pytest.mark.parametrize("fps", [12, 15, 24, 30])
+def test_thinning_to_its_own_rate_keeps_all_though_the_container_rounds_times(make_video, fps):
+    assert len(read(make_video("a.mkv", frames=60, fps=float(fps)), fps=fps)[0]) == 60
+
+
 def test_thinning_to_a_higher_rate_keeps_all(make_video):
     frames, source = read(make_video(frames=10, fps=10.0), fps=50)
     assert len(frames) == 10 and source.info.fps == 10

@@ -49,6 +49,14 @@ def test_text_stays_inside_narrow_pictures():
     assert picture.max() > 120 and picture[:, -2:].max() == 0
 
 
+def test_heat_maps_of_sources_with_one_name_lie_side_by_side(tmp_path):
+    maps = HeatMaps(tmp_path)
+    for source in ("a/01.mp4", "b/01.mp4"):
+        show(maps, watched(source), BURST)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert len(names) == 2 and names[0].startswith("01-0") and names[1].startswith("01-2-0")
+
+
 def test_every_event_has_a_picture_of_its_peak(tmp_path: Path):
     show(HeatMaps(tmp_path), watched("rtsp://user:secret@gate/live"), BURST + BURST[4:])
     names = sorted(path.name for path in tmp_path.iterdir())

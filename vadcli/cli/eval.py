@@ -19,7 +19,7 @@ _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "basel
 def command(
     ctx: typer.Context,
     caches: Annotated[
-        list[Path] | None, typer.Argument(help="Caches with labelled test clips.", metavar="CACHE.h5…")
+        list[Path] | None, typer.Argument(help="Caches with labelled test clips.", metavar="CACHE.h5")
     ] = None,
     model: Model = None,
     shots: Annotated[

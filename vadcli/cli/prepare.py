@@ -38,7 +38,7 @@ class CodecName(StrEnum):
 
 
 def command(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Videos, folders, or benchmarks.")],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Videos, folders, or benchmarks.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Cache to write, or to add to.")],
     layout: Annotated[
         Layout | None, typer.Option("--layout", help="How the sources are laid out.", show_default="found by looking")

@@ -21,6 +21,7 @@ from vadcli.footage.video import open_video
 
 AHEAD = 8  # frames decoded before they are asked for
 STOP_SECONDS = 2.0  # how long closing waits for a decoder that is stuck in a read
+TIME_ROUNDED_S = 0.0006  # by containers that count in milliseconds
 
 
 class Reader(Protocol):
@@ -112,7 +113,7 @@ def frames_of(
     last_slot = -1
     for index, (picture, time_s) in enumerate(reader):
         if fps is not None:
-            slot = int(time_s * fps + 1e-6)
+            slot = int((time_s + TIME_ROUNDED_S) * fps)
             if slot <= last_slot:
                 continue
             last_slot = slot

@@ -1,6 +1,7 @@
 """A picture an event: the frame at its peak, with heat, region, time and score (`vad score --heatmaps DIR`)."""
 
 import re
+from itertools import count
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -41,6 +42,7 @@ class HeatMaps:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._stems: dict[str, str] = {}
 
     def begin(self, watch: Watch, scorer: Scorer) -> None:
         """Nothing to prepare."""
@@ -57,7 +59,7 @@ class HeatMaps:
         box = event.region
         low = box is not None and box[1] + box[3] / 2 > watch.info.height / 2
         write_text(picture, text, (size // 2, 2 * size if low else picture.shape[0] - size), size)  # not over the event
-        path = self._folder / f"{file_stem(watch.name)}-{finding.evidence.frame.index:06d}.png"
+        path = self._folder / f"{self._stem(watch.name)}-{finding.evidence.frame.index:06d}.png"
         encoded, data = cv2.imencode(".png", picture[..., ::-1])
         if not encoded:
             raise InputError(f"{path}: OpenCV could not encode the picture.")
@@ -66,6 +68,14 @@ class HeatMaps:
 
     def end(self, watch: Watch) -> None:
         """Nothing is left to write."""
+
+    def _stem(self, source: str) -> str:
+        """The source's stem, with a number where another source has the same."""
+        if source not in self._stems:
+            stem, taken = file_stem(source), set(self._stems.values())
+            names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+            self._stems[source] = next(name for name in names if name not in taken)
+        return self._stems[source]
 
 
 def file_stem(source: str) -> str:
