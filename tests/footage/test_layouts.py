@@ -240,6 +240,9 @@ def test_ucf_crime_as_published(make_video, tmp_path):
     ]
     assert labels(clips[1], 6) == [0, 1, 1, 0, 1, 1], "1-based, both ends included, and may run over the end"
     assert labels(clips[2], 6) == [0] * 6
+    for name in (lists / "Anomaly_Train.txt", root / "Temporal_Anomaly_Annotation_for_Testing_Videos.txt"):
+        name.write_bytes(name.read_bytes() + b"caf\xe9.mp4 Abuse 1 2\n")
+    assert outline(find_clips(str(root))) == outline(clips), "a name that is not UTF-8 is a video that is not here"
     assert clips[0].note.endswith("2 videos of the lists are not in any folder here and are left out")
 
 

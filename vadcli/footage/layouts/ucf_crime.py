@@ -32,7 +32,7 @@ def find(path: Path) -> list[ClipSource]:
     found: list[ClipSource] = []
     absent = 0
     if train := _list(path, TRAIN_LIST):
-        for line in train.read_text(encoding="utf-8").split():
+        for line in train.read_text(encoding="utf-8", errors="replace").split():
             name = Path(line).name
             if not name.startswith(_NORMAL):
                 continue
@@ -42,7 +42,7 @@ def find(path: Path) -> list[ClipSource]:
             else:
                 absent += 1
     if annotations := _list(path, *ANNOTATIONS):
-        for number, line in enumerate(annotations.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(annotations.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             words = line.split()
             if words and words[0] in videos:
                 stem = Path(words[0]).stem
