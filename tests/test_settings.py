@@ -29,6 +29,13 @@ def test_precedence_is_flag_then_set_then_preset_then_default(tmp_path):
     assert (got.max_steps, got.batch_size, got.seed, got.epochs, got.stride) == (40, 6, 2, 4, 1)
 
 
+@pytest.mark.parametrize("recalls", ["[0.5, 1.5]", "[0]", "[-0.1]", "[.nan]"])
+def test_recalls_are_above_0_and_at_most_1(recalls):
+    with pytest.raises(SettingsError, match=r"eval\.recalls"):
+        load_settings(None, [f"eval.recalls={recalls}"])
+    assert load_settings(None, ["eval.recalls=[0.3, 1]"]).eval.recalls == (0.3, 1.0)
+
+
 def test_all_problems_of_a_preset_are_told_at_once_with_their_lines(tmp_path):
     preset = tmp_path / "wrong.yaml"
     preset.write_text("pretrain:\n  learning_rat: 1\n  batch_size: many\nmodel:\n  size: 17\nfoo: 3\n")

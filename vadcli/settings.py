@@ -24,6 +24,7 @@ Side = Annotated[int, Field(ge=16, le=2048, multiple_of=8)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_pair)]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
+Recall = Annotated[float, Field(gt=0, le=1)]
 
 
 class Section(BaseModel):
@@ -174,7 +175,7 @@ class EvalSettings(Section):
         description="what teaches the scene distance: the footage every row is calibrated on, or the K windows alone",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of draws and resamples")
-    recalls: tuple[float, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
+    recalls: tuple[Recall, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
     tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")
     merge_gap_seconds: float = Field(1.0, ge=0, description="alarms closer than this are one")
     linger_seconds: float = Field(5.0, ge=0, description="an alarm that goes on after an event is excused for so long")

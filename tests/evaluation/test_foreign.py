@@ -193,6 +193,42 @@ def test_bad_scores_are_named_in_one_line(tmp_path, rows, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"score": [0.1]}', r"s.ndjson:2: score is \[0.1\]; a number"),
+        ('{"score": 1' + "0" * 400 + "}", r"s.ndjson:2: score is 10{39}…; a number"),
+        ('{"score": 1' + "0" * 5000 + "}", "s.ndjson: not NDJSON"),
+        ('{"score": ' + "[" * 100_000, "s.ndjson: not NDJSON"),
+        ('{"score": {}}', r"s.ndjson:2: score is \{\}; a number"),
+    ],
+)
+@pytest.mark.parametrize("before", ['{"score": 1.0}', ""])
+def test_ndjson_scores_that_are_no_numbers_are_named_in_one_line(tmp_path, before, row, message):
+    (tmp_path / "s.ndjson").write_text(f"{before}\n{row}\n")
+    with pytest.raises(InputError, match=message) as caught:
+        read_scores([str(tmp_path / "s.ndjson")])
+    assert "\n" not in str(caught.value)
+
+
+def test_clips_named_like_split_folders_keep_their_names(tmp_path, truth):
+    truth = {"frames": truth["01"], "test": truth["02"], "testing/a": truth["10"]}
+    (tmp_path / "l.csv").write_text(
+        "clip,frame,label\n" + "".join(f"{name.split('/')[-1]},{i},{value}\n" for name in truth
+                                       for i, value in enumerate(truth[name]))
+    )  # fmt: skip
+    rows = "".join(f"{name},{i},{value}\n" for name in truth for i, value in enumerate(truth[name]))
+    clips, _ = evidence(csv_scores(tmp_path, "clip,frame,score\n" + rows), tmp_path / "l.csv")
+    assert {clip.name for clip in clips} == {"frames", "test", "a"}
+    assert auc(clips) == 1.0
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1001])
+def test_frames_a_second_of_scores_are_above_0(fps):
+    with pytest.raises(InputError, match=r"--fps \S+: frames a second are above 0"):
+        Alignment(fps=fps)
+
+
 def test_a_clip_that_only_one_side_has_is_never_dropped(tmp_path, truth):
     write_npy(tmp_path / "labels", truth)
     write_npy(tmp_path / "some", {name: truth[name] for name in ("01", "02")})

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vadcli.errors import GateFailed, InputError
-from vadcli.evaluation.against import check_gates, compare, parse_gates, read_document
+from vadcli.evaluation.against import check_gates, compare, parse_gates
+from vadcli.evaluation.earlier import read_document
 from vadcli.evaluation.evidence import FEATURE, FRAME, Evidence
 from vadcli.evaluation.protocols import OFFICIAL, PAPER, Request
 from vadcli.evaluation.published import TABLE_1, TABLE_2, beside, measured_of
@@ -181,10 +182,35 @@ def test_differences_are_paired_by_clip_and_tell_a_clear_one(tmp_path):
         compare([result(data="avenue")], earlier, "a.json")
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"schema": "other"}', "[1]"])
+@pytest.mark.parametrize("text", ["", "{", '{"schema": "other"}', "[1]", "[" * 100_000, "9" * 5000])
 def test_an_earlier_result_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(InputError, match="Give the output of"):
+        read_document(tmp_path / "a.json")
+
+
+def test_an_earlier_result_that_lacks_what_is_read_of_it_is_refused(tmp_path):
+    whole = document([result()], model=MODEL)
+
+    def refused(match, **changed):
+        (tmp_path / "a.json").write_text(json.dumps({**whole, **changed}))
+        with pytest.raises(InputError, match=match) as caught:
+            read_document(tmp_path / "a.json")
+        assert "\n" not in str(caught.value)
+
+    row = whole["results"][0]
+    for key in ("data", "labels", "shots", "support", "counting", "adaptation", "protocol", "score", "uses_future",
+                "frames", "micro_auc", "per_clip"):  # fmt: skip
+        refused(f"results.0.{key}: field required", results=[{k: v for k, v in row.items() if k != key}])
+    for key in ("file", "sha256", "unit", "variant", "size", "width"):
+        refused(f"model.{key}: field required", model={k: v for k, v in MODEL.items() if k != key})
+    refused(r"results.0.per_clip.0.influence", results=[row | {"per_clip": [{"clip": "c0"}]}])
+    refused(r"results.0.micro_auc: input should be", results=[row | {"micro_auc": None}])
+    refused(r"results: input should be a valid list", results=None)
+    (tmp_path / "a.json").write_text(json.dumps(whole))
+    assert read_document(tmp_path / "a.json")["results"] == whole["results"]
+    (tmp_path / "a.json").write_text('{"schema": "vad.eval/1"}')
+    with pytest.raises(InputError, match="results: field required"):
         read_document(tmp_path / "a.json")
 
 

@@ -55,6 +55,12 @@ def test_every_path_is_measured(vad):
     assert list(told["matrix_product_gflops"]["cpu"]) == precisions
 
 
+def test_a_network_without_a_unit_is_refused_before_anything_is_measured(vad):
+    answer = vad("bench", *SMALL, "--set", "model.unit=none")
+    assert (answer.code, answer.out) == (2, "")
+    assert "model.unit none: there is no unit to measure" in answer.err
+
+
 def test_bfloat16_is_compared_with_float32():
     network = Network(ModelSettings(size=32, width=2))
     bench = NetworkBench(network, CPU, 0.001, 1e6, (torch.float32, torch.bfloat16))

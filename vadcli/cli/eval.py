@@ -147,7 +147,8 @@ def command(
     _check_used(ctx, table, bool(scores))
     if scores and labels is None:
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
-    from vadcli.evaluation.against import check_gates, compare, parse_gates, read_document
+    from vadcli.evaluation.against import check_gates, compare, parse_gates
+    from vadcli.evaluation.earlier import read_document
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
     from vadcli.stages.eval_runs import Options

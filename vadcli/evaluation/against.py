@@ -1,16 +1,14 @@
 """The difference to an earlier evaluation, and gates for CI."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vadcli.errors import GateFailed, InputError
 from vadcli.evaluation.evidence import GIVEN, SCORES
 from vadcli.evaluation.intervals import difference_interval
-from vadcli.evaluation.results import SCHEMA, Result
+from vadcli.evaluation.results import Result
 
 GATES = ("micro_auc", "macro_auc", "macro_auc_padded", "ap")
 _SAME = ("data", "labels", "protocol", "shots", "support", "score", "counting", "adaptation")
@@ -45,23 +43,6 @@ class Difference:
     def clear(self) -> bool:
         """The interval of the difference does not hold zero."""
         return self.half_width is not None and abs(self.change) > self.half_width
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """An earlier evaluation, as `vad eval --json` printed it.
-
-    Raises:
-        InputError: if it is missing or something else.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file. Give the output of an earlier `vad eval --json`.")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not JSON ({error}). Give the output of `vad eval --json`.") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InputError(f"{path}: not an evaluation ({SCHEMA}). Give the output of `vad eval --json`.")
-    return document
 
 
 def compare(results: Sequence[Result], earlier: Sequence[Mapping[str, Any]], origin: str) -> list[Difference]:

@@ -15,6 +15,7 @@ from vadcli.footage.layouts.labels import FrameLabels, LabelTrack
 from vadcli.footage.naming import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
 
 _SPLIT_FOLDERS = {"test", "testing", "frames"}
+_MOST_FPS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,10 @@ class Alignment:
     higher_is: str = "abnormal"
     fps: float = 25.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.fps <= _MOST_FPS:
+            raise InputError(f"--fps {self.fps:g}: frames a second are above 0 and at most {_MOST_FPS}, as in 25.")
+
 
 def align(clips: Sequence[ForeignClip], labels: Labels, how: Alignment, note: Callable[[str], None]) -> list[Evidence]:
     """Scores and labels of the same frames, clip by clip.
@@ -86,11 +91,12 @@ def align(clips: Sequence[ForeignClip], labels: Labels, how: Alignment, note: Ca
 
 
 def _plain(name: str) -> str:
-    """A clip's name from a source such as `lawn/testing/01.mp4`: lawn/01."""
+    """A clip's name from a source such as `lawn/testing/01.mp4`: lawn/01; a name of nothing else is kept whole."""
     path = PurePath(name)
     known = path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
     parts = (path.with_suffix("") if known else path).parts
-    return "/".join(part for part in parts if part.lower() not in _SPLIT_FOLDERS and part != path.root)
+    parts = tuple(part for part in parts if part != path.root)
+    return "/".join([part for part in parts if part.lower() not in _SPLIT_FOLDERS] or parts)
 
 
 def _one(

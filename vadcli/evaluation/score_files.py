@@ -91,7 +91,7 @@ def _from_ndjson(path: Path) -> Iterator[ForeignClip]:
                                 f"{path}:{line}: a JSON object a line is expected, got {text.strip()[:40]!r}."
                             )
                         yield line, row
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # beside bad JSON: numbers and nesting beyond what Python reads
             raise InputError(f"{path}: not NDJSON ({error}).") from error
 
     yield from _from_rows(path, rows())
@@ -112,10 +112,10 @@ def _from_csv(path: Path) -> Iterator[ForeignClip]:
         raise InputError(f"{path}: not a CSV file ({error}).") from error
 
 
-def _is_number(text: str) -> bool:
+def _is_number(value: str | float) -> bool:
     try:
-        float(text)
-    except ValueError:
+        float(value)
+    except (ValueError, OverflowError):
         return False
     return True
 
@@ -180,15 +180,14 @@ def _column(path: Path, name: str, kind: str, columns: Mapping[str, list[Any]]) 
     if absent:
         why = " (a calibration's warm-up has no score: score with an adapter)" if kind == "score" else ""
         raise InputError(f"{path}:{absent[0]}: clip {name}: {len(absent)} of {len(values)} rows have no {kind}{why}.")
-    try:
-        return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        line, value = next((line, one) for line, one in zip(columns["line"], values, strict=True) if not _number(one))
-        raise InputError(f"{path}:{line}: {kind} is {value!r}; a number is expected.") from None
+    for line, value in zip(columns["line"], values, strict=True):
+        if not isinstance(value, int | float | str) or not _is_number(value):
+            raise InputError(f"{path}:{line}: {kind} is {_shortened(repr(value))}; a number is expected.")
+    return np.array(values, dtype=np.float64)
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) or (isinstance(value, str) and _is_number(value))
+def _shortened(text: str, length: int = 40) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 _READERS = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from vadcli.errors import InputError
 from vadcli.model.checkpoint import versions
 from vadcli.model.network import Network, layer_costs
 from vadcli.model.runtime import pick_device, pick_precision
@@ -40,7 +41,12 @@ def bench_stage(
         the network; `matrix_product_gflops` by device and precision, bfloat16 only where it is not emulated;
         `measurements`, each a `timing.Measurement`; `ratios` by name, see `ratios_of`; `output_changes`, each a
         `bench_network.OutputChange`; `peak_memory_mib` of the benchmark itself, literal implementation included.
+
+    Raises:
+        InputError: for a network without a unit.
     """
+    if model.unit == "none":
+        raise InputError("model.unit none: there is no unit to measure. Choose another, or compare all with --units.")
     devices = [pick_device(device_name)]
     if device_name == "auto" and devices[0].type == "cuda":
         devices.insert(0, torch.device("cpu"))

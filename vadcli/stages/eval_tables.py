@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vadcli.errors import InputError
-from vadcli.evaluation.against import read_document
+from vadcli.evaluation.earlier import read_document
 from vadcli.evaluation.published import TABLES, beside, measured_of
 from vadcli.evaluation.tables import Table
 from vadcli.progress import Progress
