@@ -325,6 +325,12 @@ def test_fused_is_of_frame_and_scene_where_the_scene_is_known(cache, models):
     assert {**fused, "score": "fp+fs"} == both
 
 
+def test_two_caches_of_one_name_are_refused(tmp_path, cache, models):
+    (tmp_path / "park.hdf5").write_bytes(cache.read_bytes())
+    with pytest.raises(InputError, match=r"park.hdf5: results are listed by the name park, which .*park.h5 has too"):
+        evaluate_stage([cache, tmp_path / "park.hdf5"], models / "meta.safetensors", Options(), QUICK, Silent())
+
+
 def test_footage_that_does_not_fit_is_refused(tmp_path, cache, models):
     write_cache(tmp_path / "large.h5", TRUTH, size=48)
     with pytest.raises(InputError, match=r"frames of 48x48, 1 channels; .* reads 32x32, 1 channels"):
