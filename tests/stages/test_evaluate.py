@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from tests.evaluation.caches import add_clip, moving_square, write_cache
-from vadcli.cli.app import run
+from vadcli.cli.app import load_command, run
 from vadcli.errors import InputError
+from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import ClipRange
 from vadcli.model import winograd
@@ -408,6 +409,12 @@ def test_gates_differences_and_tables_of_the_command(capsys, tmp_path, cache, mo
     code, out, _ = command(capsys, *base, "--latex")
     assert "\\toprule" in out
     assert code == 0
+
+
+def test_help_names_the_protocols_that_are_taken_by_default():
+    (told,) = [parameter for parameter in load_command("eval").params if parameter.name == "protocol"]
+    assert told.show_default == ", ".join(DEFAULT_PROTOCOLS)
+    assert Options().protocols == DEFAULT_PROTOCOLS
 
 
 def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
