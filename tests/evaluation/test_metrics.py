@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from vadcli.errors import InputError
-from vadcli.evaluation.metrics import best_f1, clip_aucs, curve, mean_or_none, micro_auc, padded, placements, scene_aucs
+from vadcli.evaluation.metrics import clip_aucs, curve, mean_or_none, micro_auc, padded, placements, scene_aucs
 from vadcli.evaluation.pool import pool
 
 
@@ -47,7 +47,6 @@ def test_hand_worked_curve():
     assert points.threshold_at(1.0) == 0.6
     assert points.false_positive_rate_at(0.5) == 0.0
     assert points.false_positive_rate_at(1.0) == pytest.approx(1 / 3)
-    assert best_f1(points) == (pytest.approx(6 / 7), 0.6)
 
 
 def test_equal_error_rate_is_interpolated_between_points():

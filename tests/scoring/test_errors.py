@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from vadcli.scoring.errors import ClipErrors, block_means, error_maps, patch_means, psnr_db, window_errors
+from vadcli.scoring.errors import block_means, error_maps, patch_means, psnr_db, reduce_maps
 
 
 def _pair(seed: int = 0, side: int = 128) -> tuple[torch.Tensor, torch.Tensor]:
@@ -12,15 +12,15 @@ def _pair(seed: int = 0, side: int = 128) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_frame_error_is_the_mean_squared_error_over_all_elements():
     prediction, target = _pair()
-    errors = window_errors(prediction, target, None, pool=16)
+    errors = reduce_maps(error_maps(prediction, target, None), pool=16)
     expected = ((prediction - target) ** 2).mean(dim=(1, 2, 3))
     assert torch.allclose(errors["frame_error"], expected, rtol=1e-6)
 
 
 def test_a_model_without_unit_has_no_feature_errors():
     prediction, target = _pair()
-    assert set(window_errors(prediction, target, None, pool=16)) == {"frame_error", "frame_peak"}
-    assert set(window_errors(prediction, target, torch.ones(2, 64, 64), pool=16)) == {
+    assert set(reduce_maps(error_maps(prediction, target, None), pool=16)) == {"frame_error", "frame_peak"}
+    assert set(reduce_maps(error_maps(prediction, target, torch.ones(2, 64, 64)), pool=16)) == {
         "frame_error",
         "frame_peak",
         "feature_error",
@@ -33,7 +33,7 @@ def test_peak_finds_one_bad_patch_wherever_it_is():
     prediction = target.clone()
     for clip, (top, left) in enumerate([(0, 0), (112, 112), (44, 60)]):
         prediction[clip, :, top : top + 16, left : left + 16] = 0.5
-    errors = window_errors(prediction, target, None, pool=16)
+    errors = reduce_maps(error_maps(prediction, target, None), pool=16)
     assert torch.allclose(errors["frame_peak"], torch.full((3,), 0.25))
     assert torch.allclose(errors["frame_error"], torch.full((3,), 0.25 * (16 / 128) ** 2))
 
@@ -43,7 +43,9 @@ def test_patches_grow_with_the_frame():
     large = torch.zeros(1, 1, 256, 256)
     small[..., 8:16, 8:16] = 1.0
     large[..., 32:64, 32:64] = 1.0
-    peaks = [window_errors(x, torch.zeros_like(x), None, pool=16)["frame_peak"].item() for x in (small, large)]
+    peaks = [
+        reduce_maps(error_maps(x, torch.zeros_like(x), None), pool=16)["frame_peak"].item() for x in (small, large)
+    ]
     assert peaks[0] == pytest.approx(peaks[1]) == pytest.approx(1.0)
 
 
@@ -57,28 +59,20 @@ def test_every_size_has_a_peak_between_mean_and_maximum(shape: tuple[int, int]):
 def test_half_precision_outputs_are_measured_in_float32():
     prediction, target = _pair()
     half = prediction.bfloat16()
-    errors = window_errors(half, target, torch.rand(2, 32, 32).bfloat16(), pool=16)
+    errors = reduce_maps(error_maps(half, target, torch.rand(2, 32, 32).bfloat16()), pool=16)
     assert all(values.dtype == torch.float32 for values in errors.values())
-    assert torch.equal(errors["frame_error"], window_errors(half.float(), target, None, 16)["frame_error"])
+    assert torch.equal(errors["frame_error"], reduce_maps(error_maps(half.float(), target, None), 16)["frame_error"])
 
 
 def test_maps_average_to_the_errors():
     prediction, target = _pair()
     maps = error_maps(prediction, target, torch.rand(2, 32, 32))
     assert maps.frame.shape == (2, 128, 128)
-    assert torch.allclose(
-        maps.frame.mean(dim=(1, 2)), window_errors(prediction, target, None, 16)["frame_error"], rtol=1e-6
-    )
+    errors = reduce_maps(maps, 16)
+    assert torch.allclose(maps.frame.mean(dim=(1, 2)), errors["frame_error"], rtol=1e-6)
+    assert torch.allclose(maps.feature.mean(dim=(1, 2)), errors["feature_error"], rtol=1e-6)
 
 
 def test_psnr_of_one_grey_level_is_48_db():
     assert psnr_db((2 / 255) ** 2) == pytest.approx(48.13, abs=0.01)
     assert np.isfinite(psnr_db(0.0))
-
-
-def test_clip_errors_refuse_unknown_names_and_other_lengths():
-    frames = np.arange(4, 7)
-    with pytest.raises(ValueError, match="unknown error 'mse'"):
-        ClipErrors("a", "a", 25.0, frames, {"mse": np.zeros(3)})
-    with pytest.raises(ValueError, match="shape"):
-        ClipErrors("a", "a", 25.0, frames, {"frame_error": np.zeros(4)})

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from tests.evaluation.caches import add_clip, moving_square, write_cache
-from vadcli.cli.app import run
+from vadcli.cli.app import load_command, run
 from vadcli.errors import InputError
+from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import ClipRange
 from vadcli.model import winograd
@@ -325,6 +326,12 @@ def test_fused_is_of_frame_and_scene_where_the_scene_is_known(cache, models):
     assert {**fused, "score": "fp+fs"} == both
 
 
+def test_two_caches_of_one_name_are_refused(tmp_path, cache, models):
+    (tmp_path / "park.hdf5").write_bytes(cache.read_bytes())
+    with pytest.raises(InputError, match=r"park.hdf5: results are listed by the name park, which .*park.h5 has too"):
+        evaluate_stage([cache, tmp_path / "park.hdf5"], models / "meta.safetensors", Options(), QUICK, Silent())
+
+
 def test_footage_that_does_not_fit_is_refused(tmp_path, cache, models):
     write_cache(tmp_path / "large.h5", TRUTH, size=48)
     with pytest.raises(InputError, match=r"frames of 48x48, 1 channels; .* reads 32x32, 1 channels"):
@@ -402,6 +409,12 @@ def test_gates_differences_and_tables_of_the_command(capsys, tmp_path, cache, mo
     code, out, _ = command(capsys, *base, "--latex")
     assert "\\toprule" in out
     assert code == 0
+
+
+def test_help_names_the_protocols_that_are_taken_by_default():
+    (told,) = [parameter for parameter in load_command("eval").params if parameter.name == "protocol"]
+    assert told.show_default == ", ".join(DEFAULT_PROTOCOLS)
+    assert Options().protocols == DEFAULT_PROTOCOLS
 
 
 def test_plots_and_report_are_written(capsys, tmp_path, cache, models):

@@ -149,6 +149,7 @@ def command(
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
     from vadcli.evaluation.against import check_gates, compare, parse_gates
     from vadcli.evaluation.earlier import read_document
+    from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
     from vadcli.stages.eval_runs import Options
@@ -159,7 +160,7 @@ def command(
     options = Options(
         shots=_shots(shots),
         support="clip" if support == "clip" else "scene",
-        protocols=tuple(dict.fromkeys(protocol or ("paper", "official", "online"))),
+        protocols=tuple(dict.fromkeys(protocol or DEFAULT_PROTOCOLS)),
         scores=tuple(score or ()),
         variant=labels_variant,
         compare_sgd=bool(contrast),

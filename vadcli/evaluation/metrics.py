@@ -156,14 +156,6 @@ def padded(aucs: Floats, data: Pool) -> Floats:
     return (wins + positives + negatives + 1) / ((positives + 1) * (negatives + 1))
 
 
-def best_f1(points: Curve) -> tuple[float, float]:
-    """Largest F1 and its threshold; chosen by test labels, so an upper bound and not a result."""
-    total = points.precision + points.recall
-    f1 = np.divide(2 * points.precision * points.recall, total, out=np.zeros_like(total), where=total > 0)
-    best = int(np.argmax(f1))
-    return float(f1[best]), float(points.thresholds[best])
-
-
 def mean_or_none(values: NDArray[np.floating]) -> float | None:
     """Mean of what is not NaN, or None when nothing is left."""
     kept = values[~np.isnan(values)]

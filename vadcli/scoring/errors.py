@@ -1,11 +1,9 @@
 """How far a predicted frame is from the true one, and features from prototypes: numbers and maps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,33 +17,6 @@ ERROR_NAMES = (FRAME_ERROR, FRAME_PEAK, FEATURE_ERROR, FEATURE_PEAK, SCENE_ERROR
 _BLOCKS = 4
 # The height in pixels at which `ScoreSettings.pool` is stated.
 _POOL_HEIGHT = 128
-
-
-@dataclass(frozen=True)
-class ClipErrors:
-    """Raw errors of one clip, a number a predicted frame.
-
-    Attributes:
-        name: the clip, `scene/clip` or `clip`.
-        scene: the scene it shows.
-        fps: frames a second.
-        frames: int64 (n,), indices of the predicted frames; the first is T, or T + K after K-shot adaptation.
-        errors: float64 (n,) by name; a model without a unit has no `feature_*`, and without a scene's
-            normal footage there is no `scene_*`.
-    """
-
-    name: str
-    scene: str
-    fps: float
-    frames: NDArray[np.int64]
-    errors: dict[str, NDArray[np.float64]]
-
-    def __post_init__(self) -> None:
-        for key, values in self.errors.items():
-            if key not in ERROR_NAMES:
-                raise ValueError(f"{self.name}: unknown error {key!r}; known: {', '.join(ERROR_NAMES)}")
-            if values.shape != self.frames.shape:
-                raise ValueError(f"{self.name}: {key} has shape {values.shape}, frames {self.frames.shape}")
 
 
 class ErrorMaps(NamedTuple):
@@ -72,31 +43,17 @@ def error_maps(prediction: "Tensor", target: "Tensor", feature_error: "Tensor | 
     return ErrorMaps(squared, None if feature_error is None else feature_error.float())
 
 
-def window_errors(
-    prediction: "Tensor", target: "Tensor", feature_error: "Tensor | None", pool: int
-) -> dict[str, "Tensor"]:
-    """Errors of a batch of windows.
+def reduce_maps(maps: ErrorMaps, pool: int, usual: Mapping[str, "Tensor"] | None = None) -> dict[str, "Tensor"]:
+    """Errors of a batch of windows from their maps.
 
     Args:
-        prediction: (B, C, H, W), the predicted frame in [-1, 1].
-        target: (B, C, H, W), the true one.
-        feature_error: (B, h, w), L_c before its mean (eq. 6), or None without a unit.
+        maps: of the batch.
         pool: side in pixels, at 128 high, of the patch whose mean error counts most.
+        usual: (h, w), block means that are usual at each place, by name of the peak that they are taken from.
 
     Returns:
         float32 (B,) by name: `frame_error` is the mean squared error (S_fra), `feature_error` the mean over
-        positions (S_fea), and `*_peak` the largest mean over a patch.
-    """
-    return reduce_maps(error_maps(prediction, target, feature_error), pool)
-
-
-def reduce_maps(maps: ErrorMaps, pool: int, usual: Mapping[str, "Tensor"] | None = None) -> dict[str, "Tensor"]:
-    """The numbers of `window_errors` from maps.
-
-    Args:
-        maps: of a batch.
-        pool: side of a patch in pixels at 128 high.
-        usual: (h, w), block means that are usual at each place, by name of the peak that they are taken from.
+        positions (S_fea), and `*_peak` the largest mean over a patch; without a unit there is no `feature_*`.
     """
     errors = {}
     for mean, peak, values in ((FRAME_ERROR, FRAME_PEAK, maps.frame), (FEATURE_ERROR, FEATURE_PEAK, maps.feature)):

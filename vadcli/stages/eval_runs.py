@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vadcli.errors import InputError
 from vadcli.evaluation.evidence import FEATURE, FRAME, SCENE, Evidence
 from vadcli.evaluation.localisation import Localiser
+from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
 from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.windows import ClipRange
 from vadcli.model.checkpoint import Checkpoint
@@ -43,7 +44,7 @@ class Options:
 
     shots: tuple[int, ...] | None = None
     support: Support = "scene"
-    protocols: tuple[str, ...] = ("paper", "official", "online")
+    protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
     scores: tuple[str, ...] = ()
     variant: str | None = None
     compare_sgd: bool = False

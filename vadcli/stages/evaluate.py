@@ -65,6 +65,7 @@ def evaluate_stage(
         VadError: for caches, labels or models that do not fit, and for a cache of which nothing asked for is a result.
     """
     protocols = [find_protocol(name) for name in options.protocols]
+    _check_names(caches)
     for path in caches:  # a wrong path is found before a model is loaded
         open_cache(path).close()
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
@@ -98,6 +99,18 @@ def evaluate_stage(
     if baseline is not None:
         about["baseline"] = _lineage(baseline)
     return Evaluation(tuple(results), tuple(pools), about, tuple(notes))
+
+
+def _check_names(caches: Sequence[Path]) -> None:
+    """Refuse caches of one name: tables, documents and comparisons tell data sets apart by it."""
+    known: dict[str, Path] = {}
+    for path in caches:
+        if path.stem in known:
+            raise InputError(
+                f"{path}: results are listed by the name {path.stem}, which {known[path.stem]} has too. "
+                "Rename one, or evaluate one at a time."
+            )
+        known[path.stem] = path
 
 
 def _nothing(path: Path, runs: Runs, options: Options) -> str:
