@@ -158,6 +158,24 @@ def test_a_resume_point_of_other_settings_is_refused(cache, tmp_path, monkeypatc
         )
 
 
+def test_a_resume_point_belongs_to_the_caches_in_their_order(cache, tmp_path, monkeypatch):
+    other = synthetic_cache.write(tmp_path / "other.h5", scenes=1)
+    settings = load_settings(None, PRETRAIN)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_stage([cache, other], tmp_path / "a", settings, resume=False, progress=Silent())
+    with pytest.raises(CheckpointError, match="other settings or data"):
+        pretrain_stage([other, cache], tmp_path / "a", settings, resume=True, progress=Silent())
+
+
+def test_a_finished_run_is_not_resumed_and_stays(cache, pretrained):
+    before = pretrained.read_bytes()
+    with pytest.raises(InputError, match=r"finished, there is nothing to resume. Without --resume it is made anew"):
+        pretrain_stage([cache], pretrained, load_settings(None, PRETRAIN), resume=True, progress=Silent())
+    assert pretrained.read_bytes() == before
+
+
 def test_a_loss_that_is_not_a_number_ends_the_run_in_one_line(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.torch.nn.utils, "clip_grad_norm_", lambda tensors, most: torch.tensor(float("nan")))
     with pytest.raises(InputError, match=r"not a number at step 1. Lower the learning rate"):

@@ -142,13 +142,15 @@ def run(
         look_every: steps between looks, a multiple of `log_every`; 0 for none but the last.
 
     Raises:
-        InputError: if a loss is not a number.
+        InputError: if a loss is not a number, or `out` is there already and nothing to resume.
         KeyboardInterrupt: when asked to stop, after the step at hand is in the resume point.
     """
     point = out.with_name(out.name + ".resume")
     if resume and point.is_file():
         learner.restore(point)
         progress.note(f"{what}: resumed at step {learner.step} of {total_steps}")
+    elif resume and out.is_file():
+        raise InputError(f"{out}: finished, there is nothing to resume. Without --resume it is made anew.")
     log = MetricsLog(out.with_name(out.name + ".metrics.ndjson"), learner.step)
     base_rates = [group["lr"] for group in learner.optimizer.param_groups]
     progress.start(what, (total_steps - learner.step) * units_a_step, unit)

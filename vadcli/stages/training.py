@@ -73,8 +73,12 @@ def require_same_frames(model: ModelSettings, cache: Cache, path: Path) -> None:
 
 
 def data_digest(caches: Sequence[Cache]) -> str:
-    """SHA-256 over the names and hashes of all clips: the footage, wherever it is cached."""
-    lines = sorted(f"{clip.name} {clip.sha256} {clip.num_frames}" for cache in caches for clip in cache.clips)
+    """SHA-256 over what all clips are, in the order that windows are drawn from them, wherever they are cached."""
+    lines = [
+        f"{clip.name} {clip.scene} {clip.split} {clip.sha256} {clip.num_frames}"
+        for cache in caches
+        for clip in cache.clips
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
