@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from vadcli.errors import FootageError
 from vadcli.footage.layouts.label_files import labels_for, match_clip
@@ -94,6 +95,11 @@ def complaint(path, clips=CLIPS):
         ("x.csv", "clip,start_frame,end_frame\n01,3\n", "x.csv:2: end_frame is missing"),
         ("x.csv", "clip,start_frame,end_frame\n01,3,2\n", "has the interval 3 to 2"),
         ("x.csv", "clip,start_frame,end_frame\n02,3,9\n", "labels frame 9, 6 beyond the last of 4 frames"),
+        ("x.csv", "clip,start_frame,end_frame\n,3,9\n", "x.csv:2: clip is missing, no name"),
+        ("x.csv", "clip,start_frame,end_frame\n.,3,9\n", "x.csv:2: clip is ., no name"),
+        ("x.csv", "start_frame,end_frame,clip\n3,9\n", "x.csv:2: clip is missing, no name"),
+        ("x.csv", "clip,frame,label\n/,0,1\n", "x.csv:2: clip is /, no name"),
+        pytest.param("x.csv", f"clip,frame,label\n{'x' * 140_000},0,1\n", "x.csv:1: no table (field larger", id="long"),
         ("x.csv", "time,score\n1,2\n", "columns are time, score; expected"),
         ("x.csv", "", "columns are missing"),
         ("x.csv", "frame,label\n0,1\n", "which of 2 clips"),
@@ -149,6 +155,60 @@ def test_a_mat_file_without_gt_says_what_it_has(tmp_path):
     assert "clip 1 of `gt` is (3, 2); expected 2 x n" in complaint(tmp_path / "x.mat")
 
 
+@pytest.mark.parametrize(
+    ("gt", "problem"),
+    [
+        ("hello", "clip 1 of `gt` is <U5, no numbers of frames"),
+        ({"first": 1}, "clip 1 of `gt` is [('first', 'O')], no numbers"),
+        (csc_matrix(np.eye(2)), "clip 1 of `gt` is object, no numbers"),
+        (cells(np.array([[1], [2]]), {"first": 1}), "clip 2 of `gt` is [('first', 'O')], no numbers"),
+        (cells(np.array([[1], [np.nan]])), "clip 1 of `gt` has nan, no number of a frame"),
+        (cells(np.array([[1], [np.inf]])), "clip 1 of `gt` has inf, no number of a frame"),
+        (cells(np.array([[1], [1e300]])), "clip 1 of `gt` has 1e+300, no number of a frame"),
+    ],
+)
+def test_a_mat_file_whose_gt_is_no_frames_says_what_it_is(tmp_path, gt, problem):
+    savemat(tmp_path / "x.mat", {"gt": gt})
+    assert problem in complaint(tmp_path / "x.mat")
+
+
+@pytest.mark.parametrize("where", [150, 170])
+def test_a_mat_file_with_a_flipped_bit_is_named(tmp_path, where):
+    """It is compressed, as MATLAB saves it; what follows byte 128 has a checksum."""
+    file = tmp_path / "x.mat"
+    savemat(file, {"gt": cells(np.array([[2], [3]]))}, do_compression=True)
+    content = bytearray(file.read_bytes())
+    content[where] ^= 16
+    file.write_bytes(content)
+    assert "x.mat: no MATLAB file of version 5 to 7" in complaint(file)
+
+
+def npy_that_claims(header):
+    header = header.ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"PK\x03\x04 no archive", id="broken zip"),
+        pytest.param(
+            npy_that_claims(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({10**14},), }}"), id="728 TiB"
+        ),
+        pytest.param(npy_that_claims("{'descr': '<f8', 'fortran_order': False, 'shape': (10,), "), id="open brace"),
+    ],
+)
+def test_arrays_that_are_damaged_are_named(tmp_path, content):
+    (tmp_path / "x.npy").write_bytes(content)
+    assert complaint(tmp_path / "x.npy") == f"{tmp_path / 'x.npy'}: no .npy file that can be read. Save it again."
+
+
+def test_an_archive_of_arrays_is_no_array(tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.zeros(10))
+    (tmp_path / "x.npz").rename(tmp_path / "x.npy")
+    assert "no .npy file that can be read" in complaint(tmp_path / "x.npy")
+
+
 def test_an_ambiguous_clip_is_refused():
     with pytest.raises(FootageError, match="01 may be a/01 or b/01"):
         match_clip("01", ["a/01", "b/01"], "x.csv:2")
@@ -198,10 +258,15 @@ def test_masks_that_do_not_hold_are_named(tmp_path):
     np.save(tmp_path / "flat.npy", np.zeros((2, 3)))
     (tmp_path / "x.npz").write_text("no zip")
     savemat(tmp_path / "x.mat", {"other": 1})
+    savemat(tmp_path / "text.mat", {"volLabel": cells("abc")})
+    np.savez(tmp_path / "cut.npz", masks=np.packbits(MASKS, axis=2), shape=np.array(MASKS.shape))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "cut.npz").read_bytes()[:-9])
     for track, problem in (
         (MaskArray(tmp_path / "flat.npy"), "expected frames x height x width"),
         (MaskPacked(tmp_path / "x.npz"), "no masks that can be read"),
         (MaskMatlab(tmp_path / "x.mat"), "no variable `volLabel`"),
+        (MaskMatlab(tmp_path / "text.mat"), "text.mat is no picture"),
+        (MaskPacked(tmp_path / "cut.npz"), "no masks that can be read"),
     ):
         with pytest.raises(FootageError, match=problem):
             unpacked(track)

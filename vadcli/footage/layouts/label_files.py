@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
 from vadcli.errors import FootageError
 from vadcli.footage.layouts.labels import FrameLabels, Intervals, LabelTrack, as_labels
@@ -75,8 +76,8 @@ def read_mat(path: Path) -> list[LabelTrack]:
         found = ", ".join(key for key in content if not key.startswith("__")) or "nothing"
         raise FootageError(f"{path}: no variable `gt` in it, only {found}. Use the label file of the data set.")
     clips: list[LabelTrack] = []
-    for cell in content["gt"].reshape(-1):
-        ranges = np.asarray(cell).astype(np.int64)
+    for cell in np.asarray(content["gt"]).reshape(-1):
+        ranges = _frame_numbers(cell, f"{path}: clip {len(clips) + 1} of `gt`")
         if ranges.size > 2 and 1 in ranges.shape and ranges.max() <= 1:  # a label a frame instead of ranges
             clips.append(as_labels(ranges, path.name))
             continue
@@ -87,6 +88,15 @@ def read_mat(path: Path) -> list[LabelTrack]:
     return clips
 
 
+def _frame_numbers(cell: object, where: str) -> npt.NDArray[np.int64]:
+    values = np.asarray(cell)
+    if values.dtype.kind not in "biuf":
+        raise FootageError(f"{where} is {values.dtype}, no numbers of frames. Use the label file of the data set.")
+    if not (fits := np.abs(values.astype(np.float64)) < 2**53).all():  # neither NaN nor infinity is
+        raise FootageError(f"{where} has {values[~fits][0]}, no number of a frame. Use the label file of the data set.")
+    return values.astype(np.int64)
+
+
 def load_mat(path: Path) -> dict[str, Any]:
     """Variables of a MATLAB file up to version 7.
 
@@ -94,27 +104,28 @@ def load_mat(path: Path) -> dict[str, Any]:
         FootageError: when it is none.
     """
     from scipy.io import loadmat  # slow to import, and few need it
-    from scipy.io.matlab import MatReadError
 
     try:
         return dict(loadmat(str(path)))
-    except (MatReadError, NotImplementedError, ValueError, TypeError, OSError) as error:
-        raise FootageError(f"{path}: no MATLAB file of version 5 to 7 ({error}). Save it with -v7.") from error
+    except Exception as error:  # scipy has no error of its own for damage: whatever it meets comes through
+        what = str(error).partition("\n")[0]
+        raise FootageError(f"{path}: no MATLAB file of version 5 to 7 ({what}). Save it with -v7.") from error
 
 
 def read_npy(path: Path) -> npt.NDArray[Any]:
     """The array of a `.npy` file; Python objects in it are refused, since reading them can run code."""
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
-        with path.open("rb") as file:
-            head = file.read(6)
-        if (head == b"\x93NUMPY" and "allow_pickle" in str(error)) or head[:1] == b"\x80":
-            raise FootageError(
-                f"{path}: no plain array; pickled objects are not read, since they can run code. "
-                "Save one .npy of numbers a clip."
-            ) from error
-        raise FootageError(f"{path}: no .npy file that can be read. Save it again.") from error
+    with path.open("rb") as file:
+        head = file.read(6)
+        file.seek(0)
+        try:
+            return np.asarray(npy.read_array(file, allow_pickle=False))
+        except Exception as error:  # numpy has no error of its own for damage either
+            if (head == b"\x93NUMPY" and "allow_pickle" in str(error)) or head[:1] == b"\x80":
+                raise FootageError(
+                    f"{path}: no plain array; pickled objects are not read, since they can run code. "
+                    "Save one .npy of numbers a clip."
+                ) from error
+            raise FootageError(f"{path}: no .npy file that can be read. Save it again.") from error
 
 
 def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
@@ -128,12 +139,15 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
     """
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.DictReader(file, skipinitialspace=True)
-        columns = [column.strip() for column in rows.fieldnames or []]
-        rows.fieldnames = columns
-        if {"clip", "start_frame", "end_frame"} <= set(columns):
-            return _read_intervals(path, rows, names)
-        if {"frame", "label"} <= set(columns):
-            return _read_frames(path, rows, names)
+        try:
+            columns = [column.strip() for column in rows.fieldnames or []]
+            rows.fieldnames = columns
+            if {"clip", "start_frame", "end_frame"} <= set(columns):
+                return _read_intervals(path, rows, names)
+            if {"frame", "label"} <= set(columns):
+                return _read_frames(path, rows, names)
+        except csv.Error as error:
+            raise FootageError(f"{path}:{rows.line_num}: no table ({error}). Save it as CSV again.") from error
     raise FootageError(
         f"{path}: columns are {', '.join(columns) or 'missing'}; expected clip,start_frame,end_frame or frame,label."
     )
@@ -142,7 +156,7 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
 def _read_intervals(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) -> dict[str, LabelTrack]:
     found: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
     for row in rows:
-        name = match_clip(row["clip"], names, f"{path}:{rows.line_num}")
+        name = match_clip(row["clip"] or "", names, f"{path}:{rows.line_num}")
         first, last = (_number(row, column, path, rows.line_num) for column in ("start_frame", "end_frame"))
         found[name].append((first, last))
     return {name: Intervals(path.name, tuple(intervals)) for name, intervals in found.items()}
@@ -178,6 +192,8 @@ def match_clip(text: str, names: Sequence[str], where: str) -> str:
         FootageError: when there is none, or more than one.
     """
     wanted = text.strip().strip("/")
+    if not Path(wanted).name:
+        raise FootageError(f"{where}: clip is {text.strip() or 'missing'}, no name. Say which clip is meant.")
     for form in (wanted, str(Path(wanted).with_suffix(""))):
         hits = [name for name in names if name == form] or [name for name in names if name.endswith("/" + form)]
         if len(hits) == 1:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -71,10 +70,10 @@ class MaskPacked:
     def masks(self) -> Sequence[Mask]:
         """One mask a frame."""
         try:
-            with np.load(self.origin, allow_pickle=False) as stored:
+            with self.origin.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 _, _, width = (int(side) for side in stored["shape"])
                 return list(np.unpackbits(stored["masks"], axis=2, count=width))
-        except (ValueError, KeyError, EOFError, OSError, BadZipFile) as error:
+        except Exception as error:  # numpy has no error of its own for damage
             raise FootageError(f"{self.origin}: no masks that can be read. Make the scenes again.") from error
 
 
@@ -103,9 +102,11 @@ def packed_masks(
     rows: list[npt.NDArray[np.uint8]] = []
     abnormal: list[bool] = []
     for mask in track.masks():
-        if np.asarray(mask).ndim != 2:
-            raise FootageError(f"{clip}: mask {len(rows)} in {track.origin} is no picture: {np.asarray(mask).shape}.")
-        bits = (np.asarray(mask) != 0).astype(np.uint8)
+        pixels = np.asarray(mask)
+        if pixels.ndim != 2 or not pixels.size or pixels.dtype.kind not in "biuf":
+            what = f"{pixels.shape} {pixels.dtype}"
+            raise FootageError(f"{clip}: mask {len(rows)} in {track.origin} is no picture: {what}. Fetch it again.")
+        bits = (pixels != 0).astype(np.uint8)
         abnormal.append(bool(bits.any()))
         rows.append(np.packbits(cv2.resize(bits, (width, height), interpolation=cv2.INTER_NEAREST)))
     if len(rows) != count:
