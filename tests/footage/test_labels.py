@@ -172,11 +172,7 @@ def test_a_mat_file_whose_gt_is_no_frames_says_what_it_is(tmp_path, gt, problem)
     assert problem in complaint(tmp_path / "x.mat")
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize("where", [130, 150, 170])
-=======
 @pytest.mark.parametrize("where", [150, 170])
->>>>>>> fix2
 def test_a_mat_file_with_a_flipped_bit_is_named(tmp_path, where):
     """It is compressed, as MATLAB saves it; what follows byte 128 has a checksum."""
     file = tmp_path / "x.mat"
@@ -197,12 +193,6 @@ def npy_that_claims(header):
     [
         pytest.param(b"PK\x03\x04 no archive", id="broken zip"),
         pytest.param(
-<<<<<<< HEAD
-            npy_that_claims("{'descr': '<f8', 'fortran_order': False, 'shape': (10**14,), }"), id="expression"
-        ),
-        pytest.param(
-=======
->>>>>>> fix2
             npy_that_claims(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({10**14},), }}"), id="728 TiB"
         ),
         pytest.param(npy_that_claims("{'descr': '<f8', 'fortran_order': False, 'shape': (10,), "), id="open brace"),
