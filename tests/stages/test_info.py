@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests import synthetic_cache
-from vadcli.model.checkpoint import Checkpoint, save_checkpoint
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.settings import ModelSettings, Settings
 
@@ -14,8 +14,10 @@ from vadcli.settings import ModelSettings, Settings
 @pytest.fixture
 def checkpoint(tmp_path):
     settings = Settings(model=ModelSettings(size=(16, 16), width=2, channels=1))
-    weights = Network(settings.model).state_dict()
-    alpha = {"head.4.bias": torch.tensor([0.5])}
+    network = Network(settings.model)
+    weights = network.state_dict()
+    alpha = {name: torch.full_like(weights[name], 0.25) for name in network.adapted_names("head")}
+    alpha["head.4.bias"] = torch.tensor([0.5])
     made = Checkpoint(
         stage="metatrain", settings=settings, weights=weights, step_sizes=alpha, parents={"from": "abc"},
         training={"steps": 7, "figures": {"prototypes": 4.2}},
@@ -28,7 +30,8 @@ def test_of_a_checkpoint_it_tells_stage_lineage_training_and_prototypes(vad, che
     told = json.loads(vad("info", checkpoint, "--json").out)
     assert (told["kind"], told["stage"], told["training"]["steps"]) == ("checkpoint", "metatrain", 7)
     assert told["parents"] == {"from": "abc"} and told["effective_prototypes"] == 4.2
-    assert told["step_sizes"]["most"] == 0.5 and told["adapted_parameters"] == 1
+    assert told["step_sizes"]["most"] == 0.5 and told["step_sizes"]["least"] == 0.25
+    assert told["adapted_parameters"] == sum(value.numel() for value in load_checkpoint(checkpoint).step_sizes.values())
     assert told["settings"]["model"]["width"] == 2
 
 
