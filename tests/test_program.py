@@ -28,6 +28,8 @@ def failing(monkeypatch, error):
         (GateFailed("an event"), 1, "vad: an event\n"),
         (KeyboardInterrupt(), 130, "vad: interrupted\n"),
         (OSError(28, "No space left on device", "out.h5"), 2, "vad: out.h5: No space left on device."),
+        (OSError(36, "File name too long", "aaa"), 2, "vad: aaa: File name too long."),
+        (OSError(20, "Not a directory", "a.mp4/x"), 2, "vad: a.mp4/x: Not a directory."),
     ],
 )
 def test_a_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code, text):

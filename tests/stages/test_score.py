@@ -241,10 +241,11 @@ def test_bad_options_are_refused_before_any_work(vad, film, model, options, comp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_that_would_replace_its_source_is_refused(vad, film, model):
-    before = film.read_bytes()
-    answer = vad("score", film, "--model", model, "--out", film)
-    assert answer.code == 2 and "would replace" in answer.err and film.read_bytes() == before
+def test_an_output_that_would_replace_its_source_or_model_is_refused(vad, film, model):
+    for read in (film, model):
+        before = read.read_bytes()
+        answer = vad("score", film, "--model", model, "--out", read)
+        assert answer.code == 2 and "would replace" in answer.err and read.read_bytes() == before
 
 
 def test_quiet_says_nothing_on_stderr(vad, film, model):

@@ -58,6 +58,11 @@ class Checkpoint:
         """What the weights are the weights of."""
         return self.settings.model
 
+    @property
+    def num_parameters(self) -> int:
+        """Of all weights; of an adapter, of those that it adapts."""
+        return sum(value.numel() for value in self.weights.values())
+
     @cached_property
     def sha256(self) -> str:
         """Of the file it was read from."""

@@ -29,7 +29,7 @@ def speed_of(model: Path | None, settings: Settings, *, budget_s: float = 5.0) -
     with torch.inference_mode():
         forward = timed(lambda: network(inputs), device, budget_s=budget_s)
     told = {
-        "parameters": f"{sum(value.numel() for value in checkpoint.weights.values()):,}",
+        "parameters": f"{checkpoint.num_parameters:,}",
         "frames/s": f"{1 / forward.seconds:,.1f}",
         "device": f"measured on {_name(device)}, {size[0]}x{size[1]}, {str(precision).removeprefix('torch.')}, batch 1",
     }

@@ -135,7 +135,7 @@ def _lineage(checkpoint: Checkpoint) -> dict[str, Any]:
         "num_prototypes": model.num_prototypes,
         "size": list(model.size),
         "width": model.width,
-        "parameters": sum(value.numel() for value in checkpoint.weights.values()),
+        "parameters": checkpoint.num_parameters,
     }
 
 

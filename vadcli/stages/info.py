@@ -41,7 +41,7 @@ def _describe_checkpoint(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         "stage": checkpoint.stage,
         "bytes": path.stat().st_size,
         "sha256": checkpoint.sha256,
-        "parameters": sum(value.numel() for value in checkpoint.weights.values()),
+        "parameters": checkpoint.num_parameters,
         "adapted_parameters": sum(value.numel() for value in checkpoint.step_sizes.values()),
         "settings": checkpoint.settings.model_dump(mode="json"),
         "parents": dict(checkpoint.parents),
