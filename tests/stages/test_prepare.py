@@ -19,19 +19,19 @@ import pytest
 from vadcli.cli.prepare import Layout
 from vadcli.errors import FootageError, InputError
 from vadcli.footage import clip_decoding, stored
+from vadcli.footage import preparation as stage
 from vadcli.footage.cache import open_cache
 from vadcli.footage.clip_decoding import Recipe, decode_clip
 from vadcli.footage.identity import sha256_of, stamp_of
 from vadcli.footage.layouts import LAYOUTS, find_clips
 from vadcli.footage.opencv import cv2
 from vadcli.footage.parts import CacheFormat, part_key, parts_folder
+from vadcli.footage.preparation import prepare
 from vadcli.footage.source import open_source
 from vadcli.footage.stored import stored_clips
 from vadcli.footage.workplace import workplace
 from vadcli.progress import Silent
 from vadcli.settings import PrepareSettings
-from vadcli.stages import prepare as stage
-from vadcli.stages.prepare import prepare
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ def command(
     if not sizes or min(sizes) < 1:
         raise InputError(f"--batches {batches}: expected numbers above 0, as in 1,8,32")
     settings = load_settings(preset, set_ or (), {"model.size": size, "model.width": width, "score.device": device})
+    from vadcli.bench.units import bench_units_stage
     from vadcli.stages.bench import bench_stage
-    from vadcli.stages.bench_units import bench_units_stage
 
     model, where = settings.model, settings.score.device
     with progress(quiet) as shown:

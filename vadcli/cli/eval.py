@@ -152,7 +152,7 @@ def command(
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
-    from vadcli.stages.eval_runs import Options
+    from vadcli.trials.trial import Options
 
     style = "markdown" if markdown else "latex" if latex else "terminal"
     gates = parse_gates(fail_below or ())

@@ -1,1 +1,1 @@
-"""Readers, the frame cache, benchmark layouts, windows, episodes and synthetic scenes."""
+"""Readers, the frame cache, benchmark layouts, windows and episodes."""

@@ -9,16 +9,16 @@ from typing import Any
 
 import torch
 
+from vadcli.bench.footage import FILES_AT_ONCE, FILM_FRAMES, end_to_end, preparing, write_film
+from vadcli.bench.network import NetworkBench, OutputChange
+from vadcli.bench.program import score_process, start_up
+from vadcli.bench.stopwatch import Measurement, machine, name_of
 from vadcli.errors import InputError
 from vadcli.model.checkpoint import versions
 from vadcli.model.network import Network, layer_costs
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.progress import Progress
 from vadcli.settings import ModelSettings
-from vadcli.stages.bench_footage import FILES_AT_ONCE, FILM_FRAMES, end_to_end, preparing, write_film
-from vadcli.stages.bench_network import NetworkBench, OutputChange
-from vadcli.stages.bench_program import score_process, start_up
-from vadcli.stages.timing import Measurement, machine, name_of
 
 SCHEMA = "vad.bench/2"
 

@@ -31,8 +31,8 @@ import numpy as np
 from vadcli.errors import InputError
 from vadcli.files import whole
 from vadcli.footage.opencv import cv2
-from vadcli.footage.synthetic import kind_of, make_scene, render
 from vadcli.progress import Progress
+from vadcli.synthetic import kind_of, make_scene, render
 
 FORMAT, VERSION = "vad-demo", 1
 CLIPS = {"training": ("01", "02"), "testing": ("01", "02")}

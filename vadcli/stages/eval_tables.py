@@ -10,8 +10,8 @@ from vadcli.evaluation.published import TABLES, beside, measured_of
 from vadcli.evaluation.tables import Table
 from vadcli.progress import Progress
 from vadcli.settings import Settings
-from vadcli.stages.eval_runs import Options
 from vadcli.stages.evaluate import evaluate_stage
+from vadcli.trials.trial import Options
 
 FIGURES = ("fig3", "fig4")
 
@@ -42,7 +42,7 @@ def table_stage(
     if number not in TABLES:
         raise InputError(f"--table {number}: unknown. Use {', '.join((*TABLES, *FIGURES))}.")
     if number == "3":
-        from vadcli.stages.eval_speed import speed_of
+        from vadcli.bench.speed import speed_of
 
         return beside(number, (), speed_of(model, settings))
     measured = [one for path in earlier for one in measured_of(read_document(path))]
@@ -68,7 +68,7 @@ def figure_stage(name: str, cache: Path, model: Path | None, folder: Path, setti
     """
     from vadcli.rendering.paper_figures import figure_3, figure_4
     from vadcli.rendering.plots import save
-    from vadcli.stages.eval_figures import figures_stage
+    from vadcli.trials.figures import figures_stage
 
     shown = figures_stage(cache, model, settings)
     figure = (figure_3 if name == "fig3" else figure_4)(shown)

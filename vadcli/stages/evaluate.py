@@ -20,7 +20,7 @@ from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import Calibration, fit_calibration
 from vadcli.settings import Settings
-from vadcli.stages.eval_runs import Options, Run, Runs, runs_of_cache
+from vadcli.trials.trial import Options, Run, Runs, runs_of_cache
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""The speed of every path, each measurement beside what it is compared with."""

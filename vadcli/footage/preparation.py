@@ -1,0 +1,289 @@
+"""`vad prepare`: footage of any kind → one frame cache; parallel, resumable, and whole or not at all.
+
+Clips are decoded side by side by threads, since decoding, resizing and hashing leave Python's lock; each becomes a
+part of its own beside the cache (`footage.parts`), which a later run takes up. A clip is not decoded again when the
+sizes and times of change of its files and everything asked for are as they were; where only the times differ, its
+SHA-256 decides. When all are there the cache is written in one go under a temporary name.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from vadcli.errors import FootageError, InputError
+from vadcli.footage.cache import Cache, Clip, Split, open_cache, shorten
+from vadcli.footage.cache_writer import clashes, write_cache
+from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
+from vadcli.footage.identity import place_of, stamp_of
+from vadcli.footage.layouts import ClipSource, find_clips, label_clips, unique_names
+from vadcli.footage.naming import images_in
+from vadcli.footage.parts import CacheFormat, Part, find_part
+from vadcli.footage.source import open_reader
+from vadcli.footage.stored import StoredClip, is_stored, stored_clips, under_stored_names
+from vadcli.footage.workplace import workplace
+from vadcli.progress import Progress
+from vadcli.settings import PrepareSettings
+
+TELL_SECONDS = 0.2
+MOST_PROBLEMS = 10
+MOST_NOTES = 5  # of clips, in the order in which these are done
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of a run.
+
+    Attributes:
+        clips: all clips of the cache.
+        decoded: names of those that this run decoded.
+        problems: a line for each source or clip that could not be used.
+        abnormal: abnormal frames among the labelled.
+        labelled: frames with a label.
+    """
+
+    clips: tuple[Clip, ...]
+    decoded: tuple[str, ...]
+    problems: tuple[str, ...]
+    abnormal: int
+    labelled: int
+
+    def summary(self, out: Path) -> str:
+        """What the cache holds, in a few lines for people."""
+        train = sum(clip.split == "train" for clip in self.clips)
+        frames = sum(clip.num_frames for clip in self.clips)
+        normal = sum(clip.num_frames for clip in self.clips if clip.split == "train")
+        scenes = len({clip.scene for clip in self.clips})
+        masks = sum(clip.has_masks for clip in self.clips)
+        return "\n".join(
+            [
+                f"{out}: {out.stat().st_size / 1e6:,.1f} MB, {len(self.decoded)} of {len(self.clips)} clips are new",
+                f"clips: {len(self.clips)} ({train} train, {len(self.clips) - train} test) of {scenes} scenes",
+                f"frames: {frames} ({normal} train, {frames - normal} test)",
+                f"labels: {self.abnormal} abnormal of {self.labelled} labelled frames; {masks} clips with masks",
+            ]
+        )
+
+
+def prepare(
+    sources: Sequence[str],
+    out: Path,
+    settings: PrepareSettings,
+    progress: Progress,
+    *,
+    layout: str | None = None,
+    split: Split | None = None,
+    labels: Path | None = None,
+) -> Prepared:
+    """Decode footage into a cache, adding to one that is there.
+
+    Args:
+        sources: files and folders.
+        out: the cache.
+        settings: how to decode.
+        progress: told of frames.
+        layout: of the sources; None looks.
+        split: `train` or `test` for all clips; None leaves it to the layout, and where that does not say, clips with
+            abnormal frames are `test` and all others `train`.
+        labels: a label file or folder for all sources.
+
+    Raises:
+        FootageError: when nothing at all can be used, or the cache that is there is of another kind.
+        InputError: when the disk is full.
+    """
+    form = CacheFormat(settings.size, settings.channels, settings.codec)
+    recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top)
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: there is no folder {out.parent}. Make it first.")
+    with workplace(out) as folder:  # from before the cache is read, so that what it is replaced by holds all of it
+        earlier = _earlier(out, form)
+        clips, problems = _find(sources, layout, split, labels)
+        for clip in clips:
+            if clip.note:
+                progress.note(clip.note)
+        todo, refused = _todo(clips, recipe, stored_clips(out) if earlier else {}, progress)
+        problems += refused
+        parts, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
+        problems += failed
+        decoded = tuple(clip.name for clip in todo if clip.name in parts)
+        if not parts and not earlier:
+            raise _nothing(problems)
+        if parts:
+            _write(out, form, earlier, [clip.name for clip in todo], parts, folder, progress)
+    with open_cache(out) as cache:
+        labels_of = [found for clip in cache.clips if (found := cache.labels(clip.name)) is not None]
+        abnormal, labelled = sum(int(found.sum()) for found in labels_of), sum(map(len, labels_of))
+        return Prepared(cache.clips, decoded, tuple(problems), abnormal, labelled)
+
+
+def _earlier(out: Path, form: CacheFormat) -> Cache | None:
+    """The cache that is there already, which must be of the asked kind."""
+    if not out.exists():
+        return None
+    cache = open_cache(out)
+    has = CacheFormat(cache.size, cache.channels, cache.codec)
+    if has != form:
+        raise FootageError(f"{out}: holds {has} frames; {form} was asked for. Use another --out, or the same options.")
+    return cache
+
+
+def _find(
+    sources: Sequence[str], layout: str | None, split: Split | None, labels: Path | None
+) -> tuple[list[ClipSource], list[str]]:
+    clips: list[ClipSource] = []
+    problems: list[str] = []
+    one = len(sources) == 1
+    for source in dict.fromkeys(sources):
+        try:
+            clips += find_clips(source, layout, split, labels if one else None)
+        except FootageError as error:
+            problems.append(str(error))
+    if labels is not None and not one:
+        clips = label_clips(clips, labels)
+    return unique_names(clips), problems
+
+
+def _todo(
+    clips: Sequence[ClipSource], recipe: Recipe, stored: dict[str, StoredClip], progress: Progress
+) -> tuple[list[ClipSource], list[str]]:
+    """Clips that the cache has not, or not as they would be now, and a line for each that cannot be told."""
+    named = under_stored_names(clips, stored)
+    if known := [now.name for clip, now in zip(clips, named, strict=True) if now.name != clip.name]:
+        progress.note(f"in the cache by another name, which they keep: {shorten(known)}")
+    todo: dict[str, ClipSource] = {}
+    problems: list[str] = []
+    for clip in named:
+        try:
+            if not is_stored(clip, recipe, stored):
+                todo.setdefault(clip.name, clip)  # a second one of that name is a copy of the first
+        except FootageError as error:
+            problems.append(str(error))
+    for inner, outer in clashes({*stored, *todo}):
+        if refused := {inner, outer} & todo.keys():
+            source = todo.pop(inner if inner in refused else outer).source
+            problems.append(f"{source}: clip {inner} would lie among what clip {outer} holds. Give it another name.")
+    return list(todo.values()), problems
+
+
+def _is_part_of(part: Part, clip: ClipSource, recipe: Recipe) -> bool:
+    made_of = part.info.place, part.info.stamp, part.info.recipe
+    with suppress(FootageError):  # decoding says what is wrong with it
+        return made_of == (place_of(clip.source), stamp_of(clip.source), recipe.digest(clip))
+    return False
+
+
+def _decode(
+    todo: Sequence[ClipSource], recipe: Recipe, folder: Path, workers: int, progress: Progress
+) -> tuple[dict[str, Part], list[str]]:
+    """Parts by clip, and a line for each clip that has none."""
+    parts: dict[str, Part] = {}
+    waiting: list[ClipSource] = []
+    for clip in todo:
+        part = find_part(folder, clip.name)
+        if part and _is_part_of(part, clip, recipe):
+            parts[clip.name] = part
+        else:
+            waiting.append(clip)
+    if parts:
+        progress.note(f"{len(parts)} clips were decoded by an earlier run")
+    counter, stop = _Counter(), threading.Event()
+    problems: dict[str, str] = {}
+    notes: list[str] = []
+    at_once = min(workers or cores(), max(len(waiting), 1))
+    with ThreadPoolExecutor(at_once, thread_name_prefix="decode") as pool:
+        lengths = list(pool.map(_length, waiting))
+        progress.start("decoding", float(sum(lengths)) if all(lengths) else None)
+        longest_first = sorted(zip(waiting, lengths, strict=True), key=lambda pair: -pair[1])
+        running: dict[Future[Decoded], ClipSource] = {}
+        try:
+            for clip, _ in longest_first:
+                threads = 1 if at_once > 1 else None
+                run = pool.submit(
+                    decode_clip, clip, recipe, folder, threads=threads, advance=counter.add, stopped=stop.is_set
+                )
+                running[run] = clip
+            while running:
+                done, _ = wait(running, TELL_SECONDS, FIRST_COMPLETED)
+                progress.advance(counter.take())
+                for run in done:
+                    clip = running.pop(run)
+                    try:
+                        parts[clip.name] = run.result().part
+                        notes += run.result().notes
+                    except FootageError as error:
+                        problems[clip.name] = str(error)
+        except BaseException:
+            stop.set()
+            for run in running:
+                run.cancel()
+            raise
+    for note in notes[:MOST_NOTES]:
+        progress.note(note)
+    if len(notes) > MOST_NOTES:
+        progress.note(f"… and {len(notes) - MOST_NOTES} more notes of this kind")
+    return parts, [problems[clip.name] for clip in todo if clip.name in problems]
+
+
+def _write(
+    out: Path,
+    form: CacheFormat,
+    earlier: Cache | None,
+    names: Sequence[str],
+    parts: dict[str, Part],
+    folder: Path,
+    progress: Progress,
+) -> None:
+    """The cache of all clips: those it had in their order, each anew where there is a part, then those it had not."""
+    had = [clip.name for clip in earlier.clips] if earlier else []
+    order = had + [name for name in names if name in parts and name not in had]
+    clips: list[Part | str] = [parts.get(name, name) for name in order]
+    lengths = {clip.name: clip.num_frames for clip in earlier.clips} if earlier else {}
+    lengths |= {name: part.info.num_frames for name, part in parts.items()}
+    progress.start("writing", sum(lengths.values()))
+    temporary = folder / "cache.h5"
+    write_cache(temporary, form, clips, earlier.path if earlier else None, progress.advance)
+    temporary.replace(out)
+
+
+class _Counter:
+    """Frames counted by many threads, taken by one."""
+
+    def __init__(self) -> None:
+        self._lock, self._count = threading.Lock(), 0
+
+    def add(self, frames: int) -> None:
+        """Count frames."""
+        with self._lock:
+            self._count += frames
+
+    def take(self) -> int:
+        """The count since the last call."""
+        with self._lock:
+            count, self._count = self._count, 0
+        return count
+
+
+def _length(clip: ClipSource) -> int:
+    """About how many frames a clip has; 0 where nobody knows or it cannot be opened."""
+    with suppress(FootageError, OSError):
+        if clip.source.is_dir():
+            return len(images_in(clip.source))
+        reader = open_reader(str(clip.source), threads=1)
+        reader.close()
+        return reader.info.frames or 0
+    return 0
+
+
+def _nothing(problems: Sequence[str]) -> FootageError:
+    lines = list(problems[:MOST_PROBLEMS])
+    if len(problems) > MOST_PROBLEMS:
+        lines.append(f"… and {len(problems) - MOST_PROBLEMS} more. Nothing could be used.")
+    return FootageError("\n".join(lines) or "no footage there. Give videos, folders of them, or a benchmark.")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""A model on labelled footage: shots, draws, support, controls, the paper's tables and figures."""
