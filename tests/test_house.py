@@ -17,8 +17,8 @@ FLOORS = [
     {"trials", "bench"},
     {"rendering", "learning"},
     {"evaluation"},
-    {"scoring"},
-    {"model", "footage", "synthetic"},
+    {"scoring", "synthetic"},
+    {"model", "footage"},
     {"settings", "presets", "progress", "files", "errors", "__init__"},
 ]
 STRANGERS = [("model", "footage"), ("learning", "scoring"), ("learning", "evaluation"), ("learning", "rendering")]
