@@ -1,9 +1,11 @@
 """One episode of the released arithmetic, inner and outer step, to 1e-9 in float64."""
 
+import h5py
+import numpy as np
 import pytest
 import torch
 
-from tests.model import golden as g
+from tests.golden import episode as g
 from vadcli.learning.inner import Objective, adapt, predict
 from vadcli.model.losses import losses
 from vadcli.model.prototypes import diversity
@@ -15,6 +17,14 @@ TOLERANCE = 1e-9
 @pytest.fixture(scope="module")
 def golden():
     return g.load()
+
+
+@pytest.mark.skipif(not g.whole().is_file(), reason=f"needs the whole episode: {g.whole()} (beside VAD_DATA)")
+def test_the_shipped_episode_is_that_of_the_whole_one(tmp_path):
+    g.ship(g.whole(), tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as made, h5py.File(g.SHIPPED) as shipped:
+        assert made.keys() == shipped.keys()
+        assert all(np.array_equal(data, shipped[name]) for name, data in made.items())
 
 
 def test_forward_before_adaptation_agrees(golden):
