@@ -143,7 +143,7 @@ class NetworkBench:
             network.zero_grad(set_to_none=True)
             step_inputs, step_target = to_network(windows, device)
             with autocast(device, precision):
-                prediction = network(step_inputs.contiguous(memory_format=torch.channels_last))
+                prediction = network(step_inputs)
             total = losses(prediction, step_target, OBJECTIVE.margin).total(*CONSTANTS[:2])
             return total.backward()
 
@@ -173,7 +173,7 @@ class NetworkBench:
 
         def episode() -> object:
             with torch.no_grad(), autocast(device, precision):
-                begun = network.begin(inputs.contiguous(memory_format=torch.channels_last), "head")
+                begun = network.begin(inputs, "head")
             frozen = tuple(one.float() for one in begun)
             support = tuple(one[:shots] for one in frozen), target[:shots]
             adapted, _ = adapt(part, theta, alpha, support, OBJECTIVE, graph="second")
@@ -198,7 +198,7 @@ class NetworkBench:
             def call(windows: Tensor = windows) -> object:
                 inputs, target = to_network(windows, device)
                 with torch.no_grad():
-                    frozen = network.begin(inputs.contiguous(memory_format=torch.channels_last), "head")
+                    frozen = network.begin(inputs, "head")
                 return adapt(part, theta, alpha, (frozen, target), OBJECTIVE)
 
             took = timed(call, device, budget_s=self.budget_s)
