@@ -1,0 +1,13 @@
+"""`vad prepare` in a few words."""
+
+from vadcli.footage.preparation import prepare
+from vadcli.progress import Silent
+from vadcli.settings import PrepareSettings
+
+SMALL = {"size": (32, 40), "channels": 1}
+
+
+def run(sources, out, progress=None, **settings):
+    options = {key: settings.pop(key) for key in ("layout", "split", "labels") if key in settings}
+    sources = [str(source) for source in (sources if isinstance(sources, list) else [sources])]
+    return prepare(sources, out, PrepareSettings(**{**SMALL, **settings}), progress or Silent(), **options)
