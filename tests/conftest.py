@@ -1,10 +1,11 @@
 """Fixtures that many rooms share: tiny videos and folders of pictures, the `vad` program in-process, and skips."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: more th
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from vadcli.footage.opencv import cv2
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # no limit on time: other work may run beside the tests
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item):
     """Fail a skipped test, if asked to."""
     report = yield
     if item.config.getoption("--no-skips") and not hasattr(report, "wasxfail"):
@@ -33,9 +38,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(collector):
     """Fail a file that skips itself, if asked to."""
     report = yield
     if collector.config.getoption("--no-skips"):
@@ -176,3 +179,20 @@ def vad(capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
         return Answer(code, out, err)
 
     return call
+
+
+@pytest.fixture
+def small_disk() -> Callable[[int], contextlib.AbstractContextManager[None]]:
+    """A limit on the size of files stands in for a full disk: `with small_disk(4000):`."""
+    resource = pytest.importorskip("resource")
+
+    @contextlib.contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

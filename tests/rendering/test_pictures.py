@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,21 +115,8 @@ def test_a_video_that_fails_is_not_left_behind(tmp_path: Path):
 
 
 @pytest.mark.parametrize("suffix", [".webm", ".mp4"])
-def test_a_video_that_the_disk_cut_short_is_not_left_behind(tmp_path: Path, suffix: str):
-    script = f"""
-import resource
-from pathlib import Path
-from tests.rendering.watched import show, watched
-from vadcli.errors import InputError
-from vadcli.rendering.annotated import annotated_video
-resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
-try:
-    with annotated_video(Path({str(tmp_path / f"a{suffix}")!r})) as sink:
+def test_a_video_that_the_disk_cut_short_is_not_left_behind(small_disk, tmp_path: Path, suffix: str):
+    told = pytest.raises(InputError, match=r"of 120 frames arrived\. Is the disk full\?")
+    with told, small_disk(5_000), annotated_video(tmp_path / f"a{suffix}") as sink:
         show(sink, watched(), [1.0, 3.0] * 60)
-except InputError as error:
-    print(error)
-"""
-    root = Path(__file__).parent.parent.parent
-    answer = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
-    assert "of 120 frames arrived. Is the disk full?" in answer.stdout, answer.stderr
     assert list(tmp_path.iterdir()) == []

@@ -115,14 +115,14 @@ def test_every_source_begins_before_its_frames_and_ends_after_them():
 
 
 def test_a_live_frame_is_handed_on_before_the_next_one_comes():
-    came = threading.Semaphore(0)
-    film = Film(12, wait=lambda index: came.acquire(timeout=20) if index > T else None)
+    came, waited = threading.Semaphore(0), []
+    film = Film(12, wait=lambda index: waited.append(came.acquire(timeout=60)) if index > T else None)
     indices = []
     for item in engine(8).run([film.opener(live=True)]):
         if isinstance(item, Scored) and item.measured:
             indices.append(item.frame.index)
             came.release()
-    assert indices == list(range(T, 12))
+    assert indices == list(range(T, 12)) and waited == [True] * (11 - T), "no frame had to do without the one before"
 
 
 def test_closing_early_stops_reading():
