@@ -27,9 +27,8 @@ import sys, time
 from pathlib import Path
 from vadcli.cli.app import run
 from vadcli.footage import clip_decoding
-from vadcli.footage.parts import parts_folder
 decoded, most = clip_decoding.frames_of, int(sys.argv.pop(1))
-parts, go = parts_folder(Path(sys.argv.pop(1))), Path(sys.argv.pop(1))
+parts, go = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
 def held_back(*args, **kwargs):
     for item in decoded(*args, **kwargs):
         yield item
@@ -44,7 +43,8 @@ sys.exit(run(sys.argv[1:]))
 def start(source, out, most=1000):
     """Runs `vad prepare`, a frame in 10 ms, and no further where `most` clips are finished until there is a file go."""
     options = ["--size", "32", "--workers", "2", "--quiet"]
-    command = [sys.executable, "-c", PROGRAM, most, out, out.with_name("go"), "prepare", source, "--out", out, *options]
+    held = [most, parts_folder(out), out.with_name("go")]
+    command = [sys.executable, "-c", PROGRAM, *held, "prepare", source, "--out", out, *options]
     return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
 
 
