@@ -27,6 +27,7 @@ class Evidence:
             frame in [-1, 1], "feature" the mean distance to prototypes, "scene" that to the usual features of each
             place, "given" a finished score.
         errors: (n,) by the names of `scoring.errors`, what a calibration needs; empty for foreign scores.
+        times_s: (n,), the frames' times; frames at the clip's rate where nothing is given.
     """
 
     name: str
@@ -36,10 +37,14 @@ class Evidence:
     labels: Flags
     signals: Mapping[str, Floats]
     errors: Mapping[str, Floats] = field(default_factory=dict)
+    times_s: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
+        if not len(self.times_s):
+            object.__setattr__(self, "times_s", self.frames / self.fps)
         lengths = {
             len(self.labels),
+            len(self.times_s),
             *(len(values) for values in (*self.signals.values(), *self.errors.values())),
         }
         if lengths != {len(self.frames)}:
@@ -53,6 +58,7 @@ class Evidence:
             labels=self.labels[chosen],
             signals={kind: values[chosen] for kind, values in self.signals.items()},
             errors={name: values[chosen] for name, values in self.errors.items()},
+            times_s=self.times_s[chosen],
         )
 
     def from_frame(self, first: int) -> "Evidence":

@@ -10,11 +10,14 @@ import numpy as np
 from vadcli.errors import InputError
 from vadcli.evaluation.evidence import GIVEN, SCORES, Evidence
 from vadcli.evaluation.pool import Floats
+from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.smoothing import smooth
+from vadcli.settings import ScoreSettings
 
 TAPS = 15
 SIGMA = 2.0
+_DEFAULT_RULE = AlarmRule.of(ScoreSettings())
 _LEAST = 1e-20  # an error of exactly zero has no decibels
 
 
@@ -27,12 +30,30 @@ class Request:
         shots: windows that the model was adapted on (K).
         calibrations: of each clip, for protocols that need them; fitted to normal footage and to `score`.
         smooth_seconds: time constant of causal smoothing for given scores.
+        rule: of alarms; where scores have no typical one to measure a release level from, they end at the threshold.
+        false_alarms_per_hour: that calibrations give thresholds for.
+        threshold: score above which alarms begin, whatever the rate; None for that of the calibrations.
     """
 
     score: str
     shots: int = 0
     calibrations: Sequence[Calibration] | None = None
     smooth_seconds: float = 0.5
+    rule: AlarmRule = _DEFAULT_RULE
+    false_alarms_per_hour: float = 1.0
+    threshold: float | None = None
+
+    def thresholds(self, clips: int) -> Floats | None:
+        """(C,), the program's threshold for each clip; None where nothing says what score is typical.
+
+        Args:
+            clips: how many there are (C).
+        """
+        if self.threshold is not None:
+            return np.full(clips, self.threshold)
+        if self.calibrations is None:
+            return None
+        return np.array([one.threshold(self.false_alarms_per_hour) for one in self.calibrations])
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +176,10 @@ def _signal(steps: Steps, clips: Sequence[Floats]) -> list[Floats]:
 def calibrated(clips: Sequence[Evidence], request: Request) -> list[Floats]:
     """Causally smoothed scores in units of the scene's normal footage; given scores are smoothed alone."""
     if request.score == GIVEN:
-        return [smooth(clip.signals[GIVEN], request.smooth_seconds, clip.fps)[0] for clip in clips]
+        return [smooth(clip.signals[GIVEN], request.smooth_seconds, clip.times_s)[0] for clip in clips]
     if request.calibrations is None or len(request.calibrations) != len(clips):
         raise ValueError("the online protocol needs a calibration for every clip")
-    return [one.score(clip.errors, clip.fps) for one, clip in zip(request.calibrations, clips, strict=True)]
+    return [one.score(clip.errors, clip.times_s) for one, clip in zip(request.calibrations, clips, strict=True)]
 
 
 PAPER = Protocol(

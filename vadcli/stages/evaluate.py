@@ -18,6 +18,7 @@ from vadcli.evaluation.tables import Table, localisation_table
 from vadcli.footage.cache import open_cache
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint
 from vadcli.progress import Progress
+from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import Calibration, fit_calibration
 from vadcli.settings import Settings
 from vadcli.trials.trial import Options, Run, Runs, runs_of_cache
@@ -182,7 +183,12 @@ def _results_of_run(
                 continue
             requests = [
                 Request(
-                    name, run.shots, _calibrations(run, draw, name, settings) if protocol.needs_calibration else None
+                    name,
+                    run.shots,
+                    _calibrations(run, draw, name, settings) if protocol.needs_calibration else None,
+                    rule=AlarmRule.of(settings.score),
+                    false_alarms_per_hour=settings.score.false_alarms_per_hour,
+                    threshold=settings.score.threshold,
                 )
                 for draw in range(len(draws))
             ]
@@ -241,7 +247,12 @@ def evaluate_scores_stage(
     for protocol in protocols:
         for name in _foreign_scores(clips, protocol):
             smooth_seconds = 0.0 if calibrated else settings.score.smooth_seconds
-            request = Request(name, smooth_seconds=smooth_seconds)
+            request = Request(
+                name,
+                smooth_seconds=smooth_seconds,
+                rule=AlarmRule.of(settings.score),
+                threshold=_given_threshold(settings) if calibrated and name == GIVEN else None,
+            )
             about = _foreign_notes(protocol, name, calibrated)
             data = score(clips, protocol, request)
             results.append(measure([data], protocol, request, setting, settings.eval, notes=about))
@@ -253,6 +264,13 @@ def evaluate_scores_stage(
     how = {"drop_head": alignment.drop_head, "drop_tail": alignment.drop_tail, "higher_is": alignment.higher_is}
     about_all = {"vad": __version__, "alignment": how, "settings": settings.eval.model_dump(mode="json")}
     return Evaluation(tuple(results), tuple(pools), about_all, tuple(notes))
+
+
+def _given_threshold(settings: Settings) -> float | None:
+    """Where alarms begin in scores of `vad score`: 1 is for one false alarm an hour; other rates are not in them."""
+    if settings.score.threshold is None and settings.score.false_alarms_per_hour == 1.0:
+        return 1.0
+    return settings.score.threshold
 
 
 def _foreign_scores(clips: Sequence[Evidence], protocol: Protocol) -> tuple[str, ...]:
