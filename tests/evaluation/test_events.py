@@ -1,9 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadcli.evaluation.events import Criterion, events_within, score_events
+from vadcli.evaluation.events import Criterion, events_within, latency_aware_ap, score_events
+from vadcli.evaluation.metrics import curve
 from vadcli.evaluation.pool import pool
 from vadcli.scoring.alarms import AlarmRule, find_alarms
 from vadcli.scoring.smoothing import smooth
@@ -156,3 +159,38 @@ def slow_runs(text):
             result.append((start, i))
             start = None
     return result
+
+
+def slow_latency_aware_ap(data):
+    """Threshold by threshold, from the definition."""
+    total, before = 0.0, 0.0
+    for threshold in np.unique(data.scores)[::-1]:
+        called = data.scores >= threshold
+        precision = (called & data.labels).sum() / called.sum()
+        worth = []
+        for clip, (begin, end) in enumerate(pairwise(data.offsets)):
+            text = "".join("1" if one else "0" for one in data.labels[begin:end])
+            for first, stop in slow_runs(text):
+                hits = [i for i in range(first, stop) if called[begin + i]]
+                duration = data.times_s[begin + stop - 1] + 1 / data.fps[clip] - data.times_s[begin + first]
+                late = data.times_s[begin + hits[0]] - data.times_s[begin + first] if hits else duration
+                worth.append(1 - late / duration)
+        recall = np.mean(worth)
+        total, before = total + (recall - before) * precision, recall
+    return total
+
+
+@given(st.integers(0, 10**6))
+def test_latency_aware_ap_agrees_with_its_definition(seed):
+    random = np.random.default_rng(seed)
+    texts = [random.random(n) < 0.4 for n in random.integers(1, 12, 3)] + [np.array([True, False])]
+    scores = [random.integers(0, 5, len(one)).astype(float) for one in texts]
+    data = pool(list("abcd"), scores, texts, fps=[1.0, 5.0, 25.0, 2.0])
+    assert latency_aware_ap(data, curve(data.labels, data.scores)) == pytest.approx(slow_latency_aware_ap(data))
+
+
+def test_latency_aware_ap_is_1_where_events_are_found_at_once_and_half_where_half_of_them_is_over():
+    labels = frames("0000111100")
+    for scores, expected in (("0000100000", 1.0), ("0000001100", 0.5 + 0.5 * 4 / 10)):
+        data = pool(["a"], [frames(scores).astype(float)], [labels], fps=1.0)
+        assert latency_aware_ap(data, curve(data.labels, data.scores)) == pytest.approx(expected)

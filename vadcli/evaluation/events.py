@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vadcli.evaluation.metrics import Curve
 from vadcli.evaluation.pool import Flags, Floats, Indices, Pool
 from vadcli.scoring.alarms import AlarmRule, find_alarms
 
@@ -122,10 +123,35 @@ def events_within(data: Pool, false_alarms: int, criterion: Criterion) -> EventS
     return max((one for one in tried if one.false_alarms <= false_alarms), key=lambda one: one.detected)
 
 
+def latency_aware_ap(data: Pool, points: Curve) -> float:
+    """Precision of frames averaged over latency-aware recall of events (LaAP, after arXiv 2505.19022).
+
+    As average precision, Σ (R_i − R_{i−1}) P_i from the highest threshold down, but R is the mean over true events of
+    1 − l / L: L is how long the event lasts, and l how long after its start its first frame reaches the threshold;
+    an event of which no frame does adds 0. So a score that rises late in every event cannot reach 1. The paper lets
+    recall decay with latency too; this decay, straight over the event, is ours, so that its figures do not compare.
+
+    Args:
+        data: scored clips.
+        points: operating points of the same frames.
+    """
+    truth = _stretches(data.labels, data.signal.begins, data)
+    total = 0.0
+    for first, stop, start_s, end_s in zip(truth.first, truth.stop, truth.start_s, truth.end_s, strict=True):
+        scores, times_s = data.scores[first:stop], data.tape_s[first:stop]
+        higher = np.append(True, scores[1:] > np.maximum.accumulate(scores)[:-1])  # than all before in the event
+        left = 1 - (times_s[higher] - start_s) / (end_s - start_s)
+        gained = left - np.append(left[1:], 0.0)  # as the threshold falls to the score of each
+        total += float(gained @ points.precision[np.searchsorted(-points.thresholds, -scores[higher])])
+    return total / len(truth.first)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stretches:
-    """Stretches of frames on the pool's tape, and the bounds of the clip that each is in, all (m,) in seconds."""
+    """(m,) stretches: frames, seconds on the pool's tape, and the bounds there of the clip that each is in."""
 
+    first: Indices
+    stop: Indices
     start_s: Floats
     end_s: Floats
     clip_start_s: Floats
@@ -150,9 +176,9 @@ def _stretches(flags: Flags, cuts: Flags, data: Pool) -> _Stretches:
     first = np.flatnonzero(flags & (cuts | ~np.append(False, flags[:-1])))
     last = np.flatnonzero(flags & (np.append(cuts[1:], True) | ~np.append(flags[1:], False)))
     begin, end = data.offsets[data.clip_of[first]], data.offsets[data.clip_of[first] + 1] - 1
-    frame_s = data.signal.frame_s
     tape = data.tape_s
-    return _Stretches(tape[first], tape[last] + frame_s[last], tape[begin], tape[end] + frame_s[end])
+    ends = tape + data.signal.frame_s
+    return _Stretches(first, last + 1, tape[first], ends[last], tape[begin], ends[end])
 
 
 def _within(start: Indices, stop: Indices, data: Pool) -> Flags:

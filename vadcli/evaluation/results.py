@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from vadcli.evaluation.events import Criterion, EventScores, events_within, just_below, score_events
+from vadcli.evaluation.events import (
+    Criterion,
+    EventScores,
+    events_within,
+    just_below,
+    latency_aware_ap,
+    score_events,
+)
 from vadcli.evaluation.evidence import Evidence
 from vadcli.evaluation.intervals import influences, interval
 from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, padded, scene_aucs
@@ -46,7 +53,7 @@ class Result:
     Attributes:
         setting: what it was measured on.
         protocol: name of the protocol.
-        score: one of SCORES, or "given".
+        score: one of SCORES or CONTROLS, or "given".
         uses_future: the protocol looks ahead in the test clip, so the figure cannot be had live.
         frames: frames counted.
         abnormal_frames: those of them that are abnormal.
@@ -58,6 +65,7 @@ class Result:
         macro_clips: how many those are; the others have no AUC and are left out.
         macro_auc_padded: mean over all clips, each given a normal frame below and an abnormal one above all.
         ap: average precision of pooled frames.
+        latency_aware_ap: the same over events, each worth what is left of it when it is found (`latency_aware_ap`).
         eer: equal error rate of pooled frames.
         tpr_at_fpr: recall at 1, 5 and 10 % false positive rate.
         false_alarms_per_hour: stretches of alarm in normal footage, for an hour of it, where the threshold reaches a
@@ -91,6 +99,7 @@ class Result:
     macro_clips: int
     macro_auc_padded: float
     ap: float
+    latency_aware_ap: float
     eer: float
     tpr_at_fpr: dict[str, float]
     false_alarms_per_hour: dict[str, float]
@@ -202,6 +211,7 @@ def _figures(data: Pool, criterion: Criterion, recalls: Sequence[float]) -> dict
         "macro_auc": mean_or_none(aucs),
         "macro_auc_padded": float(padded(aucs, data).mean()),
         "ap": points.average_precision,
+        "latency_aware_ap": latency_aware_ap(data, points),
         "eer": points.equal_error_rate,
         "tpr_at_fpr": {str(rate): points.recall_at(rate) for rate in FALSE_POSITIVE_RATES},
         "false_alarms_per_hour": alarms,
