@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from vadcli.evaluation.pool import Flags, Floats, Indices
 
 FRAME, FEATURE, SCENE, GIVEN = "frame", "feature", "scene", "given"
+MOVING, FLOW = "moving", "flow"
+# What a frame shows without anything learned by a model: no result should be below them.
+CONTROLS = (MOVING, FLOW)
 # What each score is made of.
 SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fs": (SCENE,), "fused": (FRAME, FEATURE), "fp+fs": (FRAME, SCENE)}
 
@@ -25,7 +28,8 @@ class Evidence:
         labels: (n,), True where abnormal.
         signals: (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted
             frame in [-1, 1], "feature" the mean distance to prototypes, "scene" that to the usual features of each
-            place, "given" a finished score.
+            place, "given" a finished score, "moving" the share of moving pixels in the worst patch, "flow" the worst
+            patch's motion above what is usual at its place.
         errors: (n,) by the names of `scoring.errors`, what a calibration needs; empty for foreign scores.
         times_s: (n,), the frames' times; frames at the clip's rate where nothing is given.
     """
@@ -67,8 +71,9 @@ class Evidence:
 
 
 def available_scores(clips: Iterable[Evidence]) -> tuple[str, ...]:
-    """Names of the scores that the signals of every clip allow: "given", or those of SCORES."""
+    """Names of the scores that the signals of every clip allow: "given", or those of SCORES; then those of CONTROLS."""
     common = set.intersection(*(set(clip.signals) for clip in clips))
     if GIVEN in common and FRAME not in common:
         return (GIVEN,)
-    return tuple(name for name, kinds in SCORES.items() if common.issuperset(kinds))
+    made_of = SCORES | {name: (name,) for name in CONTROLS}
+    return tuple(name for name, kinds in made_of.items() if common.issuperset(kinds))

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import GIVEN, SCORES, Evidence
+from vadcli.evaluation.evidence import CONTROLS, GIVEN, SCORES, Evidence
 from vadcli.evaluation.pool import Floats
 from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import Calibration
@@ -26,10 +26,10 @@ class Request:
     """What is to be scored.
 
     Attributes:
-        score: one of SCORES, or "given".
+        score: one of SCORES or CONTROLS, or "given".
         shots: windows that the model was adapted on (K).
         calibrations: of each clip, for protocols that need them; fitted to normal footage and to `score`.
-        smooth_seconds: time constant of causal smoothing for given scores.
+        smooth_seconds: time constant of causal smoothing for given scores and controls.
         rule: of alarms; where scores have no typical one to measure a release level from, they end at the threshold.
         false_alarms_per_hour: that calibrations give thresholds for.
         threshold: score above which alarms begin, whatever the rate; None for that of the calibrations.
@@ -49,6 +49,8 @@ class Request:
         Args:
             clips: how many there are (C).
         """
+        if self.score in CONTROLS:
+            return None
         if self.threshold is not None:
             return np.full(clips, self.threshold)
         if self.calibrations is None:
@@ -85,7 +87,8 @@ class Protocol:
         scores: from the clips and what is asked of them to (n_i,) a clip, larger for less normal.
         uses_future: a frame's score depends on later frames, or on other test clips: it cannot be used live.
         needs_calibration: it is calibrated on normal footage, and says nothing without.
-        not_scores: scores that it has no use for: raw errors have no common unit with the scene distance.
+        not_scores: scores that it has no use for: raw errors have no common unit with the scene distance, and controls
+            are for what a live camera can have.
     """
 
     name: str
@@ -174,9 +177,9 @@ def _signal(steps: Steps, clips: Sequence[Floats]) -> list[Floats]:
 
 
 def calibrated(clips: Sequence[Evidence], request: Request) -> list[Floats]:
-    """Causally smoothed scores in units of the scene's normal footage; given scores are smoothed alone."""
-    if request.score == GIVEN:
-        return [smooth(clip.signals[GIVEN], request.smooth_seconds, clip.times_s)[0] for clip in clips]
+    """Causally smoothed scores in units of the scene's normal footage; given scores and controls are smoothed alone."""
+    if request.score in (GIVEN, *CONTROLS):
+        return [smooth(clip.signals[request.score], request.smooth_seconds, clip.times_s)[0] for clip in clips]
     if request.calibrations is None or len(request.calibrations) != len(clips):
         raise ValueError("the online protocol needs a calibration for every clip")
     return [one.score(clip.errors, clip.times_s) for one, clip in zip(request.calibrations, clips, strict=True)]
@@ -188,7 +191,7 @@ PAPER = Protocol(
     scores=partial(combined, Steps(unchanged, unscaled, unchanged, even_sum, 1.0)),
     uses_future=False,
     needs_calibration=False,
-    not_scores=("fp+fs",),
+    not_scores=("fp+fs", *CONTROLS),
 )
 OFFICIAL = Protocol(
     name="official",
@@ -196,6 +199,7 @@ OFFICIAL = Protocol(
     scores=partial(combined, Steps(decibels, scaled_by_clip, official_filter, official_weights, -1.0)),
     uses_future=True,
     needs_calibration=False,
+    not_scores=CONTROLS,
 )
 OFFICIAL_ALL = Protocol(
     name="official-all",
@@ -203,6 +207,15 @@ OFFICIAL_ALL = Protocol(
     scores=partial(combined, Steps(decibels, scaled_over_all, official_filter, official_weights, -1.0)),
     uses_future=True,
     needs_calibration=False,
+    not_scores=CONTROLS,
+)
+MINMAX = Protocol(
+    name="minmax",
+    summary="decibels, or given scores, scaled over each test clip and not filtered (MemAE): looks into the future",
+    scores=partial(combined, Steps(decibels, scaled_by_clip, unchanged, even_sum, -1.0)),
+    uses_future=True,
+    needs_calibration=False,
+    not_scores=CONTROLS,
 )
 ONLINE = Protocol(
     name="online",
@@ -211,7 +224,7 @@ ONLINE = Protocol(
     uses_future=False,
     needs_calibration=True,
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, ONLINE)}
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, MINMAX, ONLINE)}
 DEFAULT_PROTOCOLS = ("paper", "official", "online")
 
 
