@@ -30,6 +30,7 @@ class _Row(BaseModel):
     score: str
     uses_future: bool
     frames: int
+    clips: int
     micro_auc: Annotated[float, Field(ge=0, le=1)]
     per_clip: list[_Clip]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from vadcli import __version__
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, SCORES, Evidence, available_scores
+from vadcli.evaluation.evidence import CONTROLS, FEATURE, FRAME, GIVEN, Evidence, available_scores
 from vadcli.evaluation.foreign import Alignment, align
 from vadcli.evaluation.labels import read_labels
 from vadcli.evaluation.pool import Pool
@@ -155,7 +155,8 @@ def _results(
                 counting=counting,
                 adaptation=run.adaptation,
             )
-            found += _results_of_run(run, first, setting, protocols, runs.calibrates, options, settings)
+            controls = run is runs.runs[0]  # they are the same whatever the weights
+            found += _results_of_run(run, first, setting, protocols, runs.calibrates, options, settings, controls)
     return found
 
 
@@ -167,12 +168,13 @@ def _results_of_run(
     calibrates: bool,
     options: Options,
     settings: Settings,
+    controls: bool,
 ) -> list[tuple[Result, Pool]]:
     draws = [[clip.from_frame(first) for clip in clips] for clips in run.draws]
     scores = [
         name
         for name in available_scores(clip for clips in draws for clip in clips)
-        if name in (options.scores or SCORES)
+        if (controls if name in CONTROLS else not options.scores or name in options.scores)
     ]
     found = []
     for protocol in protocols:
@@ -205,7 +207,9 @@ def _repeats(name: str, scores: Sequence[str], settings: Settings) -> bool:
 
 
 def _calibrations(run: Run, draw: int, score_name: str, settings: Settings) -> list[Calibration]:
-    """Of each clip, fitted to the normal footage that all rows share, under the weights of this row."""
+    """Of each clip, fitted to the normal footage that all rows share, under this row's weights; none for controls."""
+    if score_name in CONTROLS:
+        return []
     shares = {"fp": (0.0, 0.0), "fr": (1.0, 0.0), "fs": (0.0, 1.0), "fp+fs": (0.0, settings.score.scene_share)}
     feature, scene = shares.get(score_name, (settings.score.feature_share, settings.score.scene_share))
     how = settings.score.model_copy(update={"feature_share": feature, "scene_share": scene})
