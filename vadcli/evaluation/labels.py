@@ -8,7 +8,7 @@ import numpy as np
 
 from vadcli.errors import FootageError, InputError
 from vadcli.evaluation.pool import Flags
-from vadcli.footage.cache import open_cache
+from vadcli.footage.cache import open_cache, shorten
 from vadcli.footage.layouts.label_files import LABEL_SUFFIXES, labels_for, match_clip, read_npy
 from vadcli.footage.layouts.labels import FrameLabels, LabelTrack
 from vadcli.footage.naming import natural
@@ -53,7 +53,7 @@ class Labels:
             tracks = labels_for(self.path, clips)
             unknown = [name for name in clips if name not in tracks]
             if unknown:
-                raise InputError(f"{self.path}: no labels for {listed(unknown)} of the scores.")
+                raise InputError(f"{self.path}: no labels for {shorten(unknown, 4)} of the scores.")
             return {name: (name, tracks[name]) for name in clips}
         if len(clips) == len(self.named) == 1:
             return {next(iter(clips)): next(iter(self.named.items()))}
@@ -64,7 +64,9 @@ class Labels:
             raise InputError(f"clip {twice}: two of the scored clips are meant by it. Name them as the labels do.")
         missing = sorted(set(self.named) - set(taken), key=natural)
         if missing:
-            raise InputError(f"{self.path}: no scores for {listed(missing)}. Score them too, or label without them.")
+            raise InputError(
+                f"{self.path}: no scores for {shorten(missing, 4)}. Score them too, or label without them."
+            )
         return found
 
     def _match(self, name: str) -> tuple[str, LabelTrack]:
@@ -140,11 +142,6 @@ def _guess(missing: int, clips: int) -> str:
         return " Say what was left out of each clip with --drop-head and --drop-tail."
     share = "" if clips == 1 else f"That is {each} for each of {clips} clips: "
     return f" {share}{'if' if share else 'If'} the first frames of each clip have no score, add {each} to --drop-head."
-
-
-def listed(names: list[str]) -> str:
-    """Names for a message, the first four of them."""
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _from_cache(path: Path, variant: str | None) -> Labels:
