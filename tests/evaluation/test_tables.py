@@ -12,7 +12,7 @@ from vadcli.evaluation.evidence import FEATURE, FRAME, MOVING, Evidence
 from vadcli.evaluation.protocols import OFFICIAL, ONLINE, PAPER, Request
 from vadcli.evaluation.published import TABLE_1, TABLE_2, beside, measured_of
 from vadcli.evaluation.results import Setting, document, measure, score
-from vadcli.evaluation.tables import latex, localisation_table, markdown, tables_of
+from vadcli.evaluation.tables import event_tables, latex, localisation_table, markdown, tables_of
 from vadcli.settings import EvalSettings
 
 QUICK = EvalSettings(bootstrap=50)
@@ -80,7 +80,8 @@ def test_results_fit_eighty_columns(capsys, monkeypatch):
     wide = measure(
         draws, PAPER, Request("fused"), Setting("ped2", shots=10, support="scene", adaptation="no-meta"), QUICK
     )
-    print_tables(tables_of([result(protocol=OFFICIAL), wide]), "terminal")
+    shown = [result(protocol=OFFICIAL), wide]
+    print_tables([*tables_of(shown), *event_tables(shown)], "terminal")
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "…" not in out
@@ -135,6 +136,20 @@ def test_controls_end_a_table_and_name_what_is_below_them():
     assert note.endswith("no model: paper K=0 fused, paper K=5 fused")
     assert gated(rows) == rows[1:3]
     assert not any("without a model" in note for note in tables_of([result()])[0].footnotes)
+
+
+def test_events_have_a_table_with_the_threshold_that_they_are_of():
+    one, moving = result(), control(0, MOVING)
+    own = replace(one, protocol="online", events_threshold="calibration")
+    (table,) = event_tables([moving, one, own, result(kind="fp")])
+    assert [row[:5:2] for row in table.rows] == [
+        ("paper", "fused", "EER"), ("online", "fused", "program"), ("online", "moving", "EER")
+    ]  # fmt: skip
+    found, best = one.events, one.events_at_one_false_alarm_a_clip
+    assert table.rows[0][5:] == (
+        f"{found.detected}/4", str(found.false_alarms), f"{found.delay_s:.1f}",
+        f"{best.detected}/4", str(best.false_alarms), f"{best.delay_s:.1f}",
+    )  # fmt: skip
 
 
 def test_the_papers_tables_have_controls_in_a_line_and_no_row_for_them():

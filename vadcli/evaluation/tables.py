@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vadcli.evaluation.against import gated
+from vadcli.evaluation.events import EventScores
 from vadcli.evaluation.evidence import CONTROLS
 from vadcli.evaluation.protocols import PROTOCOLS
 from vadcli.evaluation.results import Result
@@ -12,7 +13,14 @@ from vadcli.evaluation.results import Result
 COLUMNS = ("protocol", "K", "score", "micro AUC", "95 %", "macro AUC", "AP", "EER", "FA/h")
 # More scenes than these are not named in a footnote.
 _NAMED_SCENES = 6
-TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "tracks from", "data")
+EVENT_COLUMNS = ("protocol", "K", "score", "LaAP", "threshold", "found", "false", "delay", "best", "false", "delay")
+TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "data", "threshold")
+_EVENT_NOTES = (
+    "threshold: the program's for the rate of false alarms asked for, or that of the EER, chosen on test labels",
+    "found: of all true events; false: false alarms; delay: mean seconds from an event's start to its alarm",
+    "best: most events found by alarms that begin anew, at one false alarm a clip; chosen on test labels",
+    "LaAP: average precision over events, each worth what is left of it when it is found",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,33 @@ def _table(data: str, labels: str, support: str, paper: bool, results: list[Resu
         footnotes.append(f"mean over {max(len(r.draws) for r in results)} draws of the support, ± its spread")
     footnotes.append("95 %: over clips; FA/h: false alarms for an hour of normal footage at recall 0.8")
     return Table(title, COLUMNS, tuple(_cells(r) for r in sorted(results, key=_order)), tuple(footnotes))
+
+
+def event_tables(results: Sequence[Result]) -> list[Table]:
+    """A table of events for each data set: the fullest score of every protocol and K, and the controls."""
+    chosen = {id(r) for r in gated(results)}
+    shown = [r for r in results if id(r) in chosen or (r.score in CONTROLS and r.setting.counting == "common")]
+    tables = []
+    for data in dict.fromkeys(r.setting.data for r in shown):
+        rows = tuple(_event_cells(r) for r in sorted(shown, key=_order) if r.setting.data == data)
+        tables.append(Table(f"{data}: events", EVENT_COLUMNS, rows, _EVENT_NOTES))
+    return tables
+
+
+def _event_cells(result: Result) -> tuple[str, ...]:
+    def found(events: EventScores) -> tuple[str, str, str]:
+        delay = "–" if events.delay_s is None else f"{events.delay_s:.1f}"
+        return f"{events.detected:.3g}/{events.true_events:.3g}", f"{events.false_alarms:.3g}", delay
+
+    return (
+        result.protocol + ("*" if result.uses_future else ""),
+        _shots(result),
+        result.score,
+        percent(result.latency_aware_ap),
+        "program" if result.events_threshold == "calibration" else "EER",
+        *found(result.events),
+        *found(result.events_at_one_false_alarm_a_clip),
+    )
 
 
 def _order(result: Result) -> tuple[bool, int, bool, int]:

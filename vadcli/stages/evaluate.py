@@ -14,7 +14,7 @@ from vadcli.evaluation.pool import Pool
 from vadcli.evaluation.protocols import Protocol, Request, find_protocol
 from vadcli.evaluation.results import Result, Setting, document, measure, score
 from vadcli.evaluation.score_files import read_scores
-from vadcli.evaluation.tables import Table, localisation_table
+from vadcli.evaluation.tables import Table, event_tables, localisation_table
 from vadcli.footage.cache import open_cache
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint
 from vadcli.progress import Progress
@@ -41,9 +41,9 @@ class Evaluation:
     notes: tuple[str, ...] = field(default=())
 
     def more_tables(self) -> list[Table]:
-        """Tables of what is not a frame score: where, for caches with masks."""
+        """Tables of what is not a frame score: events, and where, for caches with masks."""
         rows = self.about.get("localisation", [])
-        return [localisation_table(rows)] if rows else []
+        return [*event_tables(self.results), *([localisation_table(rows)] if rows else [])]
 
     def to_json(self) -> dict[str, Any]:
         """The document of schema vad.eval/1."""
