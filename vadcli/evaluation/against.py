@@ -86,7 +86,7 @@ def _influences(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def describe(result: Mapping[str, Any]) -> str:
-    """What a result was measured on, in a few words."""
+    """The setting of a result in a few words."""
     shots = "" if result["shots"] is None else f" K={result['shots']}"
     labels = "" if result["labels"] == "own" else f" ({result['labels']} labels)"
     counting = " paper counting" if result["counting"] == "paper" else ""

@@ -18,7 +18,7 @@ class _Clip(BaseModel):
 
 
 class _Row(BaseModel):
-    """What is read of a result; it has more (`Result`)."""
+    """The fields of a `Result` that are read again."""
 
     data: str
     labels: str
@@ -36,7 +36,7 @@ class _Row(BaseModel):
 
 
 class _Model(BaseModel):
-    """What is read of the lineage of a model."""
+    """The fields of a model's lineage that are read again."""
 
     file: str | None
     sha256: str

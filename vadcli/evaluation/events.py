@@ -15,7 +15,7 @@ _EPSILON_S = 1e-6  # times are compared to within this
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """What counts as an alarm, as found, and as false.
+    """The rules by which alarms are raised, find events, and are false.
 
     Attributes:
         rule: of alarms.
@@ -30,7 +30,7 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class EventScores:
-    """What one threshold does to events; counts are means where a result is one over draws.
+    """Events found and false alarms at one threshold; counts are means where a result is one over draws.
 
     Attributes:
         threshold: an alarm begins above this; the mean where clips differ.

@@ -1,4 +1,4 @@
-"""What one clip is judged by: raw errors or somebody's scores, with the labels of the same frames."""
+"""Evidence on one clip: raw errors or somebody's scores, with the labels of the same frames."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,9 +10,9 @@ from vadcli.evaluation.pool import Flags, Floats, Indices
 
 FRAME, FEATURE, SCENE, GIVEN = "frame", "feature", "scene", "given"
 MOVING, FLOW = "moving", "flow"
-# What a frame shows without anything learned by a model: no result should be below them.
+# Scores of a frame that need no model: a result below them is worth nothing.
 CONTROLS = (MOVING, FLOW)
-# What each score is made of.
+# The signals that each score is made of.
 SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fs": (SCENE,), "fused": (FRAME, FEATURE), "fp+fs": (FRAME, SCENE)}
 
 
@@ -30,7 +30,7 @@ class Evidence:
             frame in [-1, 1], "feature" the mean distance to prototypes, "scene" that to the usual features of each
             place, "given" a finished score, "moving" the share of moving pixels in the worst patch, "flow" the worst
             patch's motion above what is usual at its place.
-        errors: (n,) by the names of `scoring.errors`, what a calibration needs; empty for foreign scores.
+        errors: (n,) by the names of `scoring.errors`, for calibrations; empty for foreign scores.
         times_s: (n,), the frames' times; frames at the clip's rate where nothing is given.
     """
 

@@ -72,7 +72,7 @@ def align(clips: Sequence[ForeignClip], labels: Labels, how: Alignment, note: Ca
         clips: scores; a single unnamed stretch may hold all clips in natural order.
         labels: of all clips.
         how: alignment and polarity.
-        note: told what a reader must know, such as frames without a score.
+        note: called with each remark for the reader, such as on frames without a score.
 
     Raises:
         InputError: for clips that either side does not know, or lengths, frames and scores that do not fit.

@@ -1,4 +1,4 @@
-"""How far an AUC could be off: clips resampled, since the frames of one clip are not independent."""
+"""Intervals of an AUC: clips are resampled, since the frames of one clip are not independent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

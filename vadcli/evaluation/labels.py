@@ -136,7 +136,7 @@ def check_count(origin: str, scores: int, labels: int, clips: int) -> None:
 
 
 def _guess(missing: int, clips: int) -> str:
-    """What to do about scores that are missing: all clips seem to lack as many frames at their heads, or not."""
+    """The advice for missing scores: a number of frames for --drop-head, where every clip seems to lack as many."""
     each, rest = divmod(missing, clips)
     if rest or not 0 < each <= _LONGEST_HEAD:
         return " Say what was left out of each clip with --drop-head and --drop-tail."

@@ -1,4 +1,4 @@
-"""Whether the right place was found: pixel AUC, the UCSD pixel criterion, and regions and tracks (RBDC, TBDC)."""
+"""Measures of finding the right place: pixel AUC, the UCSD pixel criterion, regions and tracks (RBDC, TBDC)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -147,7 +147,7 @@ def _components(mask: NDArray[np.bool_]) -> tuple[int, NDArray[np.int32]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionCounts:
-    """What each threshold finds; thresholds are spread evenly over the exponents of float32, so that no unit matters.
+    """Counts at each threshold; thresholds are spread evenly over the exponents of float32, so that no unit matters.
 
     Attributes:
         found_regions: (_LEVELS,), abnormal regions that a detected region overlaps enough.
@@ -177,8 +177,9 @@ class RegionCounts:
 def count_regions(maps: Maps, tracks: Sequence[NDArray[np.int32]]) -> RegionCounts:
     """Regions and tracks of one clip that thresholded maps find (Ramachandra and Jones 2020).
 
-    A detected region is a set of pixels at or above the threshold that touch, corners included. Thresholds are tried
-    from a frame's highest value down to its median, or ten octaves; lower ones count in it as the last of these.
+    A detected region is a set of pixels at or above the threshold that touch, corners included; a speck is one too, so
+    maps should be smooth at the size of what is sought. Thresholds are tried from a frame's highest value down to its
+    median, or ten octaves; lower ones count in it as the last of these.
 
     Args:
         maps: (n, H, W), not negative, larger for less normal.

@@ -1,4 +1,4 @@
-"""How well scores rank abnormal frames above normal ones, always saying over what the mean was taken."""
+"""Ranking of abnormal frames above normal ones: AUC over all frames or the mean over clips, AP, EER, recall."""
 
 from dataclasses import dataclass
 from itertools import pairwise

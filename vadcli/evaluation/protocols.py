@@ -1,4 +1,4 @@
-"""How papers, released code and a live camera turn errors into scores, as records of functions."""
+"""Protocols: from errors to scores as papers, released code and a live camera do it, as records of functions."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ _LEAST = 1e-20  # an error of exactly zero has no decibels
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be scored.
+    """A score that is asked for.
 
     Attributes:
         score: one of SCORES or CONTROLS, or "given".

@@ -64,7 +64,7 @@ class Measured:
 
 
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:
-    """What an evaluation document says of its model, or of foreign scores (which have none), and of CONTROLS.
+    """Results in an evaluation document of its own model, or of foreign scores (which have none), and of CONTROLS.
 
     Left out are the same model adapted by plain gradient descent, and a baseline: another model, every K of which is
     "no-meta". Without a baseline "no-meta" is the model's own adaptation.
@@ -136,7 +136,7 @@ def _cell(found: Sequence[Measured], what: str) -> str:
 
 
 def _missing(measured: Sequence[Measured]) -> str:
-    """What a cell of a table on Ped2 has none of: any result on Ped2, or one of the model it asks for."""
+    """The word for an empty cell of a table on Ped2: no result is on Ped2, or none is of the model asked for."""
     return "Ped2" if measured and not any(_is_of(one, "ped2") for one in measured) else "such model"
 
 

@@ -26,7 +26,7 @@ SCHEMA = "vad.eval/1"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a result was measured on: everything two results must share to be compared.
+    """The setting of a result: everything two results must share to be compared.
 
     Attributes:
         data: name of the cache or score files.

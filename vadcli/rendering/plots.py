@@ -125,7 +125,7 @@ def _label(result: Result) -> str:
 
 
 def _adaptation(result: Result) -> str:
-    """How it was adapted, where that is not the model's own way."""
+    """The adaptation, where that is not the model's own."""
     return f" {result.setting.adaptation}" if result.setting.adaptation in ("sgd", "no-meta") else ""
 
 

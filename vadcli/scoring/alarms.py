@@ -50,7 +50,7 @@ class AlarmRule:
         return level
 
     def is_hole(self, step_s: Floats | float, frame_s: Floats | float) -> NDArray[np.bool_]:
-        """Whether the time since the last frame is a hole: longer than the gap, a second and two frames, or negative.
+        """True for a hole since the last frame: a time longer than the gap, a second and two frames, or negative.
 
         Args:
             step_s: seconds since the last frame.
@@ -61,11 +61,11 @@ class AlarmRule:
         return hole
 
     def continues(self, silence_s: Floats | float) -> NDArray[np.bool_]:
-        """Whether an alarm that begins so long after the last has ended continues it."""
+        """True where an alarm that begins so long after the last has ended continues it."""
         return np.asarray(silence_s) < self.merge_gap_s - _EPSILON_S
 
     def counts(self, duration_s: Floats | float) -> NDArray[np.bool_]:
-        """Whether an alarm of this duration is long enough."""
+        """True where an alarm of this duration is long enough."""
         return np.asarray(duration_s) >= self.min_event_s - _EPSILON_S
 
 

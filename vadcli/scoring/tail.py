@@ -1,4 +1,4 @@
-"""How often normal footage exceeds a level: peaks over threshold, counted as alarms and not as frames."""
+"""The rate at which normal footage exceeds a level: peaks over threshold, counted as alarms and not as frames."""
 
 import math
 from dataclasses import dataclass
