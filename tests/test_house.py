@@ -86,9 +86,11 @@ def test_a_warm_up_of_a_few_alarms_loads_no_scipy():
     code = """
 import sys
 import numpy as np
+from vadcli.scoring.alarms import AlarmRule, Signal
 from vadcli.scoring.tail import fit_tail
-few = fit_tail(np.random.default_rng(0).normal(size=40), 0.01, 0.0, 0.5, 1, 1, 0.01)
-assert few.rate_per_hour < 20 / 0.01  # too few to fit a shape to
+signal = Signal.of([(np.random.default_rng(0).normal(size=40), np.arange(40.0))], 1.0)
+few = fit_tail(signal, AlarmRule(0.5, 1.0, 1.0), 0.0, 0.01)
+assert few.rate_per_hour < 20 / signal.hours  # too few to fit a shape to
 print(sorted(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

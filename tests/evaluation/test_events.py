@@ -1,11 +1,17 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vadcli.evaluation.events import events_within, merged, runs, score_events
+from vadcli.evaluation.events import Criterion, events_within, latency_aware_ap, score_events
+from vadcli.evaluation.metrics import curve
 from vadcli.evaluation.pool import pool
+from vadcli.scoring.alarms import AlarmRule, find_alarms
 from vadcli.scoring.smoothing import smooth
+
+EVERY_FRAME = AlarmRule(release=1.0, merge_gap_s=0.0, min_event_s=0.0)  # an alarm is a run of frames above
 
 
 def frames(text):
@@ -21,7 +27,8 @@ def judged(truth, alarms, **how):
         [frames(one) for one in truths],
         fps=1.0,
     )
-    return score_events(data, 0.5, **{"merge_gap_s": 0.0, "linger_s": 0.0, **how})
+    anew, criterion = how.pop("anew", False), {"rule": EVERY_FRAME, "linger_s": 0.0, **how}
+    return score_events(data, 0.5, Criterion(**criterion), anew=anew)
 
 
 def test_hand_worked_events():
@@ -51,14 +58,33 @@ def test_one_alarm_over_two_events_finds_both():
 def test_events_and_alarms_end_with_their_clip_and_tolerance_does_not_reach_the_next():
     scores = judged("0001 1000", "0001 1000")
     assert (scores.true_events, scores.alarms) == (2, 2)
-    across = judged("0001 0000", "0000 1000", tolerance_s=3.0, merge_gap_s=5.0)
+    across = judged("0001 0000", "0000 1000", tolerance_s=3.0, rule=AlarmRule(1.0, 5.0, 0.0))
     assert (across.detected, across.false_alarms) == (0, 1)
 
 
-def test_alarms_close_together_are_one():
-    data = pool(["a"], [frames("1011000100").astype(float)], [frames("0000000011")], fps=2.0)
-    one = merged(runs(data.scores > 0.5, data), data, 0.5)
-    assert (one.start.tolist(), one.stop.tolist()) == ([0, 7], [4, 8])
+def test_alarms_are_those_of_the_programs_rule():
+    data = pool(["a"], [np.array([0, 2, 0.8, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0.0])], [np.arange(15) > 13], fps=10.0)
+    rule = AlarmRule(release=0.7, merge_gap_s=0.3, min_event_s=0.2)
+    found = find_alarms(data.signal, 1.0, rule)
+    assert (found.first.tolist(), found.stop.tolist()) == ([1, 12], [5, 14])
+    assert score_events(data, 1.0, Criterion(rule)).alarms == 2
+
+
+def test_every_clip_can_have_a_threshold_of_its_own():
+    data = pool(["a", "b"], [np.array([0, 2.0, 0]), np.array([0, 2.0, 0])], [frames("010")] * 2, fps=1.0)
+    scores = score_events(data, np.array([1.0, 3.0]), Criterion(EVERY_FRAME))
+    assert (scores.alarms, scores.detected, scores.threshold) == (1, 1, 2.0)
+
+
+def test_delays_and_tolerance_go_by_the_frames_times():
+    labels, scores = frames("01111000"), frames("00010000").astype(float)
+    times = np.array([0.0, 1.0, 1.1, 4.0, 4.1, 4.2, 4.3, 4.4])
+    data = pool(["a"], [scores], [labels], fps=10.0, times_s=[times])
+    found = score_events(data, 0.5, Criterion(EVERY_FRAME))
+    assert (found.detected, found.delay_s) == (1, pytest.approx(3.0))
+    late = pool(["a"], [frames("00000100").astype(float)], [frames("11000000")], fps=10.0, times_s=[times])
+    assert score_events(late, 0.5, Criterion(EVERY_FRAME, tolerance_s=3.0)).detected == 0  # 1.1 s to 4.2 s
+    assert score_events(late, 0.5, Criterion(EVERY_FRAME, tolerance_s=3.2)).detected == 1
 
 
 def test_an_alarm_that_has_been_going_on_finds_nothing_anew():
@@ -75,10 +101,11 @@ def test_events_within_a_number_of_false_alarms_are_the_most_there_are(seed, mos
     rng = np.random.default_rng(seed)
     labels = np.zeros(64, bool)
     labels[20:30] = labels[50:60] = True
-    scores = smooth(rng.normal(size=64) + labels, 0.2, 10.0)[0]
+    scores = smooth(rng.normal(size=64) + labels, 0.2, np.arange(64) / 10)[0]
     data = pool(["a"], [scores], [labels], [10.0])
-    best = events_within(data, most, 0.0, 0.0, 0.0)
-    every = [score_events(data, t, 0.0, 0.0, 0.0, anew=True) for t in scores]
+    criterion = Criterion(EVERY_FRAME, linger_s=0.0)
+    best = events_within(data, most, criterion)
+    every = [score_events(data, t, criterion, anew=True) for t in scores]
     assert best.false_alarms <= most
     assert best.detected == max((one.detected for one in every if one.false_alarms <= most), default=0)
 
@@ -132,3 +159,38 @@ def slow_runs(text):
             result.append((start, i))
             start = None
     return result
+
+
+def slow_latency_aware_ap(data):
+    """Threshold by threshold, from the definition."""
+    total, before = 0.0, 0.0
+    for threshold in np.unique(data.scores)[::-1]:
+        called = data.scores >= threshold
+        precision = (called & data.labels).sum() / called.sum()
+        worth = []
+        for clip, (begin, end) in enumerate(pairwise(data.offsets)):
+            text = "".join("1" if one else "0" for one in data.labels[begin:end])
+            for first, stop in slow_runs(text):
+                hits = [i for i in range(first, stop) if called[begin + i]]
+                duration = data.times_s[begin + stop - 1] + 1 / data.fps[clip] - data.times_s[begin + first]
+                late = data.times_s[begin + hits[0]] - data.times_s[begin + first] if hits else duration
+                worth.append(1 - late / duration)
+        recall = np.mean(worth)
+        total, before = total + (recall - before) * precision, recall
+    return total
+
+
+@given(st.integers(0, 10**6))
+def test_latency_aware_ap_agrees_with_its_definition(seed):
+    random = np.random.default_rng(seed)
+    texts = [random.random(n) < 0.4 for n in random.integers(1, 12, 3)] + [np.array([True, False])]
+    scores = [random.integers(0, 5, len(one)).astype(float) for one in texts]
+    data = pool(list("abcd"), scores, texts, fps=[1.0, 5.0, 25.0, 2.0])
+    assert latency_aware_ap(data, curve(data.labels, data.scores)) == pytest.approx(slow_latency_aware_ap(data))
+
+
+def test_latency_aware_ap_is_1_where_events_are_found_at_once_and_half_where_half_of_them_is_over():
+    labels = frames("0000111100")
+    for scores, expected in (("0000100000", 1.0), ("0000001100", 0.5 + 0.5 * 4 / 10)):
+        data = pool(["a"], [frames(scores).astype(float)], [labels], fps=1.0)
+        assert latency_aware_ap(data, curve(data.labels, data.scores)) == pytest.approx(expected)

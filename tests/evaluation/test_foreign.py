@@ -234,7 +234,7 @@ def test_a_clip_that_only_one_side_has_is_never_dropped(tmp_path, truth):
     write_npy(tmp_path / "some", {name: truth[name] for name in ("01", "02")})
     with pytest.raises(InputError, match="no scores for 10"):
         evidence(tmp_path / "some", tmp_path / "labels")
-    with pytest.raises(InputError, match=r"120 labels for 90 frames of 2 clips, 30 too many"):
+    with pytest.raises(InputError, match=r"90 scores for 120 labelled frames of 2 clips, 30 too few"):
         np.save(tmp_path / "flat.npy", np.concatenate(list(truth.values())))
         evidence(tmp_path / "some", tmp_path / "flat.npy")
 
@@ -349,3 +349,40 @@ def test_ped2_labels_cut_at_8_and_7_are_those_of_published_scores(tmp_path):
     for one, other in zip(text, mat, strict=True):
         assert np.array_equal(one.labels, other.labels)
         assert one.frames[0] == 8
+
+
+def test_a_forgotten_drop_head_is_guessed_from_what_is_missing(tmp_path, truth):
+    write_npy(tmp_path / "scores", {name: labels[4:] for name, labels in truth.items()})
+    np.save(tmp_path / "one.npy", np.concatenate([labels[4:] for labels in truth.values()]))
+    np.save(tmp_path / "labels.npy", np.concatenate(list(truth.values())))
+    write_npy(tmp_path / "labels", truth)
+    guess = (
+        "12 too few. That is 4 for each of 3 clips: if the first frames of each clip have no score, add 4 to --drop-h"
+    )
+    for scores, labels in (("scores", "labels.npy"), ("one.npy", "labels")):
+        with pytest.raises(InputError, match=guess):
+            evidence(tmp_path / scores, tmp_path / labels)
+    with pytest.raises(
+        InputError, match=r"4 too few scores\. If the first frames of each clip .* add 4 to --drop-head"
+    ):
+        evidence(tmp_path / "scores", tmp_path / "labels")
+    assert len(evidence(tmp_path / "scores", tmp_path / "labels.npy", drop_head=4)[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0.0, 0.1, 7.0], [0.0, 0.1, 7.0]),
+        ([None, 0.1, 7.0], [0.0, 0.04, 0.08]),
+        (["inf", 0.1, 7.0], [0.0, 0.04, 0.08]),
+        ([[], 0.1, 7.0], [0.0, 0.04, 0.08]),
+        ([5.0, 0.1, 7.0], [0.0, 0.04, 0.08]),
+    ],
+)
+def test_frames_have_the_times_that_rows_give_where_all_do_and_they_rise(tmp_path, times, expected):
+    rows = [{"clip": "a", "frame": i, "score": i, "time_s": time_s} for i, time_s in enumerate(times)]
+    (tmp_path / "s.ndjson").write_text("".join(json.dumps(row) + "\n" for row in reversed(rows)))
+    np.save(tmp_path / "l.npy", np.array([0, 1, 1]))
+    (clip,), notes = evidence(tmp_path / "s.ndjson", tmp_path / "l.npy")
+    assert clip.times_s == pytest.approx(expected)
+    assert bool(notes) == (times[0] == 5.0)

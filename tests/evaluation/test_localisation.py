@@ -1,5 +1,8 @@
+from collections import Counter
+
 import numpy as np
 import pytest
+from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from vadcli.evaluation.localisation import (
@@ -69,25 +72,30 @@ def test_two_regions_that_claim_one_track_share_it_out_by_overlap():
     assert tracks[1][0, 9] == 2
 
 
+def at(values, level):
+    """The count at the threshold that is exactly `level`, a power of two or such."""
+    return int(values[np.float32(level).view(np.uint32) >> 20])
+
+
 def test_hand_worked_regions_and_tracks():
     # three frames, one moving region; the map finds it in the second frame only, and a false region in the third
     masks = np.stack([box((2, 8), (2, 8)), box((2, 8), (3, 9)), box((2, 8), (4, 10))])
     maps = np.zeros((3, 20, 20), np.float32)
     maps[1][masks[1]] = 1.0
     maps[2, 15:18, 15:18] = 0.5
-    counts = count_regions(maps, link_tracks(masks), np.array([0.25, 0.75]))
+    counts = count_regions(maps, link_tracks(masks))
     assert (counts.regions, counts.tracks, counts.frames) == (3, 1, 3)
-    assert counts.found_regions.tolist() == [1, 1]
-    assert counts.false_regions.tolist() == [1, 0]
-    assert counts.found_tracks.tolist() == [1, 1]  # one of three regions is a tenth and more
+    for threshold, found, false in ((2.0, 0, 0), (1.0, 1, 0), (0.5, 1, 1), (2**-20, 1, 1)):
+        assert (at(counts.found_regions, threshold), at(counts.false_regions, threshold)) == (found, false)
+        assert at(counts.found_tracks, threshold) == found  # one of three regions is a tenth and more
     assert counts.rbdc() == pytest.approx(1 / 3)
     assert counts.tbdc() == 1.0
 
 
 def test_a_detection_of_the_whole_frame_overlaps_too_little_to_count():
     masks = box((0, 2), (0, 2))[None]
-    counts = count_regions(np.ones((1, 20, 20), np.float32), link_tracks(masks), np.array([0.5]))
-    assert (counts.found_regions.tolist(), counts.false_regions.tolist()) == ([0], [1])
+    counts = count_regions(np.ones((1, 20, 20), np.float32), link_tracks(masks))
+    assert (at(counts.found_regions, 0.5), at(counts.false_regions, 0.5)) == (0, 1)
     assert counts.rbdc() == 0.0
 
 
@@ -97,20 +105,75 @@ def test_rbdc_is_a_straight_line_between_operating_points():
     maps[0][masks[0]], maps[1][masks[1]] = 1.0, 0.5
     maps[0, 15:18, 15:18] = 0.5
     # found 1/2 at no false region, 2/2 at half a false region a frame
-    counts = count_regions(maps, link_tracks(masks), np.array([0.25, 0.75]))
+    counts = count_regions(maps, link_tracks(masks))
     assert counts.rbdc() == pytest.approx(0.5 * 0.75 + 0.5 * 1.0)
+
+
+def literal_counts(maps, tracks, threshold):
+    """Found regions, regions found by track, and false regions, pair by pair and from the definition."""
+    found, false, of_track = 0, 0, Counter()
+    for one, truth in zip(maps, tracks, strict=True):
+        labels, count = ndimage.label(one >= threshold, structure=np.ones((3, 3)))
+        detected = [labels == number for number in range(1, count + 1)]
+        abnormal = {number: truth == number for number in np.unique(truth) if number}
+
+        def overlap(a, b):
+            return (a & b).sum() / (a | b).sum()
+
+        for number, region in abnormal.items():
+            hit = any(overlap(region, one) >= 0.1 for one in detected)
+            found, of_track[number] = found + hit, of_track[number] + hit
+        false += sum(all(overlap(region, one) < 0.1 for region in abnormal.values()) for one in detected)
+    return found, of_track, false
+
+
+def literal_area(points):
+    """Area from 0 to 1 false region a frame under the best that is found with as many false regions or fewer."""
+    best, curve = 0.0, [(0.0, max([y for x, y in points if x == 0], default=0.0))]
+    for x in sorted({x for x, _ in points if x > 0}):
+        best = max(y for other, y in [*points, curve[0]] if other <= x)
+        curve.append((x, best))
+    grid = np.linspace(0, 1, 20001)
+    return float(np.interp(grid, *zip(*curve, strict=True)).mean())
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-5, 4096.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_regions_and_tracks_agree_with_their_definition_in_any_unit(seed, unit):
+    random = np.random.default_rng(seed)
+    centres = np.array([[4, 4], [14, 15]]) + np.cumsum(random.integers(-1, 2, (6, 2, 2)), axis=0)
+    masks = np.zeros((6, 20, 20), bool)
+    for mask, frame in zip(masks[1:], centres[1:], strict=True):
+        for row, column in frame:
+            mask[row - 2 : row + 3, column - 1 : column + 3] = True
+    raw = ndimage.gaussian_filter(random.random(masks.shape) + 1.2 * np.roll(masks, 1, axis=1), (0, 1.2, 1.2))
+    maps = np.float32(unit) * 2.0 ** np.round(12 * (raw - raw.min()) / np.ptp(raw) - 6).astype(np.float32)
+    tracks = link_tracks(masks)
+    counts, sizes = count_regions(maps, tracks), Counter(t for frame in tracks for t in np.unique(frame) if t)
+    rbdc, tbdc = [(0.0, 0.0)], [(0.0, 0.0)]
+    assert (counts.regions, counts.tracks) == (sum(sizes.values()), len(sizes))
+    for threshold in np.unique(maps)[::-1]:
+        found, of_track, false = literal_counts(maps, tracks, threshold)
+        tracked = sum(of_track[number] >= 0.1 * size for number, size in sizes.items())
+        rbdc.append((false / 6, found / counts.regions))
+        tbdc.append((false / 6, tracked / counts.tracks))
+        if all(threshold >= np.median(one) for one in maps):
+            assert (at(counts.found_regions, threshold), at(counts.false_regions, threshold)) == (found, false)
+            assert at(counts.found_tracks, threshold) == tracked
+    assert 0 < counts.rbdc() == pytest.approx(literal_area(rbdc), abs=2e-4)
+    assert 0 < counts.tbdc() == pytest.approx(literal_area(tbdc), abs=2e-4)
 
 
 def test_counts_of_clips_add_up():
     masks = box((2, 8), (2, 8))[None]
     maps = masks.astype(np.float32)
-    one = count_regions(maps, link_tracks(masks), np.array([0.5]))
+    one = count_regions(maps, link_tracks(masks))
     both = total([one, one])
-    assert (both.regions, both.tracks, both.frames, both.found_regions.tolist()) == (2, 2, 2, [2])
+    assert (both.regions, both.tracks, both.frames, at(both.found_regions, 0.5)) == (2, 2, 2, 2)
 
 
 def localised(maps, masks, tracks=None):
-    localiser = Localiser(np.array([0.5]))
+    localiser = Localiser()
     localiser.add(maps, masks, tracks)
     return localiser.scores_of_all()
 

@@ -1,18 +1,22 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, Evidence
+from vadcli.evaluation.evidence import CONTROLS, FEATURE, FLOW, FRAME, GIVEN, MOVING, Evidence, available_scores
 from vadcli.evaluation.metrics import micro_auc
 from vadcli.evaluation.protocols import (
+    MINMAX,
     OFFICIAL,
     OFFICIAL_ALL,
     ONLINE,
     PAPER,
+    PROTOCOLS,
     Request,
     find_protocol,
     official_filter,
@@ -20,6 +24,7 @@ from vadcli.evaluation.protocols import (
 )
 from vadcli.evaluation.results import score
 from vadcli.scoring.calibration import fit_calibration
+from vadcli.scoring.smoothing import smooth
 from vadcli.settings import ScoreSettings
 
 
@@ -80,6 +85,34 @@ def test_official_agrees_with_its_literal_transcription(protocol, shots, seed):
     ours = protocol.scores(clips, Request("fused", shots))
     largest = max(np.abs(-mine - np.array(theirs)).max() for mine, theirs in zip(ours, expected, strict=True))
     assert largest < 1e-12
+
+
+def test_minmax_scales_each_clip_and_does_nothing_more():
+    clips = [clip(str(seed), seed, n=40 + seed) for seed in range(3)]
+    literal = []
+    for one in clips:
+        psnr = [10 * math.log10(4 / error) for error in one.signals[FRAME]]
+        literal.append([1 - (value - min(psnr)) / (max(psnr) - min(psnr)) for value in psnr])
+    ours = MINMAX.scores(clips, Request("fp"))
+    assert max(np.abs(1 + a - np.array(b)).max() for a, b in zip(ours, literal, strict=True)) < 1e-12
+    given_ = [Evidence(c.name, "s", 25.0, c.frames, c.labels, {GIVEN: -c.signals[FRAME]}) for c in clips]
+    low, high = given_[1].signals[GIVEN].min(), given_[1].signals[GIVEN].max()
+    np.testing.assert_allclose(
+        MINMAX.scores(given_, Request(GIVEN))[1], (given_[1].signals[GIVEN] - high) / (high - low), atol=1e-12
+    )
+    assert micro_auc(score(clips, MINMAX, Request("fp"))) == pytest.approx(
+        roc_auc_score(np.concatenate([c.labels for c in clips]), np.concatenate(literal))
+    )
+
+
+def test_controls_are_smoothed_causally_and_need_no_calibration():
+    one = clip("a", 1)
+    moving = replace(one, signals={**one.signals, MOVING: one.signals[FRAME], FLOW: one.signals[FEATURE]})
+    assert available_scores([moving])[-2:] == CONTROLS
+    (scores,) = ONLINE.scores([moving], Request(MOVING, smooth_seconds=0.4))
+    np.testing.assert_array_equal(scores, smooth(one.signals[FRAME], 0.4, one.frames / 25.0)[0])
+    assert score([moving], ONLINE, Request(MOVING, threshold=1.0)).thresholds is None
+    assert all(set(CONTROLS) <= set(other.not_scores) for other in PROTOCOLS.values() if other is not ONLINE)
 
 
 def test_single_scores_are_the_parts_of_the_fused_one():
@@ -164,5 +197,5 @@ def test_online_without_calibrations_is_a_programming_error():
 
 
 def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(InputError, match="paper, official, official-all, online"):
+    with pytest.raises(InputError, match="paper, official, official-all, minmax, online"):
         find_protocol("fast")

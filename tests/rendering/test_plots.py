@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 
 from vadcli.evaluation.evidence import GIVEN, Evidence
 from vadcli.evaluation.protocols import OFFICIAL, PAPER, Request
 from vadcli.evaluation.results import Setting, measure, score
-from vadcli.rendering.plots import _peaks, figures, write_plots
+from vadcli.rendering.plots import _peaks, _style, figures, timelines, write_plots
 from vadcli.settings import EvalSettings
 
 
@@ -35,6 +37,20 @@ def test_the_same_results_give_the_same_bytes(tmp_path):
     ]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_baseline_beside_every_protocol_has_lines_of_its_own():
+    made, pools = results()
+    other = [replace(one, setting=replace(one.setting, adaptation="no-meta")) for one in made]
+    pairs = list(zip([*made, *other] * 3, pools * 6, strict=True))
+    (panel,) = timelines(pairs, range(1)).axes
+    assert len(panel.lines) == 12 and len({str(_style(number)) for number in range(35)}) == 35
+    assert [line.get_label() for line in panel.lines[:4]] == [
+        "paper",
+        "official*",
+        "paper no-meta",
+        "official* no-meta",
+    ]
 
 
 def test_names_are_escaped_in_svg(tmp_path):

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import genpareto
 
 from vadcli.errors import CheckpointError, InputError
+from vadcli.scoring.alarms import AlarmRule, Signal, find_alarms
 from vadcli.scoring.calibration import Calibration, error_weights, fit_calibration
 from vadcli.scoring.smoothing import smooth
-from vadcli.scoring.tail import Tail, alarms
+from vadcli.scoring.tail import Tail
 from vadcli.settings import ScoreSettings
 
 SETTINGS = ScoreSettings()
@@ -20,7 +21,7 @@ SETTINGS = ScoreSettings()
 def footage(frames: int, seed: int = 0, level: float = -6.0) -> dict[str, np.ndarray]:
     """Errors of a scene in which things come and go for about two seconds at ten frames a second."""
     rng = np.random.default_rng(seed)
-    slow = smooth(rng.normal(size=frames) * 3, 2.0, 10.0)[0]
+    slow = smooth(rng.normal(size=frames) * 3, 2.0, np.arange(frames) / 10)[0]
     noise = rng.normal(size=(4, frames)) * 0.1
     return {
         "frame_error": np.exp(level + 0.5 * slow + noise[0]),
@@ -43,11 +44,9 @@ def test_the_typical_frame_scores_0_and_the_default_threshold_is_1(two_hours: Ca
 @pytest.mark.parametrize("rate", [3, 12, 60])
 def test_normal_footage_alarms_about_as_often_as_asked(two_hours: Calibration, rate: float):
     threshold = two_hours.threshold(rate)
-    hours = [
-        len(alarms(two_hours.score(footage(36_000, seed)), threshold, 0.7 * threshold, gap=10, shortest=2))
-        for seed in range(1, 5)
-    ]
-    assert rate / 2 <= np.mean(hours) <= rate * 2
+    hours = [(two_hours.score(footage(36_000, seed)), np.arange(36_000) / 10) for seed in range(1, 5)]
+    found = find_alarms(Signal.of(hours, 0.1), threshold, AlarmRule.of(SETTINGS))
+    assert rate / 2 <= len(found.first) / 4 <= rate * 2
 
 
 def test_thresholds_fall_as_the_rate_rises(two_hours: Calibration):
@@ -69,12 +68,12 @@ def test_scores_compare_across_cameras_whatever_their_level():
 def test_a_stream_scores_exactly_as_the_whole_clip(cuts: list[int], fps: float):
     clip = footage(500)
     calibration = fit_calibration(footage(1_000, seed=1), 10.0, SETTINGS)
-    edges = [0, *sorted(cuts), 500]
+    edges, times = [0, *sorted(cuts), 500], np.arange(500) / fps
     state, parts = None, []
     for begin, end in pairwise(edges):
-        scores, state = calibration.step({name: v[begin:end] for name, v in clip.items()}, state, fps)
+        scores, state = calibration.step({name: v[begin:end] for name, v in clip.items()}, times[begin:end], state)
         parts.append(scores)
-    np.testing.assert_array_equal(np.concatenate(parts), calibration.score(clip, fps))
+    np.testing.assert_array_equal(np.concatenate(parts), calibration.score(clip, times))
 
 
 def test_a_frame_at_a_time_scores_exactly_as_the_whole_clip():
@@ -82,7 +81,7 @@ def test_a_frame_at_a_time_scores_exactly_as_the_whole_clip():
     calibration = fit_calibration(clip, 10.0, SETTINGS)
     state, scores = None, []
     for i in range(300):
-        score, state = calibration.step({name: v[i : i + 1] for name, v in clip.items()}, state)
+        score, state = calibration.step({name: v[i : i + 1] for name, v in clip.items()}, np.array([i / 10]), state)
         scores.append(score[0])
     np.testing.assert_array_equal(scores, calibration.score(clip))
 
@@ -179,14 +178,6 @@ def test_a_model_without_the_calibrated_errors_is_named(two_hours: Calibration):
     frame_only = {name: values for name, values in footage(20).items() if name.startswith("frame")}
     with pytest.raises(InputError, match="feature_peak"):
         two_hours.score(frame_only)
-
-
-def test_alarms_merge_and_drop_as_events_do():
-    signal = np.array([0, 2, 0, 2, 0, 0, 0, 3, 0.8, 3.5, 0, 9, 0], dtype=float)
-    assert alarms(signal, 1.0, 0.7, gap=0, shortest=1).tolist() == [2, 2, 3.5, 9]
-    assert alarms(signal, 1.0, 0.7, gap=2, shortest=1).tolist() == [2, 9]
-    assert alarms(signal, 1.0, 0.7, gap=0, shortest=2).tolist() == [3.5]
-    assert alarms(signal, 10.0, 7.0, gap=0, shortest=1).tolist() == []
 
 
 def test_the_level_of_a_tail_is_that_of_the_exponential_when_it_has_no_shape():

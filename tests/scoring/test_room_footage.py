@@ -10,6 +10,7 @@ import torch
 
 from tests.scoring.footage import T, repeat_last
 from vadcli.footage.source import open_source
+from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import Calibration, fit_calibration
 from vadcli.scoring.engine import Engine, Scored
 from vadcli.scoring.events import EventFinder
@@ -32,7 +33,7 @@ def errors_of(path: Path) -> dict[str, np.ndarray]:
 
 
 def events_of(errors: dict[str, np.ndarray], calibration: Calibration, settings: ScoreSettings) -> int:
-    finder = EventFinder("room", calibration.threshold(12), settings, 1 / FPS)
+    finder = EventFinder("room", calibration.threshold(12), AlarmRule.of(settings), 1 / FPS)
     events = 0
     for index, score in enumerate(calibration.score(errors)):
         events += sum(1 for _ in finder.add(index, index / FPS, float(score), None))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vadcli.errors import GateFailed, InputError
-from vadcli.evaluation.evidence import GIVEN, SCORES
+from vadcli.evaluation.evidence import CONTROLS, GIVEN, SCORES
 from vadcli.evaluation.intervals import difference_interval
 from vadcli.evaluation.results import Result
 
@@ -86,7 +86,7 @@ def _influences(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def describe(result: Mapping[str, Any]) -> str:
-    """What a result was measured on, in a few words."""
+    """The setting of a result in a few words."""
     shots = "" if result["shots"] is None else f" K={result['shots']}"
     labels = "" if result["labels"] == "own" else f" ({result['labels']} labels)"
     counting = " paper counting" if result["counting"] == "paper" else ""
@@ -115,9 +115,9 @@ def parse_gates(texts: Sequence[str]) -> dict[str, float]:
 
 
 def gated(results: Sequence[Result]) -> list[Result]:
-    """The results that a gate looks at: common counting, and the first score there is of fused, given, and SCORES."""
+    """The results that a gate looks at: common counting, and the fullest score there is, controls last."""
     common = [result for result in results if result.setting.counting == "common"]
-    order = ("fused", GIVEN, *SCORES)
+    order = ("fused", GIVEN, *SCORES, *CONTROLS)
     fullest = min((result.score for result in common), key=order.index, default=None)
     return [result for result in common if result.score == fullest]
 

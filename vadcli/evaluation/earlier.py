@@ -18,7 +18,7 @@ class _Clip(BaseModel):
 
 
 class _Row(BaseModel):
-    """What is read of a result; it has more (`Result`)."""
+    """The fields of a `Result` that are read again."""
 
     data: str
     labels: str
@@ -30,12 +30,13 @@ class _Row(BaseModel):
     score: str
     uses_future: bool
     frames: int
+    clips: int
     micro_auc: Annotated[float, Field(ge=0, le=1)]
     per_clip: list[_Clip]
 
 
 class _Model(BaseModel):
-    """What is read of the lineage of a model."""
+    """The fields of a model's lineage that are read again."""
 
     file: str | None
     sha256: str

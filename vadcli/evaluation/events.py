@@ -4,33 +4,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vadcli.evaluation.metrics import Curve
 from vadcli.evaluation.pool import Flags, Floats, Indices, Pool
+from vadcli.scoring.alarms import AlarmRule, find_alarms
 
 # Thresholds that are tried for the events at a number of false alarms.
 LEVELS = 65
+_EPSILON_S = 1e-6  # times are compared to within this
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Runs:
-    """Stretches of frames, each within one clip, in order.
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """The rules by which alarms are raised, find events, and are false.
 
     Attributes:
-        start: (m,), first frame, counted over all clips.
-        stop: (m,), one past the last.
-        clip: (m,), the clip.
+        rule: of alarms.
+        tolerance_s: an alarm that misses an event by up to this many seconds still counts as having found it.
+        linger_s: an alarm that goes on after an event is excused for so long.
     """
 
-    start: Indices
-    stop: Indices
-    clip: Indices
+    rule: AlarmRule
+    tolerance_s: float = 0.0
+    linger_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class EventScores:
-    """What one threshold does to events; counts are means where a result is one over draws.
+    """Events found and false alarms at one threshold; counts are means where a result is one over draws.
 
     Attributes:
-        threshold: an alarm is on while the score is at least this.
+        threshold: an alarm begins above this; the mean where clips differ.
         true_events: stretches of abnormal labels.
         detected: those that an alarm touches, within tolerance.
         alarms: alarms raised, after merging.
@@ -55,72 +58,40 @@ class EventScores:
     false_alarms_per_hour: float
 
 
-def runs(flags: Flags, data: Pool) -> Runs:
-    """Maximal stretches of True, cut where a clip ends.
-
-    Args:
-        flags: (n,), one a frame of `data`.
-        data: the clips.
-    """
-    first = np.zeros(len(flags), dtype=bool)
-    starts = data.offsets[:-1]
-    first[starts[data.lengths > 0]] = True
-    before = np.concatenate([[False], flags[:-1]])
-    begin = np.flatnonzero(flags & (first | ~before))
-    after = np.concatenate([flags[1:], [False]])
-    last = np.concatenate([first[1:], [True]])
-    end = np.flatnonzero(flags & (last | ~after)) + 1
-    return Runs(begin, end, np.searchsorted(data.offsets, begin, side="right") - 1)
-
-
-def merged(alarms: Runs, data: Pool, gap_s: float) -> Runs:
-    """Alarms of one clip that are no further apart than `gap_s` seconds, made one."""
-    if len(alarms.start) < 2:
-        return alarms
-    gap = (alarms.start[1:] - alarms.stop[:-1]) / data.fps[alarms.clip[1:]]
-    opens = np.concatenate([[True], (alarms.clip[1:] != alarms.clip[:-1]) | (gap > gap_s)])
-    closes = np.concatenate([opens[1:], [True]])
-    return Runs(alarms.start[opens], alarms.stop[closes], alarms.clip[opens])
-
-
-def score_events(
-    data: Pool,
-    threshold: float,
-    tolerance_s: float = 0.0,
-    merge_gap_s: float = 1.0,
-    linger_s: float = 5.0,
-    *,
-    anew: bool = False,
-) -> EventScores:
+def score_events(data: Pool, threshold: Floats | float, criterion: Criterion, *, anew: bool = False) -> EventScores:
     """Events found and false alarms at one threshold.
 
     Args:
         data: scored clips.
-        threshold: an alarm is on while the score is at least this.
-        tolerance_s: an alarm that misses an event by up to this many seconds still counts as having found it.
-        merge_gap_s: alarms closer than this are one.
-        linger_s: an alarm that goes on after an event is excused for so long.
+        threshold: an alarm begins above it; a number, or (C,) where clips differ.
+        criterion: what counts.
         anew: only an alarm that begins with an event, within the tolerance, or later in it has found it, not one that
             has been going on.
     """
-    truth = runs(data.labels, data)
-    alarms = merged(runs(data.scores >= threshold, data), data, merge_gap_s)
-    early, late = _widened(truth, data, tolerance_s, tolerance_s)
+    tolerance, linger = criterion.tolerance_s, max(criterion.tolerance_s, criterion.linger_s)
+    truth = _stretches(data.labels, data.signal.begins, data)
+    level = threshold if np.ndim(threshold) == 0 else np.repeat(threshold, data.lengths)
+    alarms = find_alarms(data.signal, level, criterion.rule)
+    start_s = data.tape_s[alarms.first]
+    end_s = start_s + (alarms.end_s - alarms.start_s)
+    early, late = truth.widened(tolerance, tolerance)
     # both lists are sorted by start and by end: the first alarm to end after an event began is its candidate
-    candidate = np.searchsorted(alarms.start, early) if anew else np.searchsorted(alarms.stop, early, side="right")
-    found = candidate < len(alarms.start)
-    found[found] = alarms.start[candidate[found]] < late[found]
-    event = np.searchsorted(late, alarms.start, side="right")
+    candidate = np.searchsorted(start_s, early - _EPSILON_S) if anew else np.searchsorted(end_s, early + _EPSILON_S)
+    found = candidate < len(start_s)
+    found[found] = start_s[candidate[found]] < late[found] - _EPSILON_S
+    event = np.searchsorted(late, start_s + _EPSILON_S)
     real = event < len(early)
-    real[real] = early[event[real]] < alarms.stop[real]
-    delays = np.maximum(alarms.start[candidate[found]] - truth.start[found], 0) / data.fps[truth.clip[found]]
-    excused = _flags(*_widened(truth, data, tolerance_s, max(tolerance_s, linger_s)), data)
-    false = len(runs(_flags(alarms.start, alarms.stop, data) & ~excused, data).start)
+    real[real] = early[event[real]] < end_s[real] - _EPSILON_S
+    delays = np.maximum(start_s[candidate[found]] - truth.start_s[found], 0)
+    begin, end = (np.searchsorted(data.tape_s, edge - _EPSILON_S) for edge in truth.widened(tolerance, linger))
+    cuts = data.signal.begins.copy()
+    cuts[alarms.first] = True
+    false = len(_stretches(_within(alarms.first, alarms.stop, data) & ~_within(begin, end, data), cuts, data).start_s)
     return EventScores(
-        threshold=float(threshold),
-        true_events=len(truth.start),
+        threshold=float(np.mean(threshold)),
+        true_events=len(truth.start_s),
         detected=int(np.count_nonzero(found)),
-        alarms=len(alarms.start),
+        alarms=len(alarms.first),
         false_alarms=false,
         precision=float(real.mean()) if len(real) else None,
         recall=float(found.mean()) if len(found) else None,
@@ -130,7 +101,12 @@ def score_events(
     )
 
 
-def events_within(data: Pool, false_alarms: int, *how: float) -> EventScores:
+def just_below(threshold: float) -> float:
+    """The threshold of alarms that begin at `threshold` and not only above it."""
+    return float(np.nextafter(threshold, -np.inf))
+
+
+def events_within(data: Pool, false_alarms: int, criterion: Criterion) -> EventScores:
     """Most events that alarms beginning anew can find with no more than so many false alarms.
 
     An alarm that never ends is one false alarm a clip and finds nothing. Thresholds tried are spread evenly over the
@@ -139,26 +115,76 @@ def events_within(data: Pool, false_alarms: int, *how: float) -> EventScores:
     Args:
         data: scored clips.
         false_alarms: at most; over all clips together.
-        how: tolerance, gap and linger, as of `score_events`.
+        criterion: what counts.
     """
     levels = np.quantile(data.scores, np.linspace(0, 1, LEVELS), method="nearest")
-    none = score_events(data, float(np.nextafter(levels[-1], np.inf)), *how, anew=True)
-    tried = [score_events(data, float(level), *how, anew=True) for level in np.unique(levels)]
-    return max([none, *(one for one in tried if one.false_alarms <= false_alarms)], key=lambda one: one.detected)
+    tried = [score_events(data, float(level), criterion, anew=True) for level in np.unique(levels)]
+    # nothing is above the highest, so one at least is kept
+    return max((one for one in tried if one.false_alarms <= false_alarms), key=lambda one: one.detected)
 
 
-def _widened(truth: Runs, data: Pool, before_s: float, after_s: float) -> tuple[Floats, Floats]:
-    """Starts and stops of events widened by some seconds, within their clips."""
-    fps = data.fps[truth.clip]
-    early = np.maximum(truth.start - before_s * fps, data.offsets[truth.clip])
-    late = np.minimum(truth.stop + after_s * fps, data.offsets[truth.clip + 1])
-    return early.astype(np.float64), late.astype(np.float64)
+def latency_aware_ap(data: Pool, points: Curve) -> float:
+    """Precision of frames averaged over latency-aware recall of events (LaAP, after arXiv 2505.19022).
+
+    As average precision, Σ (R_i − R_{i−1}) P_i from the highest threshold down, but R is the mean over true events of
+    1 − l / L: L is how long the event lasts, and l how long after its start its first frame reaches the threshold;
+    an event of which no frame does adds 0. So a score that rises late in every event cannot reach 1. The paper lets
+    recall decay with latency too; this decay, straight over the event, is ours, so that its figures do not compare.
+
+    Args:
+        data: scored clips.
+        points: operating points of the same frames.
+    """
+    truth = _stretches(data.labels, data.signal.begins, data)
+    total = 0.0
+    for first, stop, start_s, end_s in zip(truth.first, truth.stop, truth.start_s, truth.end_s, strict=True):
+        scores, times_s = data.scores[first:stop], data.tape_s[first:stop]
+        higher = np.append(True, scores[1:] > np.maximum.accumulate(scores)[:-1])  # than all before in the event
+        left = 1 - (times_s[higher] - start_s) / (end_s - start_s)
+        gained = left - np.append(left[1:], 0.0)  # as the threshold falls to the score of each
+        total += float(gained @ points.precision[np.searchsorted(-points.thresholds, -scores[higher])])
+    return total / len(truth.first)
 
 
-def _flags(start: Floats | Indices, stop: Floats | Indices, data: Pool) -> Flags:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stretches:
+    """(m,) stretches: frames, seconds on the pool's tape, and the bounds there of the clip that each is in."""
+
+    first: Indices
+    stop: Indices
+    start_s: Floats
+    end_s: Floats
+    clip_start_s: Floats
+    clip_end_s: Floats
+
+    def widened(self, before_s: float, after_s: float) -> tuple[Floats, Floats]:
+        """Starts and ends widened by some seconds, within their clips."""
+        return (
+            np.maximum(self.start_s - before_s, self.clip_start_s),
+            np.minimum(self.end_s + after_s, self.clip_end_s),
+        )
+
+
+def _stretches(flags: Flags, cuts: Flags, data: Pool) -> _Stretches:
+    """Maximal stretches of True.
+
+    Args:
+        flags: (n,), one a frame of `data`.
+        cuts: (n,), True where a stretch ends and another may begin, as with every clip.
+        data: the clips.
+    """
+    first = np.flatnonzero(flags & (cuts | ~np.append(False, flags[:-1])))
+    last = np.flatnonzero(flags & (np.append(cuts[1:], True) | ~np.append(flags[1:], False)))
+    begin, end = data.offsets[data.clip_of[first]], data.offsets[data.clip_of[first] + 1] - 1
+    tape = data.tape_s
+    ends = tape + data.signal.frame_s
+    return _Stretches(first, last + 1, tape[first], ends[last], tape[begin], ends[end])
+
+
+def _within(start: Indices, stop: Indices, data: Pool) -> Flags:
     """(n,), True for frames within any of the stretches, which may overlap."""
     edges = np.zeros(len(data.scores) + 1, dtype=np.int64)
-    np.add.at(edges, np.ceil(start).astype(np.int64), 1)
-    np.add.at(edges, np.ceil(stop).astype(np.int64), -1)
+    np.add.at(edges, start, 1)
+    np.add.at(edges, stop, -1)
     flags: Flags = np.cumsum(edges)[:-1] > 0
     return flags

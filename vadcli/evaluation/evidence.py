@@ -1,4 +1,4 @@
-"""What one clip is judged by: raw errors or somebody's scores, with the labels of the same frames."""
+"""Evidence on one clip: raw errors or somebody's scores, with the labels of the same frames."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from vadcli.evaluation.pool import Flags, Floats, Indices
 
 FRAME, FEATURE, SCENE, GIVEN = "frame", "feature", "scene", "given"
-# What each score is made of.
+MOVING, FLOW = "moving", "flow"
+# Scores of a frame that need no model: a result below them is worth nothing.
+CONTROLS = (MOVING, FLOW)
+# The signals that each score is made of.
 SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fs": (SCENE,), "fused": (FRAME, FEATURE), "fp+fs": (FRAME, SCENE)}
 
 
@@ -25,8 +28,10 @@ class Evidence:
         labels: (n,), True where abnormal.
         signals: (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted
             frame in [-1, 1], "feature" the mean distance to prototypes, "scene" that to the usual features of each
-            place, "given" a finished score.
-        errors: (n,) by the names of `scoring.errors`, what a calibration needs; empty for foreign scores.
+            place, "given" a finished score, "moving" the share of moving pixels in the worst patch, "flow" the worst
+            patch's motion above what is usual at its place.
+        errors: (n,) by the names of `scoring.errors`, for calibrations; empty for foreign scores.
+        times_s: (n,), the frames' times; frames at the clip's rate where nothing is given.
     """
 
     name: str
@@ -36,10 +41,14 @@ class Evidence:
     labels: Flags
     signals: Mapping[str, Floats]
     errors: Mapping[str, Floats] = field(default_factory=dict)
+    times_s: Floats = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
+        if not len(self.times_s):
+            object.__setattr__(self, "times_s", self.frames / self.fps)
         lengths = {
             len(self.labels),
+            len(self.times_s),
             *(len(values) for values in (*self.signals.values(), *self.errors.values())),
         }
         if lengths != {len(self.frames)}:
@@ -53,6 +62,7 @@ class Evidence:
             labels=self.labels[chosen],
             signals={kind: values[chosen] for kind, values in self.signals.items()},
             errors={name: values[chosen] for name, values in self.errors.items()},
+            times_s=self.times_s[chosen],
         )
 
     def from_frame(self, first: int) -> "Evidence":
@@ -61,8 +71,9 @@ class Evidence:
 
 
 def available_scores(clips: Iterable[Evidence]) -> tuple[str, ...]:
-    """Names of the scores that the signals of every clip allow: "given", or those of SCORES."""
+    """Names of the scores that the signals of every clip allow: "given", or those of SCORES; then those of CONTROLS."""
     common = set.intersection(*(set(clip.signals) for clip in clips))
     if GIVEN in common and FRAME not in common:
         return (GIVEN,)
-    return tuple(name for name, kinds in SCORES.items() if common.issuperset(kinds))
+    made_of = SCORES | {name: (name,) for name in CONTROLS}
+    return tuple(name for name, kinds in made_of.items() if common.issuperset(kinds))

@@ -9,7 +9,7 @@ import numpy as np
 
 from vadcli.errors import InputError
 from vadcli.evaluation.evidence import GIVEN, Evidence
-from vadcli.evaluation.labels import Labels, as_flags
+from vadcli.evaluation.labels import Labels, as_flags, check_count
 from vadcli.evaluation.pool import Flags, Floats, Indices
 from vadcli.footage.layouts.labels import FrameLabels, LabelTrack
 from vadcli.footage.naming import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
@@ -28,6 +28,7 @@ class ForeignClip:
         signals: (n,) by kind, as of `Evidence`.
         frames: (n,), index of each score's frame; None where scores are simply in order.
         calibrated: the scores are those of `vad score`: smoothed and calibrated already.
+        times_s: (n,), time of each score's frame; None where the file has none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ForeignClip:
     signals: Mapping[str, Floats]
     frames: Indices | None = None
     calibrated: bool = False
+    times_s: Floats | None = None
 
     @property
     def count(self) -> int:
@@ -70,7 +72,7 @@ def align(clips: Sequence[ForeignClip], labels: Labels, how: Alignment, note: Ca
         clips: scores; a single unnamed stretch may hold all clips in natural order.
         labels: of all clips.
         how: alignment and polarity.
-        note: told what a reader must know, such as frames without a score.
+        note: called with each remark for the reader, such as on frames without a score.
 
     Raises:
         InputError: for clips that either side does not know, or lengths, frames and scores that do not fit.
@@ -109,21 +111,28 @@ def _one(
                 f"{clip.origin}: clip {name}: {len(bad)} of {len(values)} {kind} scores are not finite, the first "
                 f"at index {bad[0]}. Mend them, or leave frames out on both sides with --drop-head and --drop-tail."
             )
+    order: Indices | slice = slice(None)
     if clip.frames is None:
         length = clip.count + how.drop_head + how.drop_tail
         truth = as_flags(track, name, length)
-        frames, signals = np.arange(how.drop_head, length - how.drop_tail), dict(clip.signals)
+        frames = np.arange(how.drop_head, length - how.drop_tail)
     else:
-        frames, signals, truth = _by_frame(clip, clip.frames, name, track, how, note)
+        order, truth = _by_frame(clip, clip.frames, name, track, how, note)
+        frames = clip.frames[order]
+    signals = {kind: values[order] for kind, values in clip.signals.items()}
     if GIVEN in signals and how.higher_is == "normal":
         signals[GIVEN] = -signals[GIVEN]
-    return Evidence(name, name.rpartition("/")[0], fps, frames, truth[frames], signals)
+    times_s = frames / fps if clip.times_s is None else clip.times_s[order]
+    if (np.diff(times_s) < 0).any():
+        note(f"clip {name}: times go back, so frames are taken to come {fps:g} times a second")
+        times_s = frames / fps
+    return Evidence(name, name.rpartition("/")[0], fps, frames, truth[frames], signals, times_s=times_s)
 
 
 def _by_frame(
     clip: ForeignClip, given: Indices, name: str, track: LabelTrack, how: Alignment, note: Callable[[str], None]
-) -> tuple[Indices, dict[str, Floats], Flags]:
-    """Frames in order, their signals and the labels of the whole clip, for scores that say which frame they are of."""
+) -> tuple[Indices, Flags]:
+    """Scores that count, in the order of their frames, and the labels of the whole clip."""
     order = np.argsort(given, kind="stable")
     frames = given[order]
     where = f"{clip.origin}: clip {name}"
@@ -148,7 +157,7 @@ def _by_frame(
     missing_tail = length - how.drop_tail - 1 - int(chosen[-1])
     if missing_tail:
         note(f"clip {name}: the last {missing_tail} labelled frames have no score; they do not count")
-    return chosen, {kind: values[order][kept] for kind, values in clip.signals.items()}, as_flags(track, name, length)
+    return order[kept], as_flags(track, name, length)
 
 
 def _split(clips: Sequence[ForeignClip], labels: Labels, how: Alignment) -> Sequence[ForeignClip]:
@@ -157,12 +166,7 @@ def _split(clips: Sequence[ForeignClip], labels: Labels, how: Alignment) -> Sequ
     if lengths is None or len(clips) != 1 or len(lengths) < 2 or clips[0].frames is not None:
         return clips
     kept = [length - how.drop_head - how.drop_tail for length in lengths.values()]
-    if sum(kept) != clips[0].count:
-        raise InputError(
-            f"{clips[0].origin}: {clips[0].count} scores for {sum(kept)} labelled frames of {len(kept)} clips, "
-            f"{abs(sum(kept) - clips[0].count)} {'too few' if sum(kept) > clips[0].count else 'too many'}. "
-            "Say what was left out of each clip with --drop-head and --drop-tail."
-        )
+    check_count(clips[0].origin, clips[0].count, sum(kept), len(kept))
     ends = np.cumsum(kept)
     return [
         replace(

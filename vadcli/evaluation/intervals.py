@@ -1,4 +1,4 @@
-"""How far an AUC could be off: clips resampled, since the frames of one clip are not independent."""
+"""Intervals of an AUC: clips are resampled, since the frames of one clip are not independent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,11 @@ class Interval:
         low: lower end.
         high: upper end.
         method: "bootstrap over clips", or "linear over clips" (infinitesimal jackknife) for very many.
-        resamples: resamples that had frames of both kinds.
     """
 
     low: float
     high: float
     method: str
-    resamples: int
 
 
 def wins(data: Pool) -> Floats:
@@ -116,7 +114,7 @@ def interval(data: Pool | Sequence[Pool], resamples: int, seed: int) -> Interval
         return None
     won = sum((np.einsum("bi,bi->b", weights @ wins(one), weights) for one in every), start=np.zeros(resamples))
     low, high = np.quantile(won[usable] / pairs[usable] / len(every), [0.025, 0.975])
-    return Interval(float(low), float(high), "bootstrap over clips", int(usable.sum()))
+    return Interval(float(low), float(high), "bootstrap over clips")
 
 
 def draw_weights(count: int, resamples: int, seed: int) -> Floats:
@@ -129,7 +127,7 @@ def _linear(every: Sequence[Pool]) -> Interval:
     area = float(np.mean([micro_auc(data) for data in every]))
     effect: Floats = np.mean([influences(data) for data in every], axis=0)
     margin = spread(effect) * float(norm.ppf(0.975))
-    return Interval(max(0.0, area - margin), min(1.0, area + margin), "linear over clips", 0)
+    return Interval(max(0.0, area - margin), min(1.0, area + margin), "linear over clips")
 
 
 def spread(influence: Floats) -> float:

@@ -8,10 +8,13 @@ import numpy as np
 
 from vadcli.errors import FootageError, InputError
 from vadcli.evaluation.pool import Flags
-from vadcli.footage.cache import open_cache
-from vadcli.footage.layouts.label_files import LABEL_SUFFIXES, labels_for, match_clip
+from vadcli.footage.cache import open_cache, shorten
+from vadcli.footage.layouts.label_files import LABEL_SUFFIXES, labels_for, match_clip, read_npy
 from vadcli.footage.layouts.labels import FrameLabels, LabelTrack
 from vadcli.footage.naming import natural
+
+# Windows are shorter than this: more frames than these are not missing for want of a window.
+_LONGEST_HEAD = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +47,13 @@ class Labels:
             InputError: when either side has a clip that the other lacks.
         """
         if self.named is None:
+            counts = [count for count in clips.values() if count is not None]
+            if self.path.suffix.lower() == ".npy" and len(counts) == len(clips) > 1:
+                check_count(str(self.path), sum(counts), read_npy(self.path).size, len(clips))
             tracks = labels_for(self.path, clips)
             unknown = [name for name in clips if name not in tracks]
             if unknown:
-                raise InputError(f"{self.path}: no labels for {listed(unknown)} of the scores.")
+                raise InputError(f"{self.path}: no labels for {shorten(unknown, 4)} of the scores.")
             return {name: (name, tracks[name]) for name in clips}
         if len(clips) == len(self.named) == 1:
             return {next(iter(clips)): next(iter(self.named.items()))}
@@ -58,7 +64,9 @@ class Labels:
             raise InputError(f"clip {twice}: two of the scored clips are meant by it. Name them as the labels do.")
         missing = sorted(set(self.named) - set(taken), key=natural)
         if missing:
-            raise InputError(f"{self.path}: no scores for {listed(missing)}. Score them too, or label without them.")
+            raise InputError(
+                f"{self.path}: no scores for {shorten(missing, 4)}. Score them too, or label without them."
+            )
         return found
 
     def _match(self, name: str) -> tuple[str, LabelTrack]:
@@ -103,14 +111,37 @@ def as_flags(track: LabelTrack, clip: str, length: int) -> Flags:
         off = length - len(track.values)
         raise InputError(
             f"clip {clip}: {length} frames scored (with --drop-head and --drop-tail), {len(track.values)} labelled in "
-            f"{track.origin}: {abs(off)} too {'many' if off > 0 else 'few'} scores."
+            f"{track.origin}: {abs(off)} too {'many' if off > 0 else 'few'} scores.{_guess(-off, 1)}"
         )
     return np.asarray(track.for_frames(length, clip), dtype=np.bool_)
 
 
-def listed(names: list[str]) -> str:
-    """Names for a message, the first four of them."""
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+def check_count(origin: str, scores: int, labels: int, clips: int) -> None:
+    """Refuse scores and labels of all clips together that differ in number, with a guess at why.
+
+    Args:
+        origin: the file, for the message.
+        scores: frames scored, with those that are known to be left out.
+        labels: frames labelled.
+        clips: how many clips they are of.
+
+    Raises:
+        InputError: naming both numbers.
+    """
+    if scores != labels:
+        raise InputError(
+            f"{origin}: {scores} scores for {labels} labelled frames of {clips} clips, {abs(labels - scores)} "
+            f"too {'few' if labels > scores else 'many'}.{_guess(labels - scores, clips)}"
+        )
+
+
+def _guess(missing: int, clips: int) -> str:
+    """The advice for missing scores: a number of frames for --drop-head, where every clip seems to lack as many."""
+    each, rest = divmod(missing, clips)
+    if rest or not 0 < each <= _LONGEST_HEAD:
+        return " Say what was left out of each clip with --drop-head and --drop-tail."
+    share = "" if clips == 1 else f"That is {each} for each of {clips} clips: "
+    return f" {share}{'if' if share else 'If'} the first frames of each clip have no score, add {each} to --drop-head."
 
 
 def _from_cache(path: Path, variant: str | None) -> Labels:

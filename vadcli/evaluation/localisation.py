@@ -1,4 +1,4 @@
-"""Whether the right place was found: pixel AUC, the UCSD pixel criterion, and regions and tracks (RBDC, TBDC)."""
+"""Measures of finding the right place: pixel AUC, the UCSD pixel criterion, regions and tracks (RBDC, TBDC)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ Masks = NDArray[np.bool_]
 COVERED = 0.4  # share of the abnormal pixels that the UCSD criterion asks for
 REGION_OVERLAP = 0.1  # intersection over union from which a region is found (Ramachandra and Jones 2020, β)
 TRACK_SHARE = 0.1  # share of its regions from which a track is found (α)
-_BITS = 12  # low bits of a float32 dropped when pixels are counted
+_PIXEL_BITS = 12  # low bits of a float32 dropped when pixels are counted
+_REGION_BITS = 20  # the same for thresholds of regions: eight an octave are left
+_LEVELS = 1 << (31 - _REGION_BITS)
+_OCTAVES = 10  # below the highest value of a frame, where thresholds are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,14 @@ class PixelCounts:
     """
 
     def __init__(self) -> None:
-        self.positive = np.zeros(1 << (32 - _BITS), dtype=np.int64)
+        self.positive = np.zeros(1 << (32 - _PIXEL_BITS), dtype=np.int64)
         self.negative = np.zeros_like(self.positive)
 
     def add(self, maps: Maps, masks: Masks) -> None:
         """Count frames: maps (n, H, W), not negative, larger for less normal; masks (n, H, W)."""
         if maps.size and maps.min() < 0:
             raise ValueError(f"error maps are not negative, got {maps.min()}")
-        bins = np.ascontiguousarray(maps, dtype=np.float32).view(np.uint32) >> _BITS
+        bins = np.ascontiguousarray(maps, dtype=np.float32).view(np.uint32) >> _PIXEL_BITS
         self.positive += np.bincount(bins[masks], minlength=len(self.positive))
         self.negative += np.bincount(bins[~masks], minlength=len(self.negative))
 
@@ -144,19 +147,17 @@ def _components(mask: NDArray[np.bool_]) -> tuple[int, NDArray[np.int32]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionCounts:
-    """What each threshold finds.
+    """Counts at each threshold; thresholds are spread evenly over the exponents of float32, so that no unit matters.
 
     Attributes:
-        thresholds: (k,).
-        found_regions: (k,), abnormal regions that a detected region overlaps enough.
-        found_tracks: (k,), tracks of which enough regions are found.
-        false_regions: (k,), detected regions that overlap no abnormal region enough.
+        found_regions: (_LEVELS,), abnormal regions that a detected region overlaps enough.
+        found_tracks: (_LEVELS,), tracks of which enough regions are found.
+        false_regions: (_LEVELS,), detected regions that overlap no abnormal region enough.
         regions: abnormal regions in all.
         tracks: tracks in all.
         frames: frames in all.
     """
 
-    thresholds: Floats
     found_regions: NDArray[np.int64]
     found_tracks: NDArray[np.int64]
     false_regions: NDArray[np.int64]
@@ -173,34 +174,45 @@ class RegionCounts:
         return _area(self.false_regions / self.frames, self.found_tracks / max(self.tracks, 1))
 
 
-def count_regions(maps: Maps, tracks: Sequence[NDArray[np.int32]], thresholds: Floats) -> RegionCounts:
-    """Regions and tracks of one clip that thresholded maps find.
+def count_regions(maps: Maps, tracks: Sequence[NDArray[np.int32]]) -> RegionCounts:
+    """Regions and tracks of one clip that thresholded maps find (Ramachandra and Jones 2020).
+
+    A detected region is a set of pixels at or above the threshold that touch, corners included; a speck is one too, so
+    maps should be smooth at the size of what is sought. Thresholds are tried from a frame's highest value down to its
+    median, or ten octaves; lower ones count in it as the last of these.
 
     Args:
-        maps: (n, H, W), larger for less normal.
+        maps: (n, H, W), not negative, larger for less normal.
         tracks: n arrays (H, W), 0 where normal, otherwise the number of the track.
-        thresholds: (k,); a pixel is detected from here up.
     """
-    found_regions, false_regions = (np.zeros(len(thresholds), dtype=np.int64) for _ in range(2))
-    numbers = sorted({int(track) for frame in tracks for track in np.unique(frame) if track})
-    place = {track: index for index, track in enumerate(numbers)}
-    hits, sizes = (
-        np.zeros((len(thresholds), len(numbers)), dtype=np.int64),
-        np.zeros(len(numbers), dtype=np.int64),
-    )
+    numbers = np.unique([track for frame in tracks for track in np.unique(frame) if track]).astype(np.int64)
+    found_regions, false_regions = (np.zeros(_LEVELS, dtype=np.int64) for _ in range(2))
+    hits = np.zeros((_LEVELS, len(numbers)), dtype=np.int64)
+    sizes = np.zeros(len(numbers), dtype=np.int64)
     for one, truth in zip(maps, tracks, strict=True):
-        present = [int(track) for track in np.unique(truth) if track]
-        sizes[[place[track] for track in present]] += 1
-        local = np.searchsorted([0, *present], truth).astype(np.int64)  # 0 normal, then 1.. within this frame
-        for index in np.flatnonzero(thresholds <= one.max()):
-            found, false = _match(one >= thresholds[index], local, len(present) + 1)
-            found_regions[index] += np.count_nonzero(found)
-            false_regions[index] += false
-            hits[index, [place[track] for track, hit in zip(present, found, strict=True) if hit]] += 1
+        present = np.unique(truth[truth > 0])
+        places = np.searchsorted(numbers, present)
+        sizes[places] += 1
+        local = np.searchsorted(np.append(0, present), truth)  # 0 normal, then 1.. within this frame
+        levels = _levels(one)
+        highest, median = int(levels.max()), int(np.median(levels))
+        pixels = np.bincount(levels.ravel(), minlength=_LEVELS)
+        lowest = max(median, highest - (_OCTAVES << (23 - _REGION_BITS)), 1)  # nothing is detected where a map is 0
+        found, false = np.zeros(len(present), dtype=np.bool_), 0
+        for level in range(highest, lowest - 1, -1):
+            if pixels[level]:
+                found, false = _match(levels >= level, local, len(present) + 1)
+            reached = slice(level, level + 1) if level > lowest else slice(1, level + 1)
+            found_regions[reached] += np.count_nonzero(found)
+            false_regions[reached] += false
+            hits[reached, places] += found
     found_tracks = np.count_nonzero(hits >= np.maximum(TRACK_SHARE * sizes, 1e-9), axis=1)
-    return RegionCounts(
-        thresholds, found_regions, found_tracks, false_regions, int(sizes.sum()), len(numbers), len(maps)
-    )
+    return RegionCounts(found_regions, found_tracks, false_regions, int(sizes.sum()), len(numbers), len(maps))
+
+
+def _levels(values: Maps) -> NDArray[np.int64]:
+    """The highest threshold that each value reaches, as its index."""
+    return (np.ascontiguousarray(values, dtype=np.float32).view(np.uint32) >> _REGION_BITS).astype(np.int64)
 
 
 def _match(detected: NDArray[np.bool_], truth: NDArray[np.int64], count: int) -> tuple[NDArray[np.bool_], int]:
@@ -213,10 +225,9 @@ def _match(detected: NDArray[np.bool_], truth: NDArray[np.int64], count: int) ->
 
 
 def total(counts: Iterable[RegionCounts]) -> RegionCounts:
-    """Counts of several clips at the same thresholds, added."""
+    """Counts of several clips, added."""
     every = list(counts)
     return RegionCounts(
-        every[0].thresholds,
         sum((one.found_regions for one in every), start=np.zeros_like(every[0].found_regions)),
         sum((one.found_tracks for one in every), start=np.zeros_like(every[0].found_tracks)),
         sum((one.false_regions for one in every), start=np.zeros_like(every[0].false_regions)),
@@ -242,15 +253,9 @@ def _area(false_rate: Floats, found_rate: Floats) -> float:
 
 
 class Localiser:
-    """All figures of where, over clips that are added one after the other."""
+    """All figures of where, over clips that are added one after the other; maps of any kind and unit."""
 
-    def __init__(self, thresholds: Floats) -> None:
-        """Begin with nothing.
-
-        Args:
-            thresholds: (k,), for regions and tracks.
-        """
-        self.thresholds = thresholds
+    def __init__(self) -> None:
         self.pixels, self.regions = PixelCounts(), list[RegionCounts]()
         self.labels, self.scores = list[Flags](), list[Floats]()
         self.annotated = True
@@ -268,7 +273,7 @@ class Localiser:
         self.labels.append(labels)
         self.scores.append(scores)
         self.annotated = self.annotated and tracks is not None
-        self.regions.append(count_regions(maps, link_tracks(masks) if tracks is None else tracks, self.thresholds))
+        self.regions.append(count_regions(maps, link_tracks(masks) if tracks is None else tracks))
 
     def scores_of_all(self) -> LocalisationScores | None:
         """Figures of what was added; None unless that has both abnormal and normal frames."""
@@ -289,8 +294,3 @@ class Localiser:
             tracks=every.tracks,
             tracks_from="annotation" if self.annotated else "masks linked by overlap",
         )
-
-
-def threshold_grid(count: int = 48) -> Floats:
-    """Thresholds for maps of squared errors on frames in [-1, 1], evenly spaced in their logarithm: 1e-5 to 4."""
-    return np.geomspace(1e-5, 4.0, count)

@@ -1,6 +1,7 @@
-"""How well scores rank abnormal frames above normal ones, always saying over what the mean was taken."""
+"""Ranking of abnormal frames above normal ones: AUC over all frames or the mean over clips, AP, EER, recall."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,12 @@ class Curve:
         recall: (m,), share of abnormal frames that are called abnormal (true positive rate).
         false_positive_rate: (m,), share of normal frames that are.
         precision: (m,), share of frames called abnormal that are; 1 where none is.
-        positives: abnormal frames in all.
-        negatives: normal frames in all.
     """
 
     thresholds: Floats
     recall: Floats
     false_positive_rate: Floats
     precision: Floats
-    positives: int
-    negatives: int
 
     @property
     def auc(self) -> float:
@@ -85,7 +82,7 @@ def curve(labels: Flags, scores: Floats) -> Curve:
     negatives = len(labels) - positives
     hits, alarms = recall * positives, recall * positives + rate * negatives
     precision = np.divide(hits, alarms, out=np.ones_like(hits), where=alarms > 0)
-    return Curve(thresholds, recall, rate, precision, positives, negatives)
+    return Curve(thresholds, recall, rate, precision)
 
 
 def placements(labels: Flags, scores: Floats) -> Floats:
@@ -108,36 +105,28 @@ def placements(labels: Flags, scores: Floats) -> Floats:
     return result
 
 
+def auc(labels: Flags, scores: Floats) -> float:
+    """Share of pairs of an abnormal and a normal frame that are ranked rightly; NaN for frames of one kind only."""
+    positives = int(np.count_nonzero(labels))
+    pairs = positives * (len(labels) - positives)
+    return float(placements(labels, scores)[labels].sum() / pairs) if pairs else float("nan")
+
+
 def micro_auc(data: Pool) -> float:
     """AUC over all frames of all clips pooled (micro)."""
-    wins = placements(data.labels, data.scores)[data.labels].sum()
-    return float(wins / (data.labels.sum() * (~data.labels).sum()))
+    return auc(data.labels, data.scores)
 
 
 def clip_aucs(data: Pool) -> Floats:
     """(C,), AUC within every clip; NaN for a clip of one kind only, which has none."""
-    result = np.full(len(data.names), np.nan)
-    for number, (start, stop) in enumerate(zip(data.offsets[:-1], data.offsets[1:], strict=True)):
-        labels = data.labels[start:stop]
-        positives = int(np.count_nonzero(labels))
-        if 0 < positives < len(labels):
-            wins = placements(labels, data.scores[start:stop])[labels].sum()
-            result[number] = wins / (positives * (len(labels) - positives))
-    return result
+    return np.array([auc(data.labels[begin:end], data.scores[begin:end]) for begin, end in pairwise(data.offsets)])
 
 
 def scene_aucs(data: Pool) -> dict[str, float | None]:
     """AUC over the pooled frames of each scene, in the order of their clips; None for frames of one kind only."""
-    result: dict[str, float | None] = {}
     of_frame = np.array(data.scenes)[data.clip_of]
-    for scene in dict.fromkeys(data.scenes):
-        here = of_frame == scene
-        labels = data.labels[here]
-        positives = int(np.count_nonzero(labels))
-        wins = placements(labels, data.scores[here])[labels].sum()
-        known = 0 < positives < len(labels)
-        result[scene] = float(wins / (positives * (len(labels) - positives))) if known else None
-    return result
+    by_scene = {name: of_frame == name for name in dict.fromkeys(data.scenes)}
+    return {name: mean_or_none(np.array([auc(data.labels[at], data.scores[at])])) for name, at in by_scene.items()}
 
 
 def padded(aucs: Floats, data: Pool) -> Floats:

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.errors import InputError
+from vadcli.scoring.alarms import Signal
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pool:
     """One score and one label a frame, clip after clip.
 
@@ -24,6 +26,9 @@ class Pool:
         lengths: (C,), frames of every clip; their sum is n.
         fps: (C,), frames a second of every clip.
         scenes: (C,), the scene that every clip shows; "" where that is not known.
+        times_s: (n,), time of every frame on its clip's own clock, not falling within a clip.
+        thresholds: (C,), the score above which the program's alarms begin in every clip, 0 being typical there; None
+            where scores are in no unit of the program.
     """
 
     names: tuple[str, ...]
@@ -32,16 +37,34 @@ class Pool:
     lengths: Indices
     fps: Floats
     scenes: tuple[str, ...]
+    times_s: Floats
+    thresholds: Floats | None = None
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.lengths) == len(self.fps) == len(self.scenes):
             raise ValueError(
                 f"{len(self.names)} names, {len(self.lengths)} lengths, {len(self.fps)} fps, {len(self.scenes)} scenes"
             )
-        if not len(self.scores) == len(self.labels) == self.lengths.sum():
+        if not len(self.scores) == len(self.labels) == len(self.times_s) == self.lengths.sum():
             raise ValueError(f"{len(self.scores)} scores, {len(self.labels)} labels, clips of {self.lengths.sum()}")
 
-    @property
+    @cached_property
+    def signal(self) -> Signal:
+        """Scores with their times, as the rule of alarms takes them."""
+        begins = np.zeros(len(self.scores), np.bool_)
+        begins[self.offsets[:-1][self.lengths > 0]] = True
+        return Signal(self.scores, self.times_s, np.repeat(1 / self.fps, self.lengths), begins)
+
+    @cached_property
+    def tape_s(self) -> Floats:
+        """(n,), time of every frame when clips are played one after the other, a second apart."""
+        step = np.diff(self.times_s, prepend=0.0)
+        begins = self.signal.begins
+        step[begins] = 1 + np.append(0.0, self.signal.frame_s[:-1])[begins]
+        tape: Floats = np.cumsum(step)
+        return tape
+
+    @cached_property
     def clip_of(self) -> Indices:
         """(n,), the clip that every frame belongs to."""
         return np.repeat(np.arange(len(self.names)), self.lengths)
@@ -68,6 +91,8 @@ def pool(
     labels: Sequence[NDArray[np.generic]],
     fps: Sequence[float] | float = 25.0,
     scenes: Sequence[str] | str = "",
+    times_s: Sequence[Floats] | None = None,
+    thresholds: Floats | None = None,
 ) -> Pool:
     """Clips joined, once what could make the figures wrong is ruled out.
 
@@ -77,6 +102,8 @@ def pool(
         labels: C arrays (n_i,), nonzero where the frame is abnormal.
         fps: frames a second, of each clip or of all.
         scenes: what each clip shows, or all.
+        times_s: C arrays (n_i,), the frames' times; frames at the clip's rate by default.
+        thresholds: (C,), as of `Pool`.
 
     Raises:
         InputError: for no clip at all, a name twice, unequal lengths, a score that is not finite, or footage
@@ -100,7 +127,9 @@ def pool(
             "Check --labels, or add clips."
         )
     every_scene = (scenes,) * len(names) if isinstance(scenes, str) else tuple(scenes)
-    return Pool(tuple(names), flat, truth, lengths, every_fps, every_scene)
+    if times_s is None:
+        times_s = [np.arange(length) / rate for length, rate in zip(lengths, every_fps, strict=True)]
+    return Pool(tuple(names), flat, truth, lengths, every_fps, every_scene, np.concatenate(times_s), thresholds)
 
 
 def check_clip(name: str, scores: NDArray[np.floating], labels: NDArray[np.generic]) -> None:

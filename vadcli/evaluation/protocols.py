@@ -1,4 +1,4 @@
-"""How papers, released code and a live camera turn errors into scores, as records of functions."""
+"""Protocols: from errors to scores as papers, released code and a live camera do it, as records of functions."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,31 +8,54 @@ from functools import partial
 import numpy as np
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import GIVEN, SCORES, Evidence
+from vadcli.evaluation.evidence import CONTROLS, GIVEN, SCORES, Evidence
 from vadcli.evaluation.pool import Floats
+from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.smoothing import smooth
+from vadcli.settings import ScoreSettings
 
 TAPS = 15
 SIGMA = 2.0
+_DEFAULT_RULE = AlarmRule.of(ScoreSettings())
 _LEAST = 1e-20  # an error of exactly zero has no decibels
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be scored.
+    """A score that is asked for.
 
     Attributes:
-        score: one of SCORES, or "given".
+        score: one of SCORES or CONTROLS, or "given".
         shots: windows that the model was adapted on (K).
         calibrations: of each clip, for protocols that need them; fitted to normal footage and to `score`.
-        smooth_seconds: time constant of causal smoothing for given scores.
+        smooth_seconds: time constant of causal smoothing for given scores and controls.
+        rule: of alarms; where scores have no typical one to measure a release level from, they end at the threshold.
+        false_alarms_per_hour: that calibrations give thresholds for.
+        threshold: score above which alarms begin, whatever the rate; None for that of the calibrations.
     """
 
     score: str
     shots: int = 0
     calibrations: Sequence[Calibration] | None = None
     smooth_seconds: float = 0.5
+    rule: AlarmRule = _DEFAULT_RULE
+    false_alarms_per_hour: float = 1.0
+    threshold: float | None = None
+
+    def thresholds(self, clips: int) -> Floats | None:
+        """(C,), the program's threshold for each clip; None where nothing says what score is typical.
+
+        Args:
+            clips: how many there are (C).
+        """
+        if self.score in CONTROLS:
+            return None
+        if self.threshold is not None:
+            return np.full(clips, self.threshold)
+        if self.calibrations is None:
+            return None
+        return np.array([one.threshold(self.false_alarms_per_hour) for one in self.calibrations])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +87,8 @@ class Protocol:
         scores: from the clips and what is asked of them to (n_i,) a clip, larger for less normal.
         uses_future: a frame's score depends on later frames, or on other test clips: it cannot be used live.
         needs_calibration: it is calibrated on normal footage, and says nothing without.
-        not_scores: scores that it has no use for: raw errors have no common unit with the scene distance.
+        not_scores: scores that it has no use for: raw errors have no common unit with the scene distance, and controls
+            are for what a live camera can have.
     """
 
     name: str
@@ -153,12 +177,12 @@ def _signal(steps: Steps, clips: Sequence[Floats]) -> list[Floats]:
 
 
 def calibrated(clips: Sequence[Evidence], request: Request) -> list[Floats]:
-    """Causally smoothed scores in units of the scene's normal footage; given scores are smoothed alone."""
-    if request.score == GIVEN:
-        return [smooth(clip.signals[GIVEN], request.smooth_seconds, clip.fps)[0] for clip in clips]
+    """Causally smoothed scores in units of the scene's normal footage; given scores and controls are smoothed alone."""
+    if request.score in (GIVEN, *CONTROLS):
+        return [smooth(clip.signals[request.score], request.smooth_seconds, clip.times_s)[0] for clip in clips]
     if request.calibrations is None or len(request.calibrations) != len(clips):
         raise ValueError("the online protocol needs a calibration for every clip")
-    return [one.score(clip.errors, clip.fps) for one, clip in zip(request.calibrations, clips, strict=True)]
+    return [one.score(clip.errors, clip.times_s) for one, clip in zip(request.calibrations, clips, strict=True)]
 
 
 PAPER = Protocol(
@@ -167,7 +191,7 @@ PAPER = Protocol(
     scores=partial(combined, Steps(unchanged, unscaled, unchanged, even_sum, 1.0)),
     uses_future=False,
     needs_calibration=False,
-    not_scores=("fp+fs",),
+    not_scores=("fp+fs", *CONTROLS),
 )
 OFFICIAL = Protocol(
     name="official",
@@ -175,6 +199,7 @@ OFFICIAL = Protocol(
     scores=partial(combined, Steps(decibels, scaled_by_clip, official_filter, official_weights, -1.0)),
     uses_future=True,
     needs_calibration=False,
+    not_scores=CONTROLS,
 )
 OFFICIAL_ALL = Protocol(
     name="official-all",
@@ -182,6 +207,15 @@ OFFICIAL_ALL = Protocol(
     scores=partial(combined, Steps(decibels, scaled_over_all, official_filter, official_weights, -1.0)),
     uses_future=True,
     needs_calibration=False,
+    not_scores=CONTROLS,
+)
+MINMAX = Protocol(
+    name="minmax",
+    summary="decibels, or given scores, scaled over each test clip and not filtered (MemAE): looks into the future",
+    scores=partial(combined, Steps(decibels, scaled_by_clip, unchanged, even_sum, -1.0)),
+    uses_future=True,
+    needs_calibration=False,
+    not_scores=CONTROLS,
 )
 ONLINE = Protocol(
     name="online",
@@ -190,7 +224,7 @@ ONLINE = Protocol(
     uses_future=False,
     needs_calibration=True,
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, ONLINE)}
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, MINMAX, ONLINE)}
 DEFAULT_PROTOCOLS = ("paper", "official", "online")
 
 

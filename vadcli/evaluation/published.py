@@ -5,14 +5,15 @@ FR 89.19 at full resolution), so every number is quoted with its table. All are 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from vadcli.errors import InputError
+from vadcli.evaluation.evidence import CONTROLS
 from vadcli.evaluation.tables import Table, percent
 
-SETS = ("ped1", "ped2", "avenue", "shanghai")
+SETS: Mapping[str, int] = {"ped1": 36, "ped2": 12, "avenue": 21, "shanghai": 107}  # test clips of each
 SHOTS = (0, 1, 5, 10)
 
 TABLE_1: Mapping[str, tuple[float | None, ...]] = {
@@ -63,9 +64,9 @@ class Measured:
 
 
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:
-    """What an evaluation document says of its model, or of foreign scores (which have none), without its controls.
+    """Results in an evaluation document of its own model, or of foreign scores (which have none), and of CONTROLS.
 
-    Controls are the same model adapted by plain gradient descent, and a baseline: another model, every K of which is
+    Left out are the same model adapted by plain gradient descent, and a baseline: another model, every K of which is
     "no-meta". Without a baseline "no-meta" is the model's own adaptation.
     """
     own = {"none", "meta", "foreign"} | ({"no-meta"} if "baseline" not in document else set())
@@ -89,7 +90,34 @@ def beside(number: str, measured: Sequence[Measured], speed: Mapping[str, str] |
         return _table_3(speed or {})
     if number not in makers:
         raise InputError(f"--table {number}: unknown. Use 1 to 6, fig3 or fig4.")
-    return makers[number](measured)
+    models = [one for one in measured if one.result["score"] not in CONTROLS]
+    table = makers[number](models)
+    sets = tuple(SETS) if number == "1" else tuple(SETS)[:3] if number == "2" else ("ped2",)
+    return replace(table, footnotes=(*table.footnotes, *_control_notes(measured, sets), *_data_notes(models, sets)))
+
+
+def _control_notes(measured: Sequence[Measured], sets: Sequence[str]) -> Iterator[str]:
+    """A line with what the controls reach on the data sets of a table."""
+    for name in CONTROLS:
+        found = {data: _find(measured, data, score=name) for data in sets}
+        figures = ", ".join(f"{data} {_cell(one, 'data')}" for data, one in found.items() if one)
+        if figures:
+            yield f"{name}, without a model: {figures}"
+
+
+def _data_notes(measured: Sequence[Measured], sets: Sequence[str]) -> Iterator[str]:
+    """A line for results whose data's name is of no data set, and one for those on other than all clips of theirs."""
+    strange = {str(one.result["data"]): None for one in measured if not any(_is_of(one, data) for data in SETS)}
+    if strange:
+        yield f"left out: {', '.join(strange)}; name a cache by its data set, as in {sets[0]}.h5, to set it in here"
+    for data in sets:
+        counts = sorted({int(one.result["clips"]) for one in measured if _is_of(one, data)})
+        if counts and counts != [SETS[data]]:
+            yield f"{data}: measured on {' or '.join(map(str, counts))} clips; the published test set has {SETS[data]}"
+
+
+def _is_of(one: Measured, data: str) -> bool:
+    return data in str(one.result["data"]).lower().replace("-", "")
 
 
 def _find(measured: Sequence[Measured], data: str, **wanted: Any) -> list[Measured]:
@@ -97,8 +125,7 @@ def _find(measured: Sequence[Measured], data: str, **wanted: Any) -> list[Measur
     found = [
         one
         for one in measured
-        if data in str(one.result["data"]).lower().replace("-", "")
-        and all(one.result.get(key) == value for key, value in wanted.items())
+        if _is_of(one, data) and all(one.result.get(key) == value for key, value in wanted.items())
     ]
     papers = [one for one in found if one.result["counting"] == "paper"]
     return papers or found
@@ -106,6 +133,11 @@ def _find(measured: Sequence[Measured], data: str, **wanted: Any) -> list[Measur
 
 def _cell(found: Sequence[Measured], what: str) -> str:
     return percent(found[-1].result["micro_auc"]) if found else f"no {what}"
+
+
+def _missing(measured: Sequence[Measured]) -> str:
+    """The word for an empty cell of a table on Ped2: no result is on Ped2, or none is of the model asked for."""
+    return "Ped2" if measured and not any(_is_of(one, "ped2") for one in measured) else "such model"
 
 
 def _protocols(measured: Sequence[Measured]) -> list[str]:
@@ -138,7 +170,7 @@ def _table_1(measured: Sequence[Measured]) -> Table:
 
 def _table_2(measured: Sequence[Measured]) -> Table:
     rows: list[tuple[str, ...]] = []
-    for data in SETS[:3]:
+    for data in tuple(SETS)[:3]:
         for (source, target), values in TABLE_2.items():
             if target == data:
                 rows.append((data, f"paper, from {source}", *(f"{value:.2f}" for value in values)))
@@ -164,19 +196,19 @@ def _table_3(speed: Mapping[str, str]) -> Table:
 
 
 def _table_4(measured: Sequence[Measured]) -> Table:
-    protocols = _protocols(measured)
+    protocols, missing = _protocols(measured), _missing(measured)
     rows = []
     for name, value in TABLE_4.items():
         score, unit = ("fp", "none") if name == "autoencoder alone" else (name, "prototypes")
         cells = []
         for protocol in protocols:
             found = _find(measured, "ped2", protocol=protocol, score=score, shots=0)
-            cells.append(_cell([one for one in found if one.model.get("unit") == unit], "such model"))
+            cells.append(_cell([one for one in found if one.model.get("unit") == unit], missing))
         rows.append((name, f"{value:.1f}", *cells))
     for label, group in _by_unit(measured):
         for score in ("fp", "fr", "fused") if label else ():
             found_by = [_find(group, "ped2", protocol=protocol, score=score, shots=0) for protocol in protocols]
-            rows.append((label + score, "–", *(_cell(found, "such model") for found in found_by)))
+            rows.append((label + score, "–", *(_cell(found, missing) for found in found_by)))
     return Table("Table 4: scores on Ped2, micro AUC, %", ("score", "paper", *protocols), tuple(rows),
                  ("Table 6 has FP 96.22 and FR 92.59, the other way round", *_model_note(measured)))  # fmt: skip
 
@@ -197,7 +229,7 @@ def _table_6(measured: Sequence[Measured]) -> Table:
 def _by_model(
     measured: Sequence[Measured], title: str, key: str, published: Mapping[int, float], score: str, note: str
 ) -> Table:
-    protocols = _protocols(measured)
+    protocols, missing = _protocols(measured), _missing(measured)
     rows = []
     for label, group in _by_unit(measured):
         for setting, value in published.items():
@@ -207,7 +239,7 @@ def _by_model(
                 found_by.append([one for one in found if one.model.get(key) == setting and one.model["unit"] != "none"])
             if any(found_by) or not label:
                 shown = "–" if label else f"{value:.2f}"
-                rows.append((f"{label}{setting}", shown, *(_cell(found, "such model") for found in found_by)))
+                rows.append((f"{label}{setting}", shown, *(_cell(found, missing) for found in found_by)))
     return Table(title, (key.replace("_", " "), "paper", *protocols), tuple(rows), (note, *_model_note(measured)))
 
 

@@ -1,12 +1,19 @@
 """One line of an evaluation: what was measured, on what, every figure of it; the JSON schema `vad.eval/1`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
-from vadcli.evaluation.events import EventScores, events_within, score_events
+from vadcli.evaluation.events import (
+    Criterion,
+    EventScores,
+    events_within,
+    just_below,
+    latency_aware_ap,
+    score_events,
+)
 from vadcli.evaluation.evidence import Evidence
 from vadcli.evaluation.intervals import influences, interval
 from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, padded, scene_aucs
@@ -19,7 +26,7 @@ SCHEMA = "vad.eval/1"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a result was measured on: everything two results must share to be compared.
+    """The setting of a result: everything two results must share to be compared.
 
     Attributes:
         data: name of the cache or score files.
@@ -46,7 +53,7 @@ class Result:
     Attributes:
         setting: what it was measured on.
         protocol: name of the protocol.
-        score: one of SCORES, or "given".
+        score: one of SCORES or CONTROLS, or "given".
         uses_future: the protocol looks ahead in the test clip, so the figure cannot be had live.
         frames: frames counted.
         abnormal_frames: those of them that are abnormal.
@@ -58,6 +65,7 @@ class Result:
         macro_clips: how many those are; the others have no AUC and are left out.
         macro_auc_padded: mean over all clips, each given a normal frame below and an abnormal one above all.
         ap: average precision of pooled frames.
+        latency_aware_ap: the same over events, each worth what is left of it when it is found (`latency_aware_ap`).
         eer: equal error rate of pooled frames.
         tpr_at_fpr: recall at 1, 5 and 10 % false positive rate.
         false_alarms_per_hour: stretches of alarm in normal footage, for an hour of it, where the threshold reaches a
@@ -65,8 +73,8 @@ class Result:
         fpr_at_recall: share of normal frames in alarm at the same thresholds; where it is large, few false alarms
             an hour mean alarms that hardly end.
         events: alarms against true events at one threshold.
-        events_threshold: where that came from: "calibration" (one false alarm an hour) or "equal error rate"
-            (chosen on test labels: comparable between methods, not a forecast).
+        events_threshold: where that came from: "calibration" (where the program's alarms begin, for the rate of false
+            alarms asked for) or "equal error rate" (chosen on test labels: to compare methods, not a forecast).
         events_at_one_false_alarm_a_clip: most events found by alarms that begin anew, with no more false alarms than
             there are clips; the threshold is chosen on test labels too.
         per_clip: figures of each clip; "influence" is what a later comparison needs for its interval.
@@ -91,6 +99,7 @@ class Result:
     macro_clips: int
     macro_auc_padded: float
     ap: float
+    latency_aware_ap: float
     eer: float
     tpr_at_fpr: dict[str, float]
     false_alarms_per_hour: dict[str, float]
@@ -134,6 +143,8 @@ def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Po
         [clip.labels for clip in clips],
         [clip.fps for clip in clips],
         [clip.scene for clip in clips],
+        [clip.times_s for clip in clips],
+        request.thresholds(len(clips)) if protocol.needs_calibration else None,
     )
 
 
@@ -156,8 +167,10 @@ def measure(
         settings: seeds, resamples, recalls, tolerance.
         notes: to pass on.
     """
-    calibrated = request.calibrations is not None and protocol.needs_calibration
-    figures = [_figures(data, settings, 1.0 if calibrated else None) for data in draws]
+    calibrated = draws[0].thresholds is not None
+    rule = request.rule if calibrated else replace(request.rule, release=1.0)
+    criterion = Criterion(rule, settings.tolerance_seconds, settings.linger_seconds)
+    figures = [_figures(data, criterion, settings.recalls) for data in draws]
     spread = interval(draws, settings.bootstrap, settings.seed)
     data = draws[0]
     areas = [one["micro_auc"] for one in figures]
@@ -172,7 +185,7 @@ def measure(
         micro_auc_interval=None if spread is None else (spread.low, spread.high),
         interval_method=None if spread is None else spread.method,
         macro_clips=int(np.count_nonzero((data.abnormal > 0) & (data.abnormal < data.lengths))),
-        events=_mean_events([score_events(*one["events"]) for one in figures]),
+        events=_mean_events([one["events"] for one in figures]),
         events_threshold="calibration" if calibrated else "equal error rate",
         events_at_one_false_alarm_a_clip=_mean_events([one["usable"] for one in figures]),
         per_clip=tuple(_per_clip(draws)),
@@ -183,27 +196,28 @@ def measure(
     )
 
 
-def _figures(data: Pool, settings: EvalSettings, threshold: float | None) -> dict[str, Any]:
-    """Figures by the names of `Result`; "events" holds arguments of `score_events`, "usable" events to average."""
+def _figures(data: Pool, criterion: Criterion, recalls: Sequence[float]) -> dict[str, Any]:
+    """Figures by the names of `Result`; "usable" is `events_at_one_false_alarm_a_clip`."""
     points = curve(data.labels, data.scores)
     aucs = clip_aucs(data)
-    how = (settings.tolerance_seconds, settings.merge_gap_seconds, settings.linger_seconds)
     alarms = {
-        str(recall): score_events(data, points.threshold_at(recall), *how).false_alarms_per_hour
-        for recall in settings.recalls
+        str(recall): score_events(data, just_below(points.threshold_at(recall)), criterion).false_alarms_per_hour
+        for recall in recalls
     }
+    threshold = just_below(points.equal_error_threshold) if data.thresholds is None else data.thresholds
     return {
         "micro_auc": points.auc,
         "scene_auc": scene_aucs(data),
         "macro_auc": mean_or_none(aucs),
         "macro_auc_padded": float(padded(aucs, data).mean()),
         "ap": points.average_precision,
+        "latency_aware_ap": latency_aware_ap(data, points),
         "eer": points.equal_error_rate,
         "tpr_at_fpr": {str(rate): points.recall_at(rate) for rate in FALSE_POSITIVE_RATES},
         "false_alarms_per_hour": alarms,
-        "fpr_at_recall": {str(recall): points.false_positive_rate_at(recall) for recall in settings.recalls},
-        "usable": events_within(data, len(data.names), *how),
-        "events": (data, points.equal_error_threshold if threshold is None else threshold, *how),
+        "fpr_at_recall": {str(recall): points.false_positive_rate_at(recall) for recall in recalls},
+        "usable": events_within(data, len(data.names), criterion),
+        "events": score_events(data, threshold, criterion),
     }
 
 

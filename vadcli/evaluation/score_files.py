@@ -19,6 +19,7 @@ from vadcli.footage.naming import natural
 SUFFIXES = (".ndjson", ".jsonl", ".csv", ".npy", ".mat")
 _CLIP_KEYS = ("clip", "source", "video", "name")
 _SCORE_KEYS = ("score", "anomaly_score")
+_COLUMNS = ("score", "frame", "time_s", "psnr_db", "feature_error")
 _PEAK_OF_UNIT_FRAMES = 4.0  # squared range of frames in [-1, 1]
 
 
@@ -137,17 +138,17 @@ def _from_rows(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Ite
         if key is None and "psnr_db" not in row:
             raise InputError(f"{path}:{line}: no score in {', '.join(map(str, row)) or 'an empty row'}.")
         calibrated = calibrated or row.get("calibration") is not None
-        columns = collected.setdefault(name, {"line": [], "frame": [], "score": [], "psnr_db": [], "feature_error": []})
+        columns = collected.setdefault(name, {kind: [] for kind in ("line", *_COLUMNS)})
         columns["line"].append(line)
         columns["score"].append(row.get(key) if key else None)
-        for other in ("frame", "psnr_db", "feature_error"):
+        for other in _COLUMNS[1:]:
             columns[other].append(row.get(other))
     for name, columns in collected.items():
         yield _clip(path, name, columns, calibrated)
 
 
 def _clip(path: Path, name: str, columns: Mapping[str, list[Any]], calibrated: bool) -> ForeignClip:
-    values = {kind: _column(path, name, kind, columns) for kind in ("frame", "score", "psnr_db", "feature_error")}
+    values = {kind: _column(path, name, kind, columns) for kind in _COLUMNS if kind != "time_s"}
     signals: dict[str, Floats] = {}
     if values["psnr_db"] is not None:
         signals[FRAME] = _PEAK_OF_UNIT_FRAMES * 10 ** (-values["psnr_db"] / 10)
@@ -168,7 +169,16 @@ def _clip(path: Path, name: str, columns: Mapping[str, list[Any]], calibrated: b
         signals,
         None if frames is None else frames.astype(np.int64),
         calibrated and GIVEN in signals,
+        _times(columns["time_s"]),
     )
+
+
+def _times(values: Sequence[Any]) -> Floats | None:
+    """(n,), or None where a row has no finite time: frames are then taken to come evenly."""
+    if not all(isinstance(value, int | float | str) and _is_number(value) for value in values):
+        return None
+    times = np.array(values, dtype=np.float64)
+    return times if np.isfinite(times).all() else None
 
 
 def _column(path: Path, name: str, kind: str, columns: Mapping[str, list[Any]]) -> Floats | None:

@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from vadcli.evaluation.against import gated
+from vadcli.evaluation.events import EventScores
+from vadcli.evaluation.evidence import CONTROLS
+from vadcli.evaluation.protocols import PROTOCOLS
 from vadcli.evaluation.results import Result
 
 COLUMNS = ("protocol", "K", "score", "micro AUC", "95 %", "macro AUC", "AP", "EER", "FA/h")
 # More scenes than these are not named in a footnote.
 _NAMED_SCENES = 6
-TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "tracks from", "data")
+EVENT_COLUMNS = ("protocol", "K", "score", "LaAP", "threshold", "found", "false", "delay", "best", "false", "delay")
+TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "data", "threshold")
+_EVENT_NOTES = (
+    "threshold: the program's for the rate of false alarms asked for, or that of the EER, chosen on test labels",
+    "found: of all true events; false: false alarms; delay: mean seconds from an event's start to its alarm",
+    "best: most events found by alarms that begin anew, at one false alarm a clip; chosen on test labels",
+    "LaAP: average precision over events, each worth what is left of it when it is found",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +66,62 @@ def _table(data: str, labels: str, support: str, paper: bool, results: list[Resu
         footnotes.append("* scaled over each test clip, so it looks into the future and cannot be had live")
     if any(r.protocol.startswith("official") and r.score == "fused" and r.setting.shots for r in results):
         footnotes.append("official weighs the frame 0.7 for K > 0 and 0.5 for K = 0: tell what K does by fp and fr")
-    footnotes += _by_scene(results)
+    footnotes += _below_controls(results) + _by_scene(results)
     left_out = results[0].macro_excluded
     if left_out:
         footnotes.append(f"macro AUC: {left_out} of {results[0].clips} clips have one kind of frames only, left out")
     if any(r.draws for r in results):
         footnotes.append(f"mean over {max(len(r.draws) for r in results)} draws of the support, ± its spread")
     footnotes.append("95 %: over clips; FA/h: false alarms for an hour of normal footage at recall 0.8")
-    ordered = sorted(results, key=lambda r: (_protocol_order(r), r.setting.adaptation == "sgd", r.setting.shots or 0))
-    return Table(title, COLUMNS, tuple(_cells(r) for r in ordered), tuple(footnotes))
+    return Table(title, COLUMNS, tuple(_cells(r) for r in sorted(results, key=_order)), tuple(footnotes))
+
+
+def event_tables(results: Sequence[Result]) -> list[Table]:
+    """A table of events for each data set: the fullest score of every protocol and K, and the controls."""
+    chosen = {id(r) for r in gated(results)}
+    shown = [r for r in results if id(r) in chosen or (r.score in CONTROLS and r.setting.counting == "common")]
+    tables = []
+    for data in dict.fromkeys(r.setting.data for r in shown):
+        rows = tuple(_event_cells(r) for r in sorted(shown, key=_order) if r.setting.data == data)
+        tables.append(Table(f"{data}: events", EVENT_COLUMNS, rows, _EVENT_NOTES))
+    return tables
+
+
+def _event_cells(result: Result) -> tuple[str, ...]:
+    def found(events: EventScores) -> tuple[str, str, str]:
+        delay = "–" if events.delay_s is None else f"{events.delay_s:.1f}"
+        return f"{events.detected:.3g}/{events.true_events:.3g}", f"{events.false_alarms:.3g}", delay
+
+    return (
+        result.protocol + ("*" if result.uses_future else ""),
+        _shots(result),
+        result.score,
+        percent(result.latency_aware_ap),
+        "program" if result.events_threshold == "calibration" else "EER",
+        *found(result.events),
+        *found(result.events_at_one_false_alarm_a_clip),
+    )
+
+
+def _order(result: Result) -> tuple[bool, int, bool, int]:
+    """By protocol and K, plain gradient descent after the model's own adaptation, controls at the end."""
+    setting = result.setting
+    by_protocol = list(PROTOCOLS).index(result.protocol)
+    return result.score in CONTROLS, by_protocol, setting.adaptation == "sgd", setting.shots or 0
+
+
+def _below_controls(results: Sequence[Result]) -> list[str]:
+    """A line on the controls, and one that names the results below the better of them."""
+    controls = [r for r in results if r.score in CONTROLS]
+    if not controls:
+        return []
+    lines = [f"{', '.join(r.score for r in controls)}: what these frames show without a model"]
+    best = max(controls, key=lambda r: r.micro_auc)
+    below = [r for r in sorted(results, key=_order) if r.score not in CONTROLS and r.micro_auc < best.micro_auc]
+    if below:
+        names = ", ".join(f"{r.protocol}{_with_k(r)} {r.score}" for r in below)
+        lines.append(f"below {best.score} ({percent(best.micro_auc)}), so worth less than no model: {names}")
+    return lines
 
 
 def _by_scene(results: Sequence[Result]) -> list[str]:
@@ -76,13 +133,8 @@ def _by_scene(results: Sequence[Result]) -> list[str]:
             continue
         mean = f"mean of {len(known)} scenes {percent(sum(known.values()) / len(known))}"
         each = "" if len(known) > _NAMED_SCENES else ": " + ", ".join(f"{n} {percent(a)}" for n, a in known.items())
-        shots = "" if r.setting.shots is None else f" K={_shots(r)}"
-        lines.append(f"{r.protocol}{shots} {r.score}, micro AUC scene by scene, {mean}{each}")
+        lines.append(f"{r.protocol}{_with_k(r)} {r.score}, micro AUC scene by scene, {mean}{each}")
     return lines
-
-
-def _protocol_order(result: Result) -> int:
-    return ("paper", "official", "official-all", "online").index(result.protocol)
 
 
 def _cells(result: Result) -> tuple[str, ...]:
@@ -102,8 +154,12 @@ def _cells(result: Result) -> tuple[str, ...]:
     )
 
 
+def _with_k(result: Result) -> str:
+    return "" if result.setting.shots is None else f" K={_shots(result)}"
+
+
 def _shots(result: Result) -> str:
-    shots = result.setting.shots
+    shots = None if result.score in CONTROLS else result.setting.shots
     other = {"sgd": " sgd", "no-meta": " no-meta"}.get(result.setting.adaptation, "")
     return ("–" if shots is None else str(shots)) + other
 

@@ -14,7 +14,7 @@ from vadcli.evaluation.against import Difference, describe, gated
 from vadcli.evaluation.pool import Pool
 from vadcli.evaluation.protocols import PROTOCOLS
 from vadcli.evaluation.results import Result
-from vadcli.evaluation.tables import tables_of
+from vadcli.evaluation.tables import TEXT_COLUMNS, event_tables, localisation_table, tables_of
 from vadcli.files import whole
 from vadcli.rendering.plots import figures
 
@@ -40,17 +40,18 @@ def write_report(
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    where = document.get("localisation", [])
     sets = list(dict.fromkeys(result.setting.data for result in results))
     text = template.render(
         title=f"Evaluation on {', '.join(sets)}",
         subtitle=f"vad {document['vad']}, {len(results)} results",
         notes=document["notes"],
-        tables=tables_of(results),
+        tables=[*tables_of(results), *event_tables(results), *([localisation_table(where)] if where else [])],
+        text_columns=TEXT_COLUMNS,
         differences=differences,
         figures=[Markup(_svg(figure)) for _, figure in figures(results, pools)],
         clips=_clips(results),
         contaminated=document.get("contaminated_supports", []),
-        localisation=document.get("localisation", []),
         facts=_facts(results, document),
     )
     with whole(path) as temporary:

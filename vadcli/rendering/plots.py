@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -92,8 +93,7 @@ def _curves(pairs: Sequence[tuple[Result, Pool]], data: str, kind: str) -> Figur
             x, y = _thinned(x, y)
             value = result.micro_auc if kind == "roc" else result.ap
             label = f"{_label(result)}  {100 * value:.1f}"
-            dash = _DASHES[number % len(_DASHES)]
-            panel.plot(x, y, label=label, color=_COLOURS[number % len(_COLOURS)], linestyle=dash, linewidth=1.6)
+            panel.plot(x, y, label=label, linewidth=1.6, **_style(number))
         _finish_panel(panel, own[0][0], kind)
     what = "micro AUC" if kind == "roc" else "average precision"
     first = pairs[0][0]
@@ -121,7 +121,17 @@ def _label(result: Result) -> str:
     setting = result.setting
     if setting.shots is None:
         return result.score
-    return f"K={setting.shots}" + (f" {setting.adaptation}" if setting.adaptation in ("sgd", "no-meta") else "")
+    return f"K={setting.shots}{_adaptation(result)}"
+
+
+def _adaptation(result: Result) -> str:
+    """The adaptation, where that is not the model's own."""
+    return f" {result.setting.adaptation}" if result.setting.adaptation in ("sgd", "no-meta") else ""
+
+
+def _style(number: int) -> dict[str, Any]:
+    """Colour and dash of a line, different for the first 35."""
+    return {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[number % len(_DASHES)]}
 
 
 def _thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -149,8 +159,8 @@ def timelines(pairs: Sequence[tuple[Result, Pool]], clips: Sequence[int]) -> Fig
             low, high = np.quantile(one.scores, [0.01, 0.99])
             shown = (one.scores[start:stop] - low) / max(high - low, 1e-12)
             x, y = _peaks(seconds, shown)
-            label = result.protocol + ("*" if result.uses_future else "")
-            panel.plot(x, y, color=_COLOURS[line], linestyle=_DASHES[line], linewidth=1.1, label=label)
+            label = result.protocol + ("*" if result.uses_future else "") + _adaptation(result)
+            panel.plot(x, y, linewidth=1.1, label=label, **_style(line))
         panel.set(xlim=(0, max(seconds[-1], 1e-9)), ylim=(-0.2, 1.3), yticks=[])
         panel.set_ylabel(_short(data.names[number]), rotation=0, ha="right", va="center", fontsize=8)
         panel.tick_params(labelsize=7)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, ValidationError
 
 from vadcli.errors import CheckpointError, InputError
+from vadcli.scoring.alarms import AlarmRule, Signal
 from vadcli.scoring.errors import (
     ERROR_NAMES,
     FEATURE_ERROR,
@@ -21,7 +22,7 @@ from vadcli.scoring.errors import (
     SCENE_FAR,
 )
 from vadcli.scoring.scene import SceneFeatures
-from vadcli.scoring.smoothing import smooth
+from vadcli.scoring.smoothing import SmoothingState, smooth
 from vadcli.scoring.tail import Tail, fit_tail
 from vadcli.settings import ScoreSettings
 
@@ -83,32 +84,34 @@ class Calibration:
         """(h, w) by name of the error."""
         return {name: np.array(rows, np.float32) for name, rows in self.usual.items()}
 
-    def score(self, errors: Errors, fps: float | None = None) -> NDArray[np.float64]:
+    def score(self, errors: Errors, times_s: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Scores of a clip: 0 is the scene's typical frame, 1 what normal footage exceeds once an hour.
 
         Args:
             errors: (n,) by name, the frames in order.
-            fps: frames a second of the clip; that of the calibration by default.
+            times_s: (n,), their times; frames at the calibration's rate by default.
 
         Returns:
             (n,), causal: a frame's score depends on no later frame.
         """
-        return self.step(errors, None, fps)[0]
+        if times_s is None:
+            times_s = np.arange(len(next(iter(errors.values())))) / self.fps
+        return self.step(errors, times_s, None)[0]
 
     def step(
-        self, errors: Errors, state: float | None, fps: float | None = None
-    ) -> tuple[NDArray[np.float64], float | None]:
+        self, errors: Errors, times_s: NDArray[np.float64], state: SmoothingState | None
+    ) -> tuple[NDArray[np.float64], SmoothingState | None]:
         """Scores of the next frames of a stream, the same numbers that `score` gives for all at once.
 
         Args:
             errors: (n,) by name.
+            times_s: (n,), their times.
             state: what the last call returned; None at the start.
-            fps: frames a second of the stream; that of the calibration by default.
 
         Returns:
             scores (n,), and the state for the next call.
         """
-        signal, state = smooth(self._deviation(errors), self.smooth_seconds, fps or self.fps, state)
+        signal, state = smooth(self._deviation(errors), self.smooth_seconds, times_s, state)
         return (signal - self.typical) / (self.hourly - self.typical), state
 
     def threshold(self, alarms_per_hour: float) -> float:
@@ -263,18 +266,8 @@ def fit_calibration(
         usual={name: tuple(map(tuple, values.tolist())) for name, values in (usual or {}).items()},
         scene=scene,
     )
-    gap = round(settings.merge_gap_seconds * fps)
-    apart = np.full(max(gap, 1) + 1, -np.inf)
-    signal = np.concatenate([part for clip in clips for part in (blank.score(clip), apart)])
-    typical = float(np.median(signal[np.isfinite(signal)]))
-    tail = fit_tail(
-        signal,
-        hours=frames / fps / 3600,
-        centre=typical,
-        release=settings.release,
-        gap=gap,
-        shortest=round(settings.min_event_seconds * fps),
-        least=_LEAST_SCALE,
-    )
+    signal = Signal.of([(values, np.arange(len(values)) / fps) for values in map(blank.score, clips)], 1 / fps)
+    typical = float(np.median(signal.values))
+    tail = fit_tail(signal, AlarmRule.of(settings), typical, _LEAST_SCALE)
     hourly = max(tail.level(1.0), typical + _LEAST_SCALE)
     return replace(blank, typical=typical, hourly=hourly, tail=tail)

@@ -1,4 +1,4 @@
-"""How often normal footage exceeds a level: peaks over threshold, counted as alarms and not as frames."""
+"""The rate at which normal footage exceeds a level: peaks over threshold, counted as alarms and not as frames."""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vadcli.scoring.alarms import AlarmRule, Signal, find_alarms
 
 # Quantiles of the signal that are tried as the level where the tail begins, highest first.
 _QUANTILES = (0.995, 0.99, 0.98, 0.97, 0.95, 0.93, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
@@ -52,67 +54,27 @@ class Tail:
         return float(np.interp(np.log(alarms_per_hour), np.log(rates), levels))
 
 
-def alarms(signal: NDArray[np.float64], level: float, release: float, gap: int, shortest: int) -> NDArray[np.float64]:
-    """Peaks of the alarms that a level would raise, by the rules of `scoring.events`.
-
-    Args:
-        signal: (n,), -inf between clips.
-        level: an alarm begins above it.
-        release: it ends below this one.
-        gap: alarms closer than this many frames are one.
-        shortest: alarms of fewer frames are dropped.
-
-    Returns:
-        (number of alarms,), the largest value of each.
-    """
-    on = np.concatenate(([False], signal >= min(release, level), [False]))
-    edges = np.flatnonzero(on[1:] != on[:-1]).reshape(-1, 2)  # (runs, 2): first frame, frame after the last
-    above = signal > level
-    runs = [(begin, end) for begin, end in edges.tolist() if above[begin:end].any()]
-    first = np.array([begin + int(np.argmax(above[begin:end])) for begin, end in runs], int)
-    last = np.array([end for _, end in runs], int)
-    if not len(first):
-        return np.empty(0)
-    opens = np.concatenate(([True], first[1:] - last[:-1] >= max(gap, 1)))
-    starts = first[opens]
-    stops = last[np.concatenate((opens[1:], [True]))]
-    peaks = np.array([signal[begin:end].max() for begin, end in zip(starts, stops, strict=True)])
-    kept: NDArray[np.float64] = peaks[stops - starts >= shortest]
-    return kept
-
-
-def fit_tail(
-    signal: NDArray[np.float64],
-    hours: float,
-    centre: float,
-    release: float,
-    gap: int,
-    shortest: int,
-    least: float,
-) -> Tail:
+def fit_tail(signal: Signal, rule: AlarmRule, typical: float, least: float) -> Tail:
     """A tail fitted to the alarms of normal footage.
 
     With few alarms the exponential's predictive distribution is taken, a generalised Pareto of shape 1/n:
     what is not known of the scale then raises the threshold instead of being passed over.
 
     Args:
-        signal: (n,), -inf between clips.
-        hours: footage that it stands for.
-        centre: the level of a typical frame.
-        release: alarms end below `centre + release * (level - centre)`.
-        gap: alarms closer than this many frames are one.
-        shortest: alarms of fewer frames are dropped.
+        signal: of normal footage.
+        rule: of alarms.
+        typical: the level of a typical frame.
         least: smallest scale, for footage that never changes.
     """
-    seen = signal[np.isfinite(signal)]
+    values, hours = signal.values, signal.hours
     tried: list[tuple[float, NDArray[np.float64]]] = []
-    for level in np.unique(np.quantile(seen, _QUANTILES))[::-1].tolist():
-        if level > centre:
-            tried.append((level, alarms(signal, level, centre + release * (level - centre), gap, shortest)))
+    for level in np.unique(np.quantile(values, _QUANTILES))[::-1].tolist():
+        if level > typical:
+            tried.append((level, values[find_alarms(signal, level, rule, typical).peaks(values)]))
     counts = [len(peaks) for _, peaks in tried]
     if not counts or max(counts) < 2:  # nothing, or one long excursion, to learn from
-        level = float(seen.max())
-        return Tail(level, 1 / hours, max(5 * least, level - centre), 0.0)
+        level = float(values.max())
+        return Tail(level, 1 / hours, max(5 * least, level - typical), 0.0)
     chosen = next((i for i, n in enumerate(counts) if n >= _ENOUGH), int(np.argmax(counts)))
     start, peaks = tried[chosen]
     scale, shape = _fit_excess(peaks - start, least)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vadcli.errors import InputError
 from vadcli.footage.frames import Frame, SourceInfo
+from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
 from vadcli.scoring.errors import (
     FEATURE_ERROR,
@@ -23,6 +24,7 @@ from vadcli.scoring.events import Event, EventFinder, Finding
 from vadcli.scoring.measuring import Maps, Measured
 from vadcli.scoring.records import CalibrationKind, ScoreRecord
 from vadcli.scoring.regions import Scales, fuse, region
+from vadcli.scoring.smoothing import SmoothingState
 from vadcli.scoring.usual import NormalErrors, Usual, above, relative
 from vadcli.settings import ScoreSettings
 
@@ -98,7 +100,7 @@ class Watch:
         self.calibration = calibration
         self.frames, self.events = 0, 0
         self._settings, self._opening = settings, opening
-        self._state: float | None = None
+        self._state: SmoothingState | None = None
         self._warming = NormalErrors() if calibration is None or relearn else None
         self._seen_s, self._before_s = 0.0, math.inf
         self._finder = self._make_finder() if calibration else None
@@ -136,7 +138,7 @@ class Watch:
             )
         score = None
         if self.calibration is not None:
-            scores, self._state = self.calibration.step(errors, self._state, self.info.fps)
+            scores, self._state = self.calibration.step(errors, np.array([frame.time_s]), self._state)
             score = float(scores[0])
         assessed = self._assess(frame, measured, score)
         found: list[Finding[Assessed]] = []
@@ -205,7 +207,8 @@ class Watch:
         threshold = self.threshold
         if threshold is None:
             raise ValueError("no threshold without a calibration")
-        return EventFinder(self.name, threshold, self._settings, 1 / self.info.fps, opening=self._opening)
+        rule = AlarmRule.of(self._settings)
+        return EventFinder(self.name, threshold, rule, 1 / self.info.fps, opening=self._opening)
 
     def _located(self, finding: Finding[Assessed]) -> Finding[Assessed]:
         """The event with its region, counted if it is over."""

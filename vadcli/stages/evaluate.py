@@ -7,17 +7,18 @@ from typing import Any
 
 from vadcli import __version__
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN, SCORES, Evidence, available_scores
+from vadcli.evaluation.evidence import CONTROLS, FEATURE, FRAME, GIVEN, Evidence, available_scores
 from vadcli.evaluation.foreign import Alignment, align
 from vadcli.evaluation.labels import read_labels
 from vadcli.evaluation.pool import Pool
 from vadcli.evaluation.protocols import Protocol, Request, find_protocol
 from vadcli.evaluation.results import Result, Setting, document, measure, score
 from vadcli.evaluation.score_files import read_scores
-from vadcli.evaluation.tables import Table, localisation_table
+from vadcli.evaluation.tables import Table, event_tables, localisation_table
 from vadcli.footage.cache import open_cache
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint
 from vadcli.progress import Progress
+from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import Calibration, fit_calibration
 from vadcli.settings import Settings
 from vadcli.trials.trial import Options, Run, Runs, runs_of_cache
@@ -40,9 +41,9 @@ class Evaluation:
     notes: tuple[str, ...] = field(default=())
 
     def more_tables(self) -> list[Table]:
-        """Tables of what is not a frame score: where, for caches with masks."""
+        """Tables of what is not a frame score: events, and where, for caches with masks."""
         rows = self.about.get("localisation", [])
-        return [localisation_table(rows)] if rows else []
+        return [*event_tables(self.results), *([localisation_table(rows)] if rows else [])]
 
     def to_json(self) -> dict[str, Any]:
         """The document of schema vad.eval/1."""
@@ -154,7 +155,8 @@ def _results(
                 counting=counting,
                 adaptation=run.adaptation,
             )
-            found += _results_of_run(run, first, setting, protocols, runs.calibrates, options, settings)
+            controls = run is runs.runs[0]  # they are the same whatever the weights
+            found += _results_of_run(run, first, setting, protocols, runs.calibrates, options, settings, controls)
     return found
 
 
@@ -166,12 +168,13 @@ def _results_of_run(
     calibrates: bool,
     options: Options,
     settings: Settings,
+    controls: bool,
 ) -> list[tuple[Result, Pool]]:
     draws = [[clip.from_frame(first) for clip in clips] for clips in run.draws]
     scores = [
         name
         for name in available_scores(clip for clips in draws for clip in clips)
-        if name in (options.scores or SCORES)
+        if (controls if name in CONTROLS else not options.scores or name in options.scores)
     ]
     found = []
     for protocol in protocols:
@@ -182,7 +185,12 @@ def _results_of_run(
                 continue
             requests = [
                 Request(
-                    name, run.shots, _calibrations(run, draw, name, settings) if protocol.needs_calibration else None
+                    name,
+                    run.shots,
+                    _calibrations(run, draw, name, settings) if protocol.needs_calibration else None,
+                    rule=AlarmRule.of(settings.score),
+                    false_alarms_per_hour=settings.score.false_alarms_per_hour,
+                    threshold=settings.score.threshold,
                 )
                 for draw in range(len(draws))
             ]
@@ -199,7 +207,9 @@ def _repeats(name: str, scores: Sequence[str], settings: Settings) -> bool:
 
 
 def _calibrations(run: Run, draw: int, score_name: str, settings: Settings) -> list[Calibration]:
-    """Of each clip, fitted to the normal footage that all rows share, under the weights of this row."""
+    """Of each clip, fitted to the normal footage that all rows share, under this row's weights; none for controls."""
+    if score_name in CONTROLS:
+        return []
     shares = {"fp": (0.0, 0.0), "fr": (1.0, 0.0), "fs": (0.0, 1.0), "fp+fs": (0.0, settings.score.scene_share)}
     feature, scene = shares.get(score_name, (settings.score.feature_share, settings.score.scene_share))
     how = settings.score.model_copy(update={"feature_share": feature, "scene_share": scene})
@@ -241,7 +251,12 @@ def evaluate_scores_stage(
     for protocol in protocols:
         for name in _foreign_scores(clips, protocol):
             smooth_seconds = 0.0 if calibrated else settings.score.smooth_seconds
-            request = Request(name, smooth_seconds=smooth_seconds)
+            request = Request(
+                name,
+                smooth_seconds=smooth_seconds,
+                rule=AlarmRule.of(settings.score),
+                threshold=_given_threshold(settings) if calibrated and name == GIVEN else None,
+            )
             about = _foreign_notes(protocol, name, calibrated)
             data = score(clips, protocol, request)
             results.append(measure([data], protocol, request, setting, settings.eval, notes=about))
@@ -253,6 +268,13 @@ def evaluate_scores_stage(
     how = {"drop_head": alignment.drop_head, "drop_tail": alignment.drop_tail, "higher_is": alignment.higher_is}
     about_all = {"vad": __version__, "alignment": how, "settings": settings.eval.model_dump(mode="json")}
     return Evaluation(tuple(results), tuple(pools), about_all, tuple(notes))
+
+
+def _given_threshold(settings: Settings) -> float | None:
+    """Where alarms begin in scores of `vad score`: 1 is for one false alarm an hour; other rates are not in them."""
+    if settings.score.threshold is None and settings.score.false_alarms_per_hour == 1.0:
+        return 1.0
+    return settings.score.threshold
 
 
 def _foreign_scores(clips: Sequence[Evidence], protocol: Protocol) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from vadcli.errors import InputError
-from vadcli.evaluation.localisation import Localiser, threshold_grid
+from vadcli.evaluation.localisation import Localiser
 from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.opencv import cv2
 from vadcli.scoring.errors import ErrorMaps
@@ -25,7 +25,7 @@ def localisers_of(clips: Sequence[Clip], shots: Sequence[int]) -> dict[tuple[int
     """
     if not any(clip.has_masks for clip in clips):
         raise InputError("--localise: no test clip of this cache has masks. Prepare a benchmark that comes with them.")
-    return {(k, kind): Localiser(threshold_grid()) for k in shots for kind in ("fp", "fr")}
+    return {(k, kind): Localiser() for k in shots for kind in ("fp", "fr")}
 
 
 class MapWatcher:
@@ -75,4 +75,4 @@ class MapWatcher:
         masks = self.cache.masks(self.clip.name, self.counted)
         assert masks is not None
         for where, batches in self.maps.items():
-            self.localisers[where].add(np.concatenate(batches).astype(np.float32), masks)
+            self.localisers.setdefault(where, Localiser()).add(np.concatenate(batches).astype(np.float32), masks)
