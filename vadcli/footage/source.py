@@ -1,10 +1,8 @@
-"""Any footage a user can name, as an iterator of frames decoded ahead in a thread of its own."""
+"""Any footage a user can name, as an iterator of frames."""
 
 import math
-import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,12 +12,11 @@ from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap, SourceInfo
 from vadcli.footage.naming import folders_in, images_in, left_out, natural, videos_in
 from vadcli.footage.pictures import PictureReader
-from vadcli.footage.pipe import open_stdin
+from vadcli.footage.pipe import is_pipe, open_pipe, open_stdin
 from vadcli.footage.resize import Picture, fit, native
-from vadcli.footage.stream import open_camera, open_url
+from vadcli.footage.stream import Tell, open_camera, open_url
 from vadcli.footage.video import open_video
 
-AHEAD = 8  # frames decoded before they are asked for
 STOP_SECONDS = 2.0  # how long closing waits for a decoder that is stuck in a read
 TIME_ROUNDED_S = 0.0006  # by containers that count in milliseconds
 
@@ -28,11 +25,14 @@ class Reader(Protocol):
     """Pictures as decoded, in order, once."""
 
     info: SourceInfo
-    notes: list[str]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know, one line each; complete after iteration."""
 
     @property
     def frames_read(self) -> int:
-        """Pictures handed over so far."""
+        """Pictures so far, with those that were left out; one less is the index of the latest."""
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
         """Pictures in OpenCV's order of channels, valid until the next one, and their times in seconds."""
@@ -41,7 +41,7 @@ class Reader(Protocol):
         """End what waits for the outside world; from any thread."""
 
     def close(self) -> None:
-        """Let go of what is open; only after iteration has ended."""
+        """Let go of what is open; not while another thread iterates."""
 
 
 def open_source(
@@ -52,6 +52,7 @@ def open_source(
     fps: float | None = None,
     original: bool = False,
     mask_top: float = 0.0,
+    tell: Tell = lambda change: None,
 ) -> "FrameSource":
     """Open a file, a folder of pictures, `-` (a container on stdin), a URL or `camera:N`.
 
@@ -62,16 +63,24 @@ def open_source(
         fps: thin to at most this many frames a second, by their times; the rate of a folder of pictures.
         original: also hand over each frame at its own size.
         mask_top: share of the height blacked out at the top.
+        tell: told when a live stream is lost or back, or falls behind; in the thread that iterates.
 
     Raises:
         FootageError: when there is nothing to read, in one line.
     """
-    reader = open_reader(source, grey=channels == 1 and not original, fps=fps)
-    return FrameSource(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
+    reader = open_reader(source, grey=channels == 1 and not original, fps=fps, tell=tell)
+    frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
+    return FrameSource(reader, frames, _thinned(reader.info, fps))
 
 
 def open_reader(
-    source: str, *, grey: bool = False, fps: float | None = None, threads: int | None = None, hashed: bool = False
+    source: str,
+    *,
+    grey: bool = False,
+    fps: float | None = None,
+    threads: int | None = None,
+    hashed: bool = False,
+    tell: Tell = lambda change: None,
 ) -> Reader:
     """The reader of a source: its pictures as decoded, in the caller's thread.
 
@@ -81,13 +90,14 @@ def open_reader(
         fps: rate of a folder of pictures, which does not say.
         threads: decoding threads of a video file; None chooses.
         hashed: keep a digest of the bytes of pictures (`PictureReader.digest`).
+        tell: as for `open_source`.
     """
     if source == "-":
         return open_stdin()
     if source.startswith("camera:"):
-        return open_camera(source)
+        return open_camera(source, tell)
     if "://" in source:
-        return open_url(source)
+        return open_url(source, tell)
     path = Path(source)
     if path.is_dir():
         pictures = PictureReader(path, source, fps, grey, hashed)
@@ -97,6 +107,8 @@ def open_reader(
         return pictures
     if not path.exists():
         raise FootageError(f"{source}: not found. Check the path.")
+    if is_pipe(path):
+        return open_pipe(path, source)
     return open_video(path, source, threads)
 
 
@@ -108,44 +120,31 @@ def frames_of(
     fps: float | None = None,
     original: bool = False,
     mask_top: float = 0.0,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Frames of a reader in the caller's thread; arguments as for `open_source`."""
     last_slot = -1
-    for index, (picture, time_s) in enumerate(reader):
+    for picture, time_s in reader:
         if fps is not None:
             slot = int((time_s + TIME_ROUNDED_S) * fps)
             if slot <= last_slot:
                 continue
             last_slot = slot
         image = fit(picture, size, channels, mask_top)
-        yield Frame(image, index, time_s, native(picture) if original else None)
+        yield Frame(image, reader.frames_read - 1, time_s, native(picture) if original else None)
 
 
 class FrameSource:
-    """An iterator of `Frame`, decoded ahead by a thread into a short queue; close it, or use it as a context.
+    """An iterator of `Frame`, read in the thread that iterates; close it, or use it as a context.
 
     Attributes:
         info: known before the first frame.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        *,
-        size: tuple[int, int],
-        channels: int,
-        fps: float | None,
-        original: bool,
-        mask_top: float,
-    ) -> None:
-        self._reader = reader
-        self.info = _thinned(reader.info, fps)
-        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(AHEAD)
-        self._stop = threading.Event()
-        self._ended = False
-        frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
-        self._thread = threading.Thread(target=self._decode, args=(frames,), name="decode", daemon=True)
-        self._thread.start()
+    def __init__(self, reader: Reader, frames: Generator[Frame, None, None], info: SourceInfo) -> None:
+        """Of a reader and its frames, described by `info`; use `open_source`."""
+        self.info = info
+        self._reader, self._frames = reader, frames
+        self._reading, self._ended, self._released = threading.Lock(), False, False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -154,7 +153,7 @@ class FrameSource:
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """Where a stream was lost and reopened so far, the latest thousand; frame times jump over them."""
+        """Places so far, the latest thousand, where a frame does not follow the one before it."""
         return tuple(getattr(self._reader, "gaps", ()))
 
     def __iter__(self) -> Self:
@@ -166,23 +165,26 @@ class FrameSource:
         Raises:
             FootageError: what went wrong while decoding, after the frames before it were handed over.
         """
-        if self._ended:
-            raise StopIteration
-        item = self._queue.get()
-        if isinstance(item, Frame):
-            return item
+        with self._reading:
+            try:
+                if self._ended:
+                    raise StopIteration
+                return next(self._frames)
+            except BaseException:
+                self._release()
+                raise
+
+    def interrupt(self) -> None:
+        """End iteration before its next frame, whatever it waits for; from any thread, at once."""
         self._ended = True
-        self.close()
-        if item is not None:
-            raise item
-        raise StopIteration
+        self._reader.interrupt()
 
     def close(self) -> None:
-        """Stop decoding; a decoder stuck in a read on a pipe or network is left to end by itself."""
-        self._ended = True
-        self._stop.set()
-        self._reader.interrupt()
-        self._thread.join(STOP_SECONDS)
+        """End iteration and let go of the source; a read on a network that does not answer is left to end by itself."""
+        self.interrupt()
+        if self._reading.acquire(timeout=STOP_SECONDS):
+            self._release()
+            self._reading.release()
 
     def __enter__(self) -> Self:
         return self
@@ -192,23 +194,12 @@ class FrameSource:
     ) -> None:
         self.close()
 
-    def _decode(self, frames: Iterator[Frame]) -> None:
-        ending: BaseException | None = None
-        try:
-            for frame in frames:
-                if not self._hand_over(frame):
-                    break
-        except BaseException as error:
-            ending = error
-        self._reader.close()
-        self._hand_over(ending)
-
-    def _hand_over(self, item: Frame | BaseException | None) -> bool:
-        while not self._stop.is_set():
-            with suppress(queue.Full):
-                self._queue.put(item, timeout=0.1)
-                return True
-        return False
+    def _release(self) -> None:
+        self._ended = True
+        if not self._released:
+            self._released = True
+            self._frames.close()
+            self._reader.close()
 
 
 def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda note: None) -> list[str]:
@@ -235,8 +226,8 @@ def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda 
 
 
 def is_live(source: str) -> bool:
-    """Whether a source is stdin, a URL or a camera rather than a path."""
-    return source == "-" or "://" in source or source.startswith("camera:")
+    """Whether a source is stdin, a FIFO, a URL or a camera rather than a file or folder."""
+    return source == "-" or "://" in source or source.startswith("camera:") or is_pipe(Path(source))
 
 
 def _expand(argument: str) -> list[Path]:
