@@ -155,9 +155,10 @@ class Container:
         self._opened.close()
 
     def _decode(self) -> Generator[Decoded, None, None]:
+        begun: bool | None = None  # a stream that begins with a whole picture may show it or not, as its edit list says
         corrupt = mended = False
-        begun = False
         for packet in self._packets():
+            begun = packet is not None and packet.is_keyframe if begun is None else begun
             try:
                 frames = self._stream.decode(packet)
             except av.FFmpegError:

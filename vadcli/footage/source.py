@@ -10,7 +10,8 @@ from typing import Protocol, Self
 
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap, SourceInfo
-from vadcli.footage.naming import folders_in, images_in, left_out, natural, videos_in
+from vadcli.footage.identity import place_of
+from vadcli.footage.naming import images_in, left_out, natural, once, tree, videos_below
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.pipe import is_pipe, open_pipe, open_stdin
 from vadcli.footage.resize import Picture, fit, native
@@ -205,8 +206,9 @@ class FrameSource:
 def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda note: None) -> list[str]:
     """Every source that the arguments name, in their order and, within a folder, in natural order.
 
-    A folder of pictures is one source; a folder of videos, or of folders of pictures, is many. Where there are both,
-    the videos are the sources. Patterns that the shell left alone are expanded. `-`, URLs and cameras stay as they are.
+    A folder of pictures is one source; a folder with videos in it or below it, or with folders of pictures, is many.
+    Where there are both, the videos are the sources. No file is a source twice, whatever links lead to it. Patterns
+    that the shell left alone are expanded. `-`, URLs and cameras stay as they are.
 
     Args:
         arguments: as the user gave them.
@@ -215,14 +217,15 @@ def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda 
     Raises:
         FootageError: for an argument that names nothing.
     """
-    found: list[str] = []
+    found: dict[str, str] = {}
     for argument in arguments:
-        if is_live(argument) or not (matches := _expand(argument)):
-            found.append(argument)
+        if is_live(argument):
+            found.setdefault(argument, argument)
             continue
-        for path in matches:
-            found += _inside(path, tell) if path.is_dir() else [str(path)]
-    return found
+        for path in _expand(argument):
+            for source in once(_inside(path, tell) if path.is_dir() else [path]):
+                found.setdefault(place_of(source), str(source))
+    return list(found.values())
 
 
 def is_live(source: str) -> bool:
@@ -240,13 +243,15 @@ def _expand(argument: str) -> list[Path]:
     return matches
 
 
-def _inside(folder: Path, tell: Callable[[str], None]) -> list[str]:
-    pictures = [each for each in (folder, *folders_in(folder)) if images_in(each)]
-    found = [str(video) for video in videos_in(folder)]
-    if found and pictures:
-        tell(left_out(folder, sum(len(images_in(each)) for each in pictures)))
-    elif pictures:
-        found = [str(folder)] if pictures[0] == folder else [str(each) for each in pictures]
+def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
+    pictures = {each: len(images_in(each)) for each in tree(folder)}
+    found = videos_below(folder)
+    if found and any(pictures.values()):
+        tell(left_out(folder, sum(pictures.values())))
+    elif pictures[folder]:
+        found = [folder]
+    else:
+        found = found or [each for each, count in pictures.items() if count]
     if not found:
         raise FootageError(f"{folder}: no videos or pictures in this folder. Give a video, or a folder of them.")
     return found
