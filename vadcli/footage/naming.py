@@ -87,7 +87,7 @@ def once(paths: Sequence[Path]) -> list[Path]:
     """The same paths, each file or folder once, where it lies rather than where a link to it does."""
     found: dict[str, Path] = {}
     for path in sorted(paths, key=Path.is_symlink):
-        found.setdefault(os.path.realpath(path), path)
+        found.setdefault(os.path.realpath(path) if path.exists() else str(path), path)  # a link to nothing is named
     kept = set(found.values())
     return [path for path in dict.fromkeys(paths) if path in kept]
 
