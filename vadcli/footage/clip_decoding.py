@@ -18,6 +18,7 @@ from vadcli.footage.parts import CacheFormat, Part, PartWriter
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.source import frames_of, open_reader
 from vadcli.footage.video import CutOffError
+from vadcli.footage.zones import Zones
 
 TOLD_EVERY = 16  # frames between reports of progress
 
@@ -103,7 +104,7 @@ def decode_clip(
                 size=form.size,
                 channels=form.channels,
                 fps=recipe.fps,
-                mask_top=max(recipe.mask_top, clip.mask_top),
+                zones=Zones(max(recipe.mask_top, clip.mask_top)),
             )
             cut_off = []
             try:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def timed(
-    pictures: Iterable[tuple[T, float | None]], step_s: float, start_s: float | None = None
+    pictures: Iterable[tuple[T, float | None]], step_s: float, start_s: float | None = None, reach_s: float = 10.0
 ) -> Iterator[tuple[T, float, bool]]:
     """Pictures with their times since the beginning, in seconds, and whether something is missing before them.
 
@@ -23,7 +23,8 @@ def timed(
     Args:
         pictures: in the order they are shown, each with the container's time, None where it has none.
         step_s: usual time between two of them, as far as is known; it is learned on the way.
-        start_s: the container's time of the beginning; None, or far from the first picture's, for the first picture.
+        start_s: the container's time of the beginning; None for the first picture's.
+        reach_s: how long after `start_s` the first picture may be; else it is the beginning.
 
     >>> [time for _, time, _ in timed(zip("abcde", [7.0, 7.5, 900.0, 8.5, 9.0]), 0.5)]
     [0.0, 0.5, 1.0, 1.5, 2.0]
@@ -39,7 +40,7 @@ def timed(
         (item, now), following, looked, missing = current, None, False, False
         if time_s < 0:
             now = 0.0 if now is None else now
-            origin = start_s if start_s is not None and 0 <= now - start_s <= 10 else now
+            origin = start_s if start_s is not None and 0 <= now - start_s <= reach_s else now
             time_s = now - origin
         else:
             now = before + step_s if now is None else now

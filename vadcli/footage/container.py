@@ -19,6 +19,7 @@ from vadcli.footage.resize import Picture
 DEFAULT_FPS = 25.0  # where nothing says
 MOST_FPS = 999.0  # what says more counts ticks of its clock
 TRIES = 64  # reads that fail one after the other before a container is given up
+MOST_HELD = 2000  # packets of a group that is longer are decoded at once
 KEY_WAIT = 250  # pictures after which one that begins anew is waited for no longer
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE}
 _TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
@@ -52,7 +53,10 @@ class Container:
         skipped: pictures before the first that does not depend on others.
         alone: whether there is no other stream in it.
         pixels: of a picture, as the header says.
+        passed: packets of pictures that were passed over by `begin_at`.
         frames: how many pictures its index counts; None if it has none.
+        fps: as its header says, or as its first packets let guess.
+        metadata: what it says of itself in words.
     """
 
     def __init__(self, target: Any, *, threads: int = 1, timeout_s: float | None = None, **options: Any) -> None:
@@ -82,7 +86,9 @@ class Container:
         self._tick = self._stream.time_base or Fraction(1, 1000)
         self._reformatter = VideoReformatter()
         self.pixels = context.height * context.width
-        self.broken = self.skipped = 0
+        self.broken = self.skipped = self.passed = 0
+        self.begin_s = 0.0
+        self._late_pts: list[int] = []
         self.alone = len(self._opened.streams) == 1
         start, lasts = self._stream.start_time, self._stream.duration
         self.start_s = None if start is None else float(start * self._tick)
@@ -90,16 +96,18 @@ class Container:
         lasts_s = float(lasts * self._tick) if lasts else whole / av.time_base if whole else 0
         self.duration_s = lasts_s if lasts_s > 0 else None
         self.frames = self._stream.frames or None
+        rates = (self._stream.guessed_rate, self._stream.average_rate, context.framerate)
+        self.fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
+        self.metadata: dict[str, str] = dict(self._opened.metadata)
         self._decoded = self._decode()
         self._first: Decoded | None = None
 
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What the container says of itself in words."""
-        return dict(self._opened.metadata)
+    def begin_at(self, seconds: float) -> None:
+        """Decode nothing that only pictures before then depend on; before anything else is asked of it."""
+        self.begin_s = seconds
 
     def info(self, name: str) -> SourceInfo:
-        """What it says about itself; its rate is the header's, or a guess from the first packets.
+        """What it says about itself, and the size of its first picture as it is shown.
 
         Raises:
             av.FFmpegError: when it cannot be read as far as its first picture.
@@ -108,13 +116,11 @@ class Container:
         self._first = self._first or next(self._decoded, None)
         if self._first is None:
             raise ValueError("no pictures")
-        frame, context = self._first.frame, self._stream.codec_context
+        frame = self._first.frame
         sides = (frame.height, frame.width)
         height, width = reversed(sides) if abs(frame.rotation) == 90 else sides
-        rates = (self._stream.guessed_rate, self._stream.average_rate, context.framerate)
-        fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
-        frames = self.frames or (round(self.duration_s * fps) if self.duration_s else None)
-        return SourceInfo(name, fps, frames, height, width, self.duration_s)
+        frames = self.frames or (round(self.duration_s * self.fps) if self.duration_s else None)
+        return SourceInfo(name, self.fps, frames, height, width, self.duration_s)
 
     def clocks(self, most: int | None = None) -> tuple[int, list[float]]:
         """How many packets of pictures come, undecoded, and the times of the pictures in the order they are shown.
@@ -157,7 +163,7 @@ class Container:
     def _decode(self) -> Generator[Decoded, None, None]:
         begun: bool | None = None  # a stream that begins with a whole picture may show it or not, as its edit list says
         corrupt = mended = False
-        for packet in self._packets():
+        for packet in self._late(self._packets()) if self.begin_s else self._packets():
             begun = packet is not None and packet.is_keyframe if begun is None else begun
             try:
                 frames = self._stream.decode(packet)
@@ -169,6 +175,9 @@ class Container:
                 if not begun:
                     self.skipped += 1
                     continue
+                if self._late_pts:  # some of them may need what was passed over, and are not shown
+                    self.passed += sum(frame.pts is not None and pts < frame.pts for pts in self._late_pts)
+                    self._late_pts = []
                 broken, self.broken = self.broken, 0
                 hurt = bool(broken) or frame.is_corrupt
                 clock = None if frame.pts is None else float(frame.pts * self._tick)
@@ -184,6 +193,25 @@ class Container:
             if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
                 return stream
         raise ValueError("no pictures")
+
+    def _late(self, packets: Iterator[Any]) -> Iterator[Any]:
+        """Packets from the last whole picture but one before the beginning that was asked for, decoded by nobody."""
+        before: list[Any] = []
+        group: list[Any] = []
+        for packet in packets:
+            if packet is not None and packet.is_keyframe:
+                self.passed += len(before)
+                before, group = group, []
+            group.append(packet)
+            clock = None if packet is None or packet.pts is None else float(packet.pts * self._tick)
+            self.start_s = clock if self.start_s is None else self.start_s
+            reached = clock is None or self.start_s is None or clock - self.start_s >= self.begin_s
+            if reached or len(group) > MOST_HELD:
+                break
+        self._late_pts = [packet.pts for packet in (*before, *group) if packet is not None and packet.pts is not None]
+        yield from before
+        yield from group
+        yield from packets
 
     def _packets(self) -> Iterator[Any]:
         """Packets of pictures and, at the end, an empty one; tries again where the container is damaged.

@@ -1,6 +1,7 @@
 """What a source hands over: one frame, and what is known before the first of them."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -44,6 +45,8 @@ class SourceInfo:
         height: of the source's own frames, as they are shown (rotation applied).
         width: of the source's own frames.
         duration_s: seconds from the first frame to the end, None where nobody knows.
+        began: when the recording began, None where nobody knows; a live stream begins when it is opened.
+        start_s: the time of the first frame, but for what is left out before it.
     """
 
     name: str
@@ -52,6 +55,14 @@ class SourceInfo:
     height: int
     width: int
     duration_s: float | None = None
+    began: datetime | None = None
+    start_s: float = 0.0
+
+    def at(self, time_s: float) -> str | None:
+        """The time of day at some second of the source, as RFC 3339 has it; None where nobody knows."""
+        if self.began is None:
+            return None
+        return (self.began + timedelta(seconds=time_s)).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,10 @@ class Losses:
         gaps: the latest thousand.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin_s: float = 0.0) -> None:
+        """Of what is read from `begin_s` on."""
         self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
+        self._begin_s = begin_s
         self._begun_s: float | None = None
         self._damage, self._holes, self._restarts = Places(), Places(), Places()
 
@@ -69,7 +71,7 @@ class Losses:
     def lines(self, name: str) -> list[str]:
         """What people should know of it, a line a kind."""
         told = []
-        if (self._begun_s or 0) > HOLE_S:
+        if self._begun_s is not None and self._begun_s - self._begin_s > HOLE_S:
             told.append(f"begins in the middle; its first {self._begun_s:.1f} s cannot be decoded.")
         if self._damage.count:
             packets = round(self._damage.total)

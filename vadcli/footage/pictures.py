@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vadcli.errors import FootageError
+from vadcli.footage.began import began_of
 from vadcli.footage.container import DEFAULT_FPS
 from vadcli.footage.frames import SourceInfo
 from vadcli.footage.identity import add_file
@@ -48,7 +49,8 @@ class PictureReader:
             raise FootageError(f"{name}: no pictures in this folder. Give a folder of JPEG, PNG, TIFF or BMP frames.")
         height, width = read_picture(self._files[0], self._flags).shape[:2]
         fps = fps or DEFAULT_FPS
-        self.info = SourceInfo(name, fps, len(self._files), height, width, len(self._files) / fps)
+        count = len(self._files)
+        self.info = SourceInfo(name, fps, count, height, width, count / fps, began_of(folder))
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
         """Pictures in OpenCV's order of channels, and their times in seconds.

@@ -15,8 +15,11 @@ from vadcli.footage.naming import images_in, left_out, natural, once, tree, vide
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.pipe import is_pipe, open_pipe, open_stdin
 from vadcli.footage.resize import Picture, fit, native
+from vadcli.footage.segments import SegmentReader, Segments
+from vadcli.footage.span import WHOLE, Span
 from vadcli.footage.stream import Tell, open_camera, open_url
 from vadcli.footage.video import open_video
+from vadcli.footage.zones import EVERYWHERE, Zones
 
 STOP_SECONDS = 2.0  # how long closing waits for a decoder that is stuck in a read
 TIME_ROUNDED_S = 0.0006  # by containers that count in milliseconds
@@ -46,16 +49,18 @@ class Reader(Protocol):
 
 
 def open_source(
-    source: str,
+    source: str | Segments,
     *,
     size: tuple[int, int],
     channels: int,
     fps: float | None = None,
     original: bool = False,
     mask_top: float = 0.0,
+    zones: Zones = EVERYWHERE,
+    span: Span = WHOLE,
     tell: Tell = lambda change: None,
 ) -> "FrameSource":
-    """Open a file, a folder of pictures, `-` (a container on stdin), a URL or `camera:N`.
+    """Open a file, segments, a folder of pictures, `-` (a container on stdin), a FIFO, a URL or `camera:N`.
 
     Args:
         source: as the user gave it.
@@ -63,24 +68,34 @@ def open_source(
         channels: 1 (grey) or 3 (RGB).
         fps: thin to at most this many frames a second, by their times; the rate of a folder of pictures.
         original: also hand over each frame at its own size.
-        mask_top: share of the height blacked out at the top.
+        mask_top: share of the height blacked out at the top, besides what `zones` says.
+        zones: what of the picture is looked at; `original` stays whole.
+        span: which stretch is read. Times and indices count from the beginning of the source all the same.
         tell: told when a live stream is lost or back, or falls behind; in the thread that iterates.
 
     Raises:
         FootageError: when there is nothing to read, in one line.
     """
-    reader = open_reader(source, grey=channels == 1 and not original, fps=fps, tell=tell)
-    frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
-    return FrameSource(reader, frames, _thinned(reader.info, fps))
+    reader = open_reader(source, grey=channels == 1 and not original, fps=fps, span=span, tell=tell)
+    info = replace(reader.info, began=span.began or reader.info.began)
+    seen = replace(zones, mask_top=max(mask_top, zones.mask_top))
+    try:
+        within = span.of(info)
+    except FootageError:
+        reader.close()
+        raise
+    frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, zones=seen, within=within)
+    return FrameSource(reader, frames, _thinned(_cut(info, within), fps))
 
 
 def open_reader(
-    source: str,
+    source: str | Segments,
     *,
     grey: bool = False,
     fps: float | None = None,
     threads: int | None = None,
     hashed: bool = False,
+    span: Span = WHOLE,
     tell: Tell = lambda change: None,
 ) -> Reader:
     """The reader of a source: its pictures as decoded, in the caller's thread.
@@ -91,8 +106,11 @@ def open_reader(
         fps: rate of a folder of pictures, which does not say.
         threads: decoding threads of a video file; None chooses.
         hashed: keep a digest of the bytes of pictures (`PictureReader.digest`).
+        span: what will be asked for; of files, little before it is decoded.
         tell: as for `open_source`.
     """
+    if isinstance(source, Segments):
+        return SegmentReader(source, threads, span)
     if source == "-":
         return open_stdin()
     if source.startswith("camera:"):
@@ -110,7 +128,11 @@ def open_reader(
         raise FootageError(f"{source}: not found. Check the path.")
     if is_pipe(path):
         return open_pipe(path, source)
-    return open_video(path, source, threads)
+
+    def begin(info: SourceInfo) -> float:
+        return span.of(replace(info, began=span.began or info.began))[0]
+
+    return open_video(path, source, threads, begin)
 
 
 def frames_of(
@@ -120,17 +142,26 @@ def frames_of(
     channels: int,
     fps: float | None = None,
     original: bool = False,
-    mask_top: float = 0.0,
+    zones: Zones = EVERYWHERE,
+    within: tuple[float, float] = (0.0, math.inf),
 ) -> Generator[Frame, None, None]:
-    """Frames of a reader in the caller's thread; arguments as for `open_source`."""
+    """Frames of a reader in the caller's thread; arguments as for `open_source`, and the seconds they lie within."""
     last_slot = -1
+    black = None if zones == EVERYWHERE else ~zones.looked_at(size)  # (H, W)
     for picture, time_s in reader:
+        if time_s < within[0] - TIME_ROUNDED_S:
+            continue
+        if time_s >= within[1] - TIME_ROUNDED_S:
+            return
         if fps is not None:
             slot = int((time_s + TIME_ROUNDED_S) * fps)
             if slot <= last_slot:
                 continue
             last_slot = slot
-        image = fit(picture, size, channels, mask_top)
+        image = fit(picture, size, channels)
+        if black is not None:
+            image = image.copy()  # it may be the picture itself
+            image[black] = 0
         yield Frame(image, reader.frames_read - 1, time_s, native(picture) if original else None)
 
 
@@ -255,6 +286,17 @@ def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
     if not found:
         raise FootageError(f"{folder}: no videos or pictures in this folder. Give a video, or a folder of them.")
     return found
+
+
+def _cut(info: SourceInfo, within: tuple[float, float]) -> SourceInfo:
+    """What is said of the stretch between two seconds of a source."""
+    start_s, end_s = within
+    if start_s == 0 and end_s == math.inf:
+        return info
+    lasts_s = min(end_s, math.inf if info.duration_s is None else info.duration_s) - start_s
+    known = lasts_s if math.isfinite(lasts_s) else None
+    frames = None if known is None else round(known * info.fps)
+    return replace(info, frames=frames, duration_s=known, start_s=start_s)
 
 
 def _thinned(info: SourceInfo, fps: float | None) -> SourceInfo:

@@ -7,20 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import av
-import numpy as np
 
 from vadcli.errors import FootageError
 from vadcli.footage.clock import timed
 from vadcli.footage.container import Container, Decoded
 from vadcli.footage.frames import Change, Gap, SourceInfo
 from vadcli.footage.losses import Losses
-from vadcli.footage.opencv import cv2
 from vadcli.footage.pace import Pace
-from vadcli.footage.resize import Picture
+from vadcli.footage.resize import Picture, resized
 from vadcli.footage.video import VideoReader
 
 TIMEOUT_SECONDS = 10.0  # without a packet, a stream counts as lost
@@ -116,7 +115,7 @@ class StreamReader:
             tell: told when the stream is lost or back, or falls behind; in the reading thread.
             give_up_s: seconds without the stream after which reading ends with an error.
         """
-        self.info = replace(info, frames=None, duration_s=None)
+        self.info = replace(info, frames=None, duration_s=None, began=datetime.now().astimezone())
         self.frames_read = 0
         self._losses = Losses()
         self._container, self._connect, self._by_clock = container, connect, by_clock
@@ -156,7 +155,7 @@ class StreamReader:
                     continue
                 if self._pace.keeps_one_in > behind == 1:
                     self._say("behind", now, "more frames come than can be taken; some are left out, evenly.")
-                yield self._picture(one), now
+                yield resized(self._container.picture(one.frame), self.info.height, self.info.width), now
             if not self._open_again(time_s):
                 return
             anew, offset = True, max(time.monotonic() - began, time_s + 1 / self.info.fps)
@@ -179,11 +178,6 @@ class StreamReader:
         with suppress(av.FFmpegError):
             for one, now, missing in timed(clocks, 1 / self.info.fps):
                 yield one, offset + now, missing
-
-    def _picture(self, one: Decoded) -> Picture:
-        picture = self._container.picture(one.frame)
-        size = (self.info.width, self.info.height)
-        return picture if picture.shape[1::-1] == size else np.asarray(cv2.resize(picture, size))
 
     def _open_again(self, time_s: float) -> bool:
         """Try until the stream is back; false when interrupted."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 
 from vadcli.errors import FootageError
+from vadcli.footage.began import began_of
 from vadcli.footage.clock import DAY_S, STEPS, timed
 from vadcli.footage.container import Container
 from vadcli.footage.diagnosis import why_unreadable
@@ -19,6 +20,7 @@ from vadcli.footage.losses import Losses
 from vadcli.footage.resize import Picture
 
 MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
+START_REACH_S = 10.0  # a first picture that comes later than this is where the recording begins
 SHORT_SHARE = 0.95  # a recording that ends before this share of what its header says was cut off
 LOOKED_AT = 500  # packets from which the rate is measured
 SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
@@ -44,9 +46,9 @@ class VideoReader:
             info: of it.
             ends: looks up when the last of all its streams ends; None if it cannot be read twice.
         """
-        self.info, self.frames_read = info, 0
+        self.info, self.frames_read = info, container.passed
         self._container, self._ends, self._stopped = container, ends, False
-        self._losses = Losses()
+        self._losses = Losses(container.begin_s)
 
     @property
     def notes(self) -> list[str]:
@@ -68,7 +70,7 @@ class VideoReader:
         name, container, step, time_s = self.info.name, self._container, 1 / self.info.fps, 0.0
         decoded = ((one, one.clock_s) for one in container)
         try:
-            for one, now, missing in timed(decoded, step, container.start_s):
+            for one, now, missing in timed(decoded, step, container.start_s, START_REACH_S + container.begin_s):
                 if self._stopped:
                     return
                 picture = container.picture(one.frame)
@@ -108,8 +110,16 @@ class VideoReader:
         return last_s is None or last_s < wanted
 
 
-def open_video(path: Path, name: str, threads: int | None = None) -> VideoReader:
+def open_video(
+    path: Path, name: str, threads: int | None = None, begin: Callable[[SourceInfo], float] = lambda info: 0.0
+) -> VideoReader:
     """A reader of a video file, whose rate and length are found out where its header does not say them.
+
+    Args:
+        path: of the file.
+        name: what messages call it.
+        threads: decoding threads; None chooses.
+        begin: the second to begin at, or a little earlier; what lies before that is not decoded.
 
     Raises:
         FootageError: saying what is wrong with it.
@@ -118,30 +128,37 @@ def open_video(path: Path, name: str, threads: int | None = None) -> VideoReader
     try:
         with path.open("rb") as file:
             file.read(1)
-        looked = Container(target)
-        many = looked.pixels >= MANY_PIXELS
-        container = Container(target, threads=threads or (min(os.cpu_count() or 1, 4) if many else 1))
-        known = looked.frames or path.stat().st_size > SMALL_BYTES
-        info = _measured(looked, container.info(name), LOOKED_AT if known and looked.duration_s else None)
+        info, pixels = _looked_at(Container(target), path, name)
+        many = min(os.cpu_count() or 1, 4) if pixels >= MANY_PIXELS else 1
+        container = Container(target, threads=threads or many)
+        container.begin_at(begin(info))
+        shown = container.info(name)
     except (av.FFmpegError, ValueError) as error:
         raise FootageError(f"{name}: {why_unreadable(path)}") from error
     except OSError as error:
         raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
-    return VideoReader(container, info, lambda: _last_time(target))
+    return VideoReader(container, replace(info, height=shown.height, width=shown.width), lambda: _last_time(target))
 
 
-def _measured(container: Container, info: SourceInfo, most: int | None) -> SourceInfo:
-    """What a container says, corrected by the times of its first packets, or of all; it is closed then."""
-    count, times = container.clocks(most)
+def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo, int]:
+    """What a container says, corrected by the times of its packets, and its pixels; it is closed then.
+
+    The first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
+    """
+    fps, lasts_s, frames = container.fps, container.duration_s, container.frames
+    whole = lasts_s is None or (frames is None and path.stat().st_size <= SMALL_BYTES)
+    count, times = container.clocks(None if whole else LOOKED_AT)
     container.close()
     steps = [after - before for before, after in pairwise(times) if 0 < after - before < DAY_S]
     if steps:
         usual = statistics.median(steps)
         ordinary = [step for step in steps if step <= STEPS * usual]
-        info = replace(info, fps=len(ordinary) / sum(ordinary))
-    if most is None:
-        return replace(info, frames=count, duration_s=(sum(steps) or (count - 1) / info.fps) + 1 / info.fps)
-    return replace(info, frames=container.frames or round((info.duration_s or 0) * info.fps))
+        fps = len(ordinary) / sum(ordinary)
+    if whole:
+        frames, lasts_s = count, (sum(steps) or (count - 1) / fps) + 1 / fps
+    began = began_of(path, container.metadata)
+    info = SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s, began)
+    return info, container.pixels
 
 
 def _last_time(target: str) -> float | None:
