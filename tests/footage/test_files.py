@@ -280,3 +280,15 @@ def test_ctrl_c_ends_a_reading_program_at_once(make_video, tmp_path):
         [sys.executable, "-c", program, str(make_video(frames=200))], capture_output=True, text=True, timeout=60
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("clean\n", "", 0)
+
+
+def test_a_missing_system_library_is_named_with_the_package_that_has_it(make_video, tmp_path):
+    """As in slim containers."""
+    (tmp_path / "libGL.so.1").touch()
+    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "vadcli", "score", str(make_video())]
+    if subprocess.run([sys.executable, "-c", "import cv2"], env=environment, capture_output=True).returncode == 0:
+        pytest.skip("this OpenCV needs no libGL")
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert "OpenCV cannot be loaded" in ended.stderr and "apt install libgl1" in ended.stderr
