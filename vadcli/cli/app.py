@@ -24,11 +24,12 @@ COMMANDS = {
     "score": "Find abnormal moments in recordings and streams.",
     "eval": "Compare scores with labels: every metric, every protocol.",
     "export": "Write a model as ONNX and check it against torch.",
+    "zones": "Draw a camera's zones and a grid to read their corners from.",
     "demo": "Write labelled synthetic camera scenes to try everything on.",
     "bench": "Measure the speed of every path on this machine.",
-    "info": "Tell what a checkpoint, adapter or cache is.",
+    "info": "Tell what a checkpoint, adapter, cache or video is.",
 }
-PANELS = {name: "Tools" if name in {"demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
+PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
 

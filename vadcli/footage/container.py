@@ -57,6 +57,7 @@ class Container:
         frames: how many pictures its index counts; None if it has none.
         fps: as its header says, or as its first packets let guess.
         metadata: what it says of itself in words.
+        coding: its format, its codec and the layout of its pixels.
     """
 
     def __init__(self, target: Any, *, threads: int = 1, timeout_s: float | None = None, **options: Any) -> None:
@@ -98,6 +99,7 @@ class Container:
         self.frames = self._stream.frames or None
         rates = (self._stream.guessed_rate, self._stream.average_rate, context.framerate)
         self.fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
+        self.coding = (self._opened.format.name, context.name, context.pix_fmt or "unknown")
         self.metadata: dict[str, str] = dict(self._opened.metadata)
         self._decoded = self._decode()
         self._first: Decoded | None = None

@@ -36,6 +36,7 @@ class VideoReader:
     Attributes:
         info: size as shown (rotation applied), rate and length.
         frames_read: handed over so far.
+        coding: its format, its codec and the layout of its pixels.
     """
 
     def __init__(self, container: Container, info: SourceInfo, ends: Callable[[], float | None] | None = None) -> None:
@@ -49,6 +50,7 @@ class VideoReader:
         self.info, self.frames_read = info, container.passed
         self._container, self._ends, self._stopped = container, ends, False
         self._losses = Losses(container.begin_s)
+        self.coding = container.coding
 
     @property
     def notes(self) -> list[str]:
