@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,7 +103,13 @@ def main() -> None:
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # a service that is stopped keeps what it has, as Ctrl-C does
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
+    if threading.active_count() > 1:  # a thread waits for a stream; the interpreter must not be torn down under it
+        with suppress(OSError, ValueError, AttributeError):  # closed, or never open
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
