@@ -54,11 +54,20 @@ def test_reading_goes_on_after_damage_which_is_told_with_its_place(make_film, tm
     frames, source = read_piped(film, tmp_path / "fifo") if piped else read(film)
     assert 95 <= len(frames) < 100
     assert frames[-1].time_s == pytest.approx(99 / 25)
-    (note,) = source.notes
-    assert "damaged at 1." in note and "could not be decoded" in note
+    assert "damaged at 1." in source.notes[0] and "could not be decoded" in source.notes[0]
     at = [gap.end_s for gap in source.gaps]
     assert any(42 / 25 <= end <= 48 / 25 for end in at), "nothing is predicted across the hole"
     assert any(end == pytest.approx(50 / 25) for end in at), "nor into the first whole picture after it"
+
+
+def test_packets_that_a_network_lost_are_told(make_film):
+    film = make_film("lost.ts", frames=100, size=(240, 320), encoder=GOP)
+    data = film.read_bytes()
+    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
+    film.write_bytes(b"".join(packet for index, packet in enumerate(packets) if index % 30 or index < 60))
+    frames, source = read(film)
+    assert 80 < len(frames) <= 100 and source.gaps
+    assert any("damaged at " in note for note in source.notes)
 
 
 def test_a_recording_that_is_cut_off_gives_what_it_has_and_then_fails(make_film, tmp_path):

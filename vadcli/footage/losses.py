@@ -43,7 +43,7 @@ class Losses:
         self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
         self._begin_s = begin_s
         self._begun_s: float | None = None
-        self._damage, self._holes, self._restarts = Places(), Places(), Places()
+        self._damage, self._corrupt, self._holes, self._restarts = Places(), Places(), Places(), Places()
 
     def add(self, one: Decoded, before_s: float, now_s: float, missing: bool) -> None:
         """Take the next frame.
@@ -55,6 +55,8 @@ class Losses:
             missing: whether the clock says that something lies between them.
         """
         self.damaged(before_s, one.broken)
+        if one.frame.is_corrupt:
+            self._corrupt.add(now_s, 1)
         if self._begun_s is None:
             self._begun_s = now_s
             return
@@ -76,6 +78,8 @@ class Losses:
         if self._damage.count:
             packets = round(self._damage.total)
             told.append(f"damaged at {self._damage}: {packets} packet{'s' * (packets > 1)} could not be decoded.")
+        if count := self._corrupt.count:
+            told.append(f"damaged at {self._corrupt}: {count} frame{'s' * (count > 1)} could be decoded only in part.")
         if self._holes.count:
             told.append(f"no pictures for {self._holes.total:.1f} s in all, after {self._holes}.")
         if self._restarts.count:
