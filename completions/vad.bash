@@ -10,7 +10,7 @@ _vad() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _vad_words "prepare pretrain metatrain adapt score eval export demo bench info --help --version"
+    _vad_words "prepare pretrain metatrain adapt score eval export zones demo bench info --help --version"
     return
   fi
   case ${COMP_WORDS[1]} in
@@ -75,7 +75,7 @@ _vad() {
         --fps) :; return ;;
         --mask-top) :; return ;;
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
-        --set) _vad_keys "adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision= score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds="; return ;;
+        --set) _vad_keys "adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision= score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds= source.fps= source.mask_top= source.ignore= source.only="; return ;;
         --device) _vad_words "auto cpu cuda"; return ;;
         --precision) _vad_words "auto float32 bfloat16"; return ;;
       esac
@@ -101,7 +101,7 @@ _vad() {
         --device) _vad_words "auto cpu cuda"; return ;;
         --precision) _vad_words "auto float32 bfloat16"; return ;;
         --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
-        --set) _vad_keys "score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds= adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision="; return ;;
+        --set) _vad_keys "score.batch_size= score.device= score.precision= score.pool= score.smooth_seconds= score.scene_share= score.feature_share= score.peak_share= score.false_alarms_per_hour= score.threshold= score.warmup= score.release= score.min_event_seconds= score.merge_gap_seconds= adapt.shots= adapt.steps= adapt.normal_seconds= adapt.device= adapt.precision= source.fps= source.mask_top= source.ignore= source.only="; return ;;
       esac
       if [[ $current == -* ]]; then _vad_words "--model -m --adapter -a --shots --format -f --records -r --open --out -o --threshold --false-alarms-per-hour --warmup --fps --mask-top --fail-on-anomaly --heatmaps --annotated --report --batch-size --device --precision --preset --set --quiet -q --help -h"; return; fi
       _vad_paths ;;
@@ -144,6 +144,17 @@ _vad() {
         --format) _vad_words "onnx"; return ;;
       esac
       if [[ $current == -* ]]; then _vad_words "--out -o --adapter --format --quiet -q --help -h"; return; fi
+      _vad_paths ;;
+    zones)
+      case "$previous" in
+        --out|-o) _vad_paths; return ;;
+        --ignore) :; return ;;
+        --only) :; return ;;
+        --mask-top) :; return ;;
+        --preset) _vad_words "avenue edge paper ped1 ped2 shanghaitech smoke ucf-crime"; [[ ${#COMPREPLY[@]} -gt 0 ]] || _vad_paths; return ;;
+        --set) _vad_keys "source.fps= source.mask_top= source.ignore= source.only="; return ;;
+      esac
+      if [[ $current == -* ]]; then _vad_words "--out -o --ignore --only --mask-top --preset --set --quiet -q --help -h"; return; fi
       _vad_paths ;;
     demo)
       case "$previous" in

@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-import shutil
 import signal
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a background job;
     signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run side by side: more threads only wait for each other
 
+import av
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -147,16 +148,59 @@ def make_pictures(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def ffmpeg() -> Callable[..., None]:
-    """Runs the ffmpeg program, for containers that OpenCV cannot write; skips where there is none."""
-    program = shutil.which("ffmpeg")
-    if program is None:
-        pytest.skip("needs the ffmpeg program to make this container")
+def make_film(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a small video with PyAV: `make_film("a.ts", frames=40, codec="mpeg2video", times=[0, 0.5, 2])`."""
+    return partial(write_film, tmp_path)
 
-    def run(*arguments: str | Path) -> None:
-        subprocess.run([program, "-v", "error", "-y", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL)
 
-    return run
+def write_film(
+    folder: Path,
+    name: str = "film.mp4",
+    frames: int = 20,
+    size: tuple[int, int] = (48, 64),
+    fps: int = 25,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    times: Sequence[float] | None = None,
+    sound_s: float = 0.0,
+    encoder: Mapping[str, str] | None = None,
+    muxer: Mapping[str, str] | None = None,
+) -> Path:
+    """Frames of `picture`, at even times or at those given, with a tone of another length beside them."""
+    path = folder / name
+    with av.open(str(path), "w", options=dict(muxer or {})) as film:
+        pictures = film.add_stream(codec, rate=fps, options=dict(encoder or {}))
+        pictures.height, pictures.width, pictures.pix_fmt = *size, pixels
+        clock = Fraction(1, fps) if times is None else Fraction(1, 1000)
+        pictures.codec_context.time_base = clock
+        sound = film.add_stream("aac", rate=8000, layout="mono") if sound_s else None
+        packets = []
+        for index in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(index, size), format="bgr24")
+            frame.time_base, frame.pts = clock, index if times is None else round(1000 * times[index])
+            packets += pictures.encode(frame)
+        packets += pictures.encode()
+        for index in range(round(sound_s * 8)):
+            samples = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.float32), format="fltp", layout="mono")
+            samples.sample_rate, samples.pts, samples.time_base = 8000, 1000 * index, Fraction(1, 8000)
+            packets += sound.encode(samples)
+        if sound:
+            packets += sound.encode()
+        film.start_encoding()
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            film.mux(packet)
+    return path
+
+
+def remux(source: Path, target: Path, **muxer: str) -> Path:
+    """The same pictures in another container."""
+    with av.open(str(source)) as film, av.open(str(target), "w", options=muxer) as copy:
+        stream = copy.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    return target
 
 
 class Answer(NamedTuple):

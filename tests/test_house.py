@@ -22,7 +22,7 @@ FLOORS = [
     {"settings", "presets", "progress", "files", "errors", "__init__"},
 ]
 STRANGERS = [("model", "footage"), ("learning", "scoring"), ("learning", "evaluation"), ("learning", "rendering")]
-HEAVY = ("torch", "cv2", "h5py", "sklearn", "scipy", "matplotlib", "numpy", "onnx")
+HEAVY = ("torch", "cv2", "av", "h5py", "sklearn", "scipy", "matplotlib", "numpy", "onnx")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

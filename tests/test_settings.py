@@ -99,3 +99,22 @@ def test_every_setting_has_a_help_text_and_a_valid_default():
         for key, inner in type(section).model_fields.items():
             assert inner.description, f"{name}.{key}"
         type(section).model_validate(section.model_dump())
+
+
+def test_polygons_are_points_in_shares_of_the_picture():
+    got = load_settings(None, ["source.only=['0,0 1,0 1,0.5']"], {"source.ignore": ["0,0;0.5,0.25", "0,0 1,0 1,1 0,1"]})
+    assert got.source.ignore == (((0, 0), (0.5, 0.25)), ((0, 0), (1, 0), (1, 1), (0, 1)))
+    assert got.source.only == (((0, 0), (1, 0), (1, 0.5)),)
+    assert type(got.source).model_validate_json(got.source.model_dump_json()) == got.source
+    for bad in ("0,0", "0,0 2,2", "0,0 a,b", "0 1 2", ""):
+        with pytest.raises(SettingsError, match="--ignore"):
+            load_settings(None, (), {"source.ignore": [bad]})
+
+
+def test_moments_are_seconds_or_times_of_day():
+    for text, seconds in (("90", 90), ("1:30", 90), ("01:00:00.5", 3600.5)):
+        assert load_settings(None, (), {"span.start": text}).span.start == seconds
+    assert load_settings(None, (), {"span.end": "2025-11-25T10:00"}).span.end.hour == 10
+    for bad in ("noon", "-5", "1:x", "2025-13-25T10:00"):
+        with pytest.raises(SettingsError, match="--start"):
+            load_settings(None, (), {"span.start": bad})

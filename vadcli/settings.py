@@ -1,5 +1,6 @@
 """Every setting once: its type, default, bound and help; flags, presets and tables are made from here."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -20,6 +21,35 @@ def _pair(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _polygon(value: Any) -> Any:
+    """Points from `"0,0 0.5,0 0.5,1"`, or as they are; lists of one such text are the text, as flags give it."""
+    if not isinstance(value, str):
+        return value
+    points = [tuple(point.split(",")) for point in value.replace(";", " ").split()]
+    if not all(len(point) == 2 for point in points):
+        raise ValueError('a polygon is points x,y in shares of width and height, as in "0,0 0.5,0 0.5,0.3 0,0.3"')
+    return points
+
+
+def _moment(value: Any) -> Any:
+    """Seconds from `90`, `1:30` or `00:01:30.5`; a time of day from `2025-11-25T10:00`."""
+    try:
+        if isinstance(value, str) and value.count("-") > 1:
+            return datetime.fromisoformat(value)
+        parts = [float(part) for part in str(value).split(":")]
+    except ValueError:
+        parts = [-1.0]
+    if isinstance(value, datetime) or value is None:
+        return value
+    if min(parts) < 0:
+        raise ValueError("a time is seconds, HH:MM:SS, or a day and time as in 2025-11-25T10:00:00")
+    return sum(part * 60**place for place, part in enumerate(reversed(parts)))
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Polygon = Annotated[tuple[tuple[Share, Share], ...], BeforeValidator(_polygon), Field(min_length=2)]
+Seconds = Annotated[float, Field(ge=0)]
+Moment = Annotated[Seconds | datetime, BeforeValidator(_moment)]
 Side = Annotated[int, Field(ge=16, le=2048, multiple_of=8)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_pair)]
 Positive = Annotated[int, Field(ge=1)]
@@ -47,6 +77,23 @@ class Reading(Section):
 
 class SourceSettings(Reading):
     """How `vad adapt` and `vad score` read a source; with an adapter, as the footage it was made from was read."""
+
+    ignore: tuple[Polygon, ...] = Field(
+        (), description='polygon that is not looked at, "x,y x,y …" in shares of width and height; `vad zones` helps'
+    )
+    only: tuple[Polygon, ...] = Field((), description="polygon outside of which nothing is looked at")
+
+
+class SpanSettings(Section):
+    """Which stretch of a recording is read, and when that was; an adapter remembers none of it."""
+
+    start: Moment | None = Field(None, description="begin there: seconds, HH:MM:SS, or a time of day")
+    end: Moment | None = Field(None, description="end there, likewise")
+    duration: float | None = Field(None, gt=0, description="end so many seconds after the start")
+    began: datetime | None = Field(
+        None, description="when the recording began, where its name and container do not say: 2025-11-25T10:00:00"
+    )
+    join: bool = Field(False, description="read segments of one camera as one recording, in the order of their times")
 
 
 class PrepareSettings(Reading):
@@ -190,6 +237,7 @@ class Settings(Section):
     pretrain: PretrainSettings = PretrainSettings()
     metatrain: MetatrainSettings = MetatrainSettings()
     source: SourceSettings = SourceSettings()
+    span: SpanSettings = SpanSettings()
     adapt: AdaptSettings = AdaptSettings()
     score: ScoreSettings = ScoreSettings()
     eval: EvalSettings = EvalSettings()

@@ -1,19 +1,20 @@
 """Video files and folders of pictures."""
 
+import os
 import subprocess
 import sys
 import threading
-import time
 import zlib
 
+import av
 import numpy as np
 import pytest
 
 from tests.conftest import picture
 from vadcli.errors import FootageError
-from vadcli.footage.capture import open_capture
+from vadcli.footage.container import Container
 from vadcli.footage.opencv import cv2
-from vadcli.footage.source import AHEAD, find_sources, open_source
+from vadcli.footage.source import find_sources, open_reader, open_source
 
 
 def read(source, size=(48, 64), channels=3, **options):
@@ -70,19 +71,15 @@ def test_sixteen_bits_become_eight_by_their_range_and_alpha_is_dropped(tmp_path)
         np.testing.assert_array_equal(frames[0].image, picture(0)[:, :, ::-1])
 
 
-def test_odd_sizes_are_read(make_pictures, ffmpeg, tmp_path):
+def test_odd_sizes_are_read(make_pictures, make_film):
     frames, _ = read(make_pictures(size=(37, 51), frames=2), original=True)
     assert frames[0].original.shape == (37, 51, 3)
-    video = tmp_path / "odd.mkv"
-    ffmpeg("-f", "lavfi", "-i", "testsrc=s=51x37:r=10:d=1", "-c:v", "ffv1", video)
-    frames, source = read(video)
+    frames, source = read(make_film("odd.mkv", frames=10, size=(37, 51), codec="ffv1", pixels="yuv444p"))
     assert (len(frames), source.info.height, source.info.width) == (10, 37, 51)
 
 
-def test_ten_bit_video_is_read(ffmpeg, tmp_path):
-    video = tmp_path / "deep.mkv"
-    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1", "-pix_fmt", "yuv422p10le", "-c:v", "ffv1", video)
-    frames, _ = read(video)
+def test_ten_bit_video_is_read(make_film):
+    frames, _ = read(make_film("deep.mkv", frames=10, codec="ffv1", pixels="yuv422p10le"))
     assert len(frames) == 10 and frames[0].image.std() > 20
 
 
@@ -121,24 +118,10 @@ def test_thinning_to_a_higher_rate_keeps_all(make_video):
     assert len(frames) == 10 and source.info.fps == 10
 
 
-def test_variable_frame_rate_keeps_the_container_s_times(ffmpeg, tmp_path):
-    video = tmp_path / "uneven.mkv"
-    ffmpeg(
-        "-f",
-        "lavfi",
-        "-i",
-        "testsrc=s=64x48:r=10:d=2",
-        "-vf",
-        "settb=1/1000,setpts='if(lt(N,10),100*N,200*N-900)'",
-        "-fps_mode",
-        "passthrough",
-        "-c:v",
-        "ffv1",
-        video,
-    )
-    times = [frame.time_s for frame in read(video)[0]]
-    assert times[:3] == pytest.approx([0, 0.1, 0.2], abs=0.01)
-    assert len(times) == 20 and np.diff(times[11:]) == pytest.approx(0.2, abs=0.01)
+def test_variable_frame_rate_keeps_the_container_s_times(make_film):
+    uneven = [*np.arange(10) / 10, *(1 + np.arange(10) / 5)]
+    frames, _ = read(make_film("uneven.mkv", frames=20, fps=10, codec="ffv1", times=uneven))
+    assert [frame.time_s for frame in frames] == pytest.approx(uneven, abs=0.002)
 
 
 def test_rotation_metadata_is_honoured(make_video):
@@ -152,15 +135,6 @@ def test_rotation_metadata_is_honoured(make_video):
     frames, source = read(video, size=(64, 48), original=True)
     assert (source.info.height, source.info.width) == (64, 48)
     assert frames[0].original.shape == (64, 48, 3)
-
-
-def test_truncated_but_decodable_video_gives_what_it_has_and_says_so(ffmpeg, tmp_path):
-    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
-    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=10", "-c:v", "mpeg4", "-g", "5", whole)
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    frames, source = read(cut)
-    assert 30 < len(frames) < 70
-    assert source.notes == (f"{cut}: cut off: {len(frames)} frames decoded of about 100.",)
 
 
 def complaint(source, **options):
@@ -186,10 +160,14 @@ def test_bad_files_are_named_in_one_line(tmp_path, make_video, capfd):
     assert capfd.readouterr() == ("", ""), "OpenCV and FFmpeg keep quiet"
 
 
-def test_sound_alone_is_named(ffmpeg, tmp_path):
-    sound = tmp_path / "sound.mp4"
-    ffmpeg("-f", "lavfi", "-i", "sine=d=1", sound)
-    assert complaint(sound).startswith("sound only")
+def test_sound_alone_is_named(tmp_path):
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as film:
+        sound = film.add_stream("aac", rate=8000, layout="mono")
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 8000
+        film.mux([*sound.encode(silence), *sound.encode()])
+    assert complaint(path).startswith("sound only")
 
 
 def test_a_folder_that_mixes_sizes_names_the_first_other_one(make_pictures):
@@ -219,35 +197,43 @@ def test_a_picture_that_claims_an_absurd_size_is_named(make_pictures, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
-def test_a_picture_that_changes_size_on_the_way_is_refused(ffmpeg, tmp_path, codec):
-    parts = []
-    for size in ("64x48", "96x80"):
-        part = tmp_path / f"{size}.ts"
-        try:
-            ffmpeg("-f", "lavfi", "-i", f"testsrc=s={size}:r=25:d=1", "-pix_fmt", "yuv420p", "-c:v", codec, part)
-        except subprocess.CalledProcessError:
-            pytest.skip(f"this ffmpeg has no {codec}")
-        parts.append(part.read_bytes())
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+def test_a_picture_that_changes_size_on_the_way_is_refused(make_film, tmp_path, codec, piped):
+    parts = [make_film(f"{size[0]}.ts", size=size, codec=codec).read_bytes() for size in ((48, 64), (80, 96))]
     both = tmp_path / "both.ts"
-    both.write_bytes(b"".join(parts))
-    assert complaint(both).startswith("the picture changes from 64x48 to 96x80 at frame 2")
-    assert len(read(tmp_path / "64x48.ts")[0]) == 25
+    if piped:
+        os.mkfifo(both)
+        threading.Thread(target=both.write_bytes, args=(b"".join(parts),)).start()
+    else:
+        both.write_bytes(b"".join(parts))
+    at = "the picture changes from 64x48 to 96x80 at frame "
+    assert complaint(both).startswith((f"{at}20", f"{at}19"))  # MPEG-2 gives up its last frame
 
 
-def test_decoding_goes_only_a_little_ahead_and_a_consumer_may_stop_early(make_video):
+def test_frames_are_read_when_they_are_asked_for_and_a_consumer_may_stop_early(make_video):
+    threads = threading.active_count()
     with open_source(str(make_video(frames=60)), size=(16, 16), channels=1) as source:
         next(source)
-        time.sleep(0.3)
-        assert AHEAD <= source._reader.frames_read <= AHEAD + 2
-    assert not any(thread.name == "decode" for thread in threading.enumerate())
+        assert source._reader.frames_read == 1 and threading.active_count() == threads
     assert list(source) == []
 
 
-def test_importing_readers_leaves_no_chatter_and_a_capture_that_fails_is_silent(tmp_path, capfd):
+def test_importing_readers_leaves_no_chatter_and_a_container_that_fails_is_silent(tmp_path, capfd):
     (tmp_path / "x.mp4").write_text("no video")
-    assert not open_capture(str(tmp_path / "x.mp4"), 1).isOpened()
+    with pytest.raises(av.FFmpegError):
+        Container(str(tmp_path / "x.mp4"))
     assert capfd.readouterr().err == ""
+
+
+def test_pictures_are_bit_for_bit_what_opencv_decodes(make_film):
+    for pixels, codec in (("yuv420p", "libx264"), ("yuvj420p", "mjpeg"), ("yuv422p10le", "ffv1"), ("gray", "ffv1")):
+        film = make_film(f"{pixels}.mkv", frames=5, size=(37, 51) if codec == "ffv1" else (48, 64), codec=codec,
+                         pixels=pixels)  # fmt: skip
+        capture = cv2.VideoCapture(str(film), cv2.CAP_FFMPEG)
+        for image, _ in open_reader(str(film)):
+            np.testing.assert_array_equal(image, capture.read()[1])
+        assert not capture.read()[0]
 
 
 def test_find_sources_takes_files_folders_and_patterns_in_natural_order(make_video, make_pictures, tmp_path):
@@ -294,3 +280,15 @@ def test_ctrl_c_ends_a_reading_program_at_once(make_video, tmp_path):
         [sys.executable, "-c", program, str(make_video(frames=200))], capture_output=True, text=True, timeout=60
     )
     assert (ended.stdout, ended.stderr, ended.returncode) == ("clean\n", "", 0)
+
+
+def test_a_missing_system_library_is_named_with_the_package_that_has_it(make_video, tmp_path):
+    """As in slim containers."""
+    (tmp_path / "libGL.so.1").touch()
+    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "vadcli", "score", str(make_video())]
+    if subprocess.run([sys.executable, "-c", "import cv2"], env=environment, capture_output=True).returncode == 0:
+        pytest.skip("this OpenCV needs no libGL")
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert "OpenCV cannot be loaded" in ended.stderr and "apt install libgl1" in ended.stderr

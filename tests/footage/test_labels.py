@@ -58,7 +58,7 @@ def test_one_array_over_all_clips_is_cut_in_their_order(tmp_path, shape):
 
 
 def test_a_folder_of_arrays_and_tables_is_matched_by_name(tmp_path):
-    np.save(tmp_path / "01.npy", np.array(BOTH["s/test/01"]) * 255)
+    np.save(tmp_path / "01.npy", np.array(BOTH["s/test/01"], bool))
     (tmp_path / "02.txt").write_text("1\n1\n1\n1\n")
     (tmp_path / "README.md").write_text("not labels")
     assert read(tmp_path) == BOTH
@@ -144,8 +144,12 @@ def test_pickles_are_not_opened(tmp_path, monkeypatch):
 def test_labels_that_are_no_numbers_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array(["a", "b"]))
     assert "labels must be numbers" in complaint(tmp_path / "x.npy", {"a": 2})
-    np.save(tmp_path / "x.npy", np.array([0, np.nan]))
-    assert "labels must be numbers" in complaint(tmp_path / "x.npy", {"a": 2})
+
+
+@pytest.mark.parametrize("other", [-1, 2, 255, 0.5, np.nan, np.inf])
+def test_labels_other_than_0_and_1_are_refused_and_not_taken_for_abnormal(tmp_path, other):
+    np.save(tmp_path / "x.npy", np.array([1, 0, other]))
+    assert f"must be 0 (normal) or 1 (abnormal); got {other:g} for frame 2" in complaint(tmp_path / "x.npy", {"a": 3})
 
 
 def test_a_mat_file_without_gt_says_what_it_has(tmp_path):

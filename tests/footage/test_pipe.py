@@ -12,7 +12,7 @@ import pytest
 
 from vadcli.errors import FootageError
 from vadcli.footage.pipe import open_stdin
-from vadcli.footage.source import FrameSource
+from vadcli.footage.source import FrameSource, frames_of
 
 COUNT = (
     "import sys\n"
@@ -35,9 +35,8 @@ def count(data=None, **options):
 
 
 @pytest.mark.parametrize("container", ["ts", "mkv"])
-def test_piped_streams_give_every_frame(ffmpeg, make_video, tmp_path, container):
-    stream = tmp_path / f"stream.{container}"
-    ffmpeg("-i", make_video(frames=40), "-c:v", "mpeg2video", stream)
+def test_piped_streams_give_every_frame(make_film, container):
+    stream = make_film(f"stream.{container}", frames=40, codec="mpeg2video")
     assert count(stream.read_bytes()) == "40 stdin"
 
 
@@ -59,13 +58,12 @@ def test_a_closed_stdin_is_named():
     assert ended.stdout.startswith("stdin: closed") and ended.stderr == ""
 
 
-def options():
-    return {"size": (16, 16), "channels": 1, "fps": None, "original": False, "mask_top": 0.0}
+def opened(reader):
+    return FrameSource(reader, frames_of(reader, size=(16, 16), channels=1), reader.info)
 
 
-def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(ffmpeg, make_video, tmp_path):
-    stream = tmp_path / "stream.ts"
-    ffmpeg("-i", make_video(frames=60, size=(240, 320)), "-c:v", "mpeg2video", stream)
+def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(make_film):
+    stream = make_film("stream.ts", frames=60, size=(240, 320), codec="mpeg2video")
     read_end, write_end = os.pipe()
     threads = threading.active_count()
 
@@ -77,7 +75,7 @@ def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(ffmpeg, make_
 
     feeder = threading.Thread(target=feed)
     feeder.start()
-    with FrameSource(open_stdin(read_end), **options()) as source:
+    with opened(open_stdin(read_end)) as source:
         frames = [next(source) for _ in range(20)]
     # and closing did not wait for a stream that says nothing, which would have been for ever
     assert [frame.index for frame in frames] == list(range(20))
@@ -87,27 +85,25 @@ def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(ffmpeg, make_
     os.close(write_end)
 
 
-def test_a_socket_is_read_as_a_pipe(ffmpeg, make_video, tmp_path):
-    stream = tmp_path / "stream.ts"
-    ffmpeg("-i", make_video(frames=20), "-c:v", "mpeg2video", stream)
+def test_a_socket_is_read_as_a_pipe(make_film):
+    stream = make_film("stream.ts", frames=20, codec="mpeg2video")
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(stream.read_bytes())
         ours.shutdown(socket.SHUT_WR)
-        with FrameSource(open_stdin(theirs.fileno()), **options()) as source:
+        with opened(open_stdin(theirs.fileno())) as source:
             assert len(list(source)) == 20
 
 
-def test_reading_a_pipe_leaves_no_descriptor_open(ffmpeg, make_video, tmp_path):
-    stream = tmp_path / "stream.ts"
-    ffmpeg("-i", make_video(frames=20), "-c:v", "mpeg2video", stream)
+def test_reading_a_pipe_leaves_no_descriptor_open(make_film):
+    stream = make_film("stream.ts", frames=20, codec="mpeg2video")
     before = len(list(Path("/dev/fd").iterdir()))
     for data in (stream.read_bytes(), b"nothing"):
         read_end, write_end = os.pipe()
         os.write(write_end, data)
         os.close(write_end)
         try:
-            with FrameSource(open_stdin(read_end), **options()) as source:
+            with opened(open_stdin(read_end)) as source:
                 assert len(list(source)) == 20
         except FootageError:
             assert data == b"nothing"

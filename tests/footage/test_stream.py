@@ -7,10 +7,12 @@ import pytest
 
 from vadcli.errors import FootageError
 from vadcli.footage import stream
-from vadcli.footage.source import FrameSource, open_source
+from vadcli.footage.source import FrameSource, frames_of, open_source
 from vadcli.footage.stream import open_url, without_password
 
-OPTIONS = {"size": (16, 16), "channels": 1, "fps": None, "original": False, "mask_top": 0.0}
+
+def opened(reader):
+    return FrameSource(reader, frames_of(reader, size=(16, 16), channels=1), reader.info)
 
 
 @pytest.fixture
@@ -43,11 +45,9 @@ def server():
 
 
 @pytest.fixture
-def live(ffmpeg, make_video, tmp_path):
-    """Two seconds of MPEG-TS at 10 frames a second, which does not say how long it is."""
-    file = tmp_path / "live.ts"
-    ffmpeg("-i", make_video(frames=20), "-c:v", "mpeg2video", "-r", "25", "-bf", "0", file)
-    return file.read_bytes()
+def live(make_film):
+    """Two seconds of MPEG-TS, which does not say how long it is."""
+    return make_film("live.ts", frames=50, codec="mpeg2video").read_bytes()
 
 
 def test_a_stream_that_drops_is_reopened_and_the_gap_recorded(server, live, monkeypatch):
@@ -55,7 +55,7 @@ def test_a_stream_that_drops_is_reopened_and_the_gap_recorded(server, live, monk
     server.answers += [live, live]
     reader = open_url(server.url, give_up_s=0.5)
     assert reader.info.frames is None
-    source = FrameSource(reader, **OPTIONS)
+    source = opened(reader)
     times = []
     with pytest.raises(FootageError, match="lost for"), source:
         times.extend(frame.time_s for frame in source)
@@ -71,9 +71,26 @@ def test_a_stream_that_drops_is_reopened_and_the_gap_recorded(server, live, monk
 def test_leaving_while_the_stream_is_away_does_not_wait_for_it(server, live, monkeypatch):
     monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 60.0)
     server.answers.append(live)
-    with FrameSource(open_url(server.url), **OPTIONS) as source:
-        next(source)
-    assert not any(thread.name == "decode" for thread in threading.enumerate())
+    changes = []
+    away = threading.Event()
+    source = opened(open_url(server.url, lambda change: (changes.append(change), away.set())))
+    reading = threading.Thread(target=list, args=(source,))
+    reading.start()
+    assert away.wait(30)
+    source.close()
+    reading.join(5)
+    assert not reading.is_alive() and [change.kind for change in changes] == ["lost"]
+
+
+def test_what_happens_to_a_stream_is_told_as_it_happens(server, live, monkeypatch):
+    monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 0.1)
+    server.answers += [live, live]
+    changes = []
+    with opened(open_url(server.url, changes.append, give_up_s=0.3)) as source, pytest.raises(FootageError):
+        list(source)
+    assert [change.kind for change in changes] == ["lost", "back", "lost"]
+    assert [change.time_s for change in changes] == sorted(change.time_s for change in changes)
+    assert all(change.text.startswith(f"{server.url}: at ") for change in changes)
 
 
 def test_an_address_where_nothing_answers_is_named_without_its_password():

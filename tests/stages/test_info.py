@@ -51,3 +51,12 @@ def test_anything_else_is_refused_in_one_line(vad, tmp_path, content):
     (tmp_path / "x").write_bytes(content)
     answer = vad("info", tmp_path / "x")
     assert answer.code == 3 and answer.out == "" and len(answer.err.splitlines()) == 1
+
+
+def test_info_tells_what_a_video_is(vad, make_film):
+    film = make_film("gate_20251125_100000.ts", frames=50, size=(48, 64))
+    told = json.loads(vad("info", film, "--json").out)
+    assert (told["kind"], told["codec"], told["height"], told["width"]) == ("video", "h264", 48, 64)
+    assert (told["fps"], told["frames"], told["seconds"]) == (25, 50, 2.0)
+    assert told["began"].startswith("2025-11-25T10:00:00")
+    assert "fps: 25" in vad("info", film).out

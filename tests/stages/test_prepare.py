@@ -290,7 +290,7 @@ def test_names_that_are_not_utf_8_are_refused_of_clips_and_taken_of_pictures(mak
     (good / "001.png").rename(good / os.fsdecode(b"001\xe9.png"))
     out, link = tmp_path / "c.h5", tmp_path / "links" / os.fsdecode(b"\xe9")
     link.parent.mkdir()
-    link.symlink_to(good)
+    link.symlink_to(make_pictures("linked", frames=3))
     answer = vad("prepare", bad, good, link.parent, camera / "0.mp4", "--out", out, "--size", 32)
     assert answer.code == 2 and f"vad: {str(bad)!a}: a name that is not UTF-8. Rename" in answer.err
     assert f"{str(link)!a}: a name that is not UTF-8" in answer.err

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import picture
+from tests.conftest import picture, remux
 from tests.stages.scorable import tiny_model
 from vadcli.errors import CheckpointError
 from vadcli.footage.opencv import cv2
@@ -325,9 +325,8 @@ def test_pictures_without_a_rate_are_scored_at_the_one_that_is_given(vad, make_p
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_stream_that_is_interrupted_leaves_what_was_scored_and_exits_130(model, tmp_path, film, ffmpeg, how):
-    stream, out = tmp_path / "film.mkv", tmp_path / "out.json"
-    ffmpeg("-i", film, "-c", "copy", stream)
+def test_a_stream_that_is_interrupted_leaves_what_was_scored_and_exits_130(model, tmp_path, film, how):
+    stream, out = remux(film, tmp_path / "film.mkv"), tmp_path / "out.json"
     process = _start("score", "-", "--model", model, "--out", out, stdin=subprocess.PIPE)
     process.stdin.write(stream.read_bytes())
     process.stdin.flush()  # and the stream goes on, with nothing to read
@@ -352,9 +351,8 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(model, film):
     process.stderr.close()
 
 
-def test_records_are_handed_on_while_a_stream_goes_on(model, film, ffmpeg, tmp_path):
-    stream = tmp_path / "film.mkv"
-    ffmpeg("-i", film, "-c", "copy", stream)
+def test_records_are_handed_on_while_a_stream_goes_on(model, film, tmp_path):
+    stream = remux(film, tmp_path / "film.mkv")
     process = _start("score", "-", "--model", model, "--quiet", stdin=subprocess.PIPE)
     process.stdin.write(stream.read_bytes())
     process.stdin.flush()

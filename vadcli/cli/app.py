@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,11 +26,12 @@ COMMANDS = {
     "score": "Find abnormal moments in recordings and streams.",
     "eval": "Compare scores with labels: every metric, every protocol.",
     "export": "Write a model as ONNX and check it against torch.",
+    "zones": "Draw a camera's zones and a grid to read their corners from.",
     "demo": "Write labelled synthetic camera scenes to try everything on.",
     "bench": "Measure the speed of every path on this machine.",
-    "info": "Tell what a checkpoint, adapter or cache is.",
+    "info": "Tell what a checkpoint, adapter, cache or video is.",
 }
-PANELS = {name: "Tools" if name in {"demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
+PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
 
@@ -100,7 +103,13 @@ def main() -> None:
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # a service that is stopped keeps what it has, as Ctrl-C does
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
+    if threading.active_count() > 1:  # a thread waits for a stream; the interpreter must not be torn down under it
+        with suppress(OSError, ValueError, AttributeError):  # closed, or never open
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

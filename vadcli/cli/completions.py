@@ -22,8 +22,9 @@ FILES = {"vad.bash": "bash", "_vad": "zsh", "vad.fish": "fish"}
 # Sections of settings that a command reads besides, or instead of, the one of its name.
 _SECTIONS = {
     "pretrain": ("pretrain", "model"),
-    "adapt": ("adapt", "score"),
-    "score": ("score", "adapt"),
+    "adapt": ("adapt", "score", "source"),
+    "score": ("score", "adapt", "source"),
+    "zones": ("source",),
     "eval": ("eval", "adapt", "score"),
     "bench": ("model",),
 }

@@ -9,15 +9,18 @@ from vadcli.cli.options import AsJson
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="Checkpoint, adapter, cache or exported model.")],
+    file: Annotated[Path, typer.Argument(help="Checkpoint, adapter, cache, exported model or video.")],
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a checkpoint, adapter or cache is.
+    """Tell what a checkpoint, adapter, cache or video is.
 
-    Its settings, what it was made from (SHA-256 of its parents), its training record and its calibration.
+    Its settings, what it was made from (SHA-256 of its parents), its training record and its calibration; of a video
+    its size, rate, length and the time it began.
 
     Examples:
       vad info meta.safetensors
+
+      vad info gate_20251125_100000.mp4
 
       vad info ped2.h5 --json | jq '.clips[] | select(.labels)'
     """

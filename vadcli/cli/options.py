@@ -8,22 +8,30 @@ import typer
 from vadcli.settings import Section, Settings
 
 
-def setting(dotted: str, *names: str) -> Any:
+def setting(dotted: str, *names: str, metavar: str | None = None) -> Any:
     """A Typer option for a setting such as `score.batch_size`; None when not given.
 
     Args:
         dotted: section and key in `Settings`.
         names: flag names; `--batch-size` by default.
+        metavar: what the help calls the value.
     """
     section_name, key = dotted.split(".")
     section: Section = getattr(Settings(), section_name)
     default = getattr(section, key)
     field = type(section).model_fields[key]
-    shown = "none" if default is None else "x".join(map(str, default)) if isinstance(default, tuple) else default
+    shown = (
+        "none"
+        if default is None or default == ()
+        else "x".join(map(str, default))
+        if isinstance(default, tuple)
+        else default
+    )
     return typer.Option(
         *(names or (f"--{key.replace('_', '-')}",)),
         help=f"{(field.description or '')[:1].upper()}{(field.description or '')[1:]}.",
         show_default=str(shown),
+        metavar=metavar,
     )
 
 

@@ -17,6 +17,8 @@ from vadcli.footage.opencv import cv2
 from vadcli.footage.parts import CacheFormat, Part, PartWriter
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.source import frames_of, open_reader
+from vadcli.footage.video import CutOffError
+from vadcli.footage.zones import Zones
 
 TOLD_EVERY = 16  # frames between reports of progress
 
@@ -102,15 +104,19 @@ def decode_clip(
                 size=form.size,
                 channels=form.channels,
                 fps=recipe.fps,
-                mask_top=max(recipe.mask_top, clip.mask_top),
+                zones=Zones(max(recipe.mask_top, clip.mask_top)),
             )
-            for frame in frames:
-                writer.write(frame.image)
-                kept.append(frame.index)
-                if len(kept) % TOLD_EVERY == 0:
-                    advance(TOLD_EVERY)
-                    if stopped():
-                        raise Stopped
+            cut_off = []
+            try:
+                for frame in frames:
+                    writer.write(frame.image)
+                    kept.append(frame.index)
+                    if len(kept) % TOLD_EVERY == 0:
+                        advance(TOLD_EVERY)
+                        if stopped():
+                            raise Stopped
+            except CutOffError as error:
+                cut_off.append(str(error))
             advance(len(kept) % TOLD_EVERY)
             arrays = _annotations(clip, form, reader.frames_read, np.array(kept))
             info = {
@@ -123,7 +129,7 @@ def decode_clip(
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),
             }
-            return Decoded(writer.finish(info, arrays), tuple(reader.notes))
+            return Decoded(writer.finish(info, arrays), (*reader.notes, *cut_off))
     except cv2.error as error:
         raise FootageError(f"{clip.source}: cannot be decoded ({str(error.err or error)[:80]}). Convert it.") from error
     finally:

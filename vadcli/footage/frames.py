@@ -1,7 +1,8 @@
 """What a source hands over: one frame, and what is known before the first of them."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,8 @@ class Frame:
     Attributes:
         image: (H, W, C) uint8 at the asked size; C = 3 is RGB, C = 1 grey.
         index: counted from 0 over the frames of the source, whether handed over or thinned out.
-        time_s: seconds from the start of the source, as the container says; it jumps over a stream's gaps.
+        time_s: seconds from the start of the source, by the differences of the container's own times; it rises
+            with every frame and jumps over gaps.
         original: (h, w, 3) uint8 RGB at the source's own size, None unless asked for.
     """
 
@@ -36,10 +38,15 @@ class SourceInfo:
 
     Attributes:
         name: as the user gave it.
-        fps: frames a second that will be handed over (nominal, where the frame rate varies).
-        frames: how many there will be; an estimate, None where nobody knows.
+        fps: frames a second that will be handed over: the mean between frames, holes aside, as the first packets have
+            it; where a source can be read once only, as its header says.
+        frames: how many there will be: what its index counts, a count of its packets, or else `duration_s` times
+            `fps`; None where nobody knows.
         height: of the source's own frames, as they are shown (rotation applied).
         width: of the source's own frames.
+        duration_s: seconds from the first frame to the end, None where nobody knows.
+        began: when the recording began, None where nobody knows; a live stream begins when it is opened.
+        start_s: the time of the first frame, but for what is left out before it.
     """
 
     name: str
@@ -47,11 +54,38 @@ class SourceInfo:
     frames: int | None
     height: int
     width: int
+    duration_s: float | None = None
+    began: datetime | None = None
+    start_s: float = 0.0
+
+    def at(self, time_s: float) -> str | None:
+        """The time of day at some second of the source, as RFC 3339 has it; None where nobody knows."""
+        if self.began is None:
+            return None
+        return (self.began + timedelta(seconds=time_s)).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch without frames, where a stream was lost and reopened; seconds from the start of the source."""
+    """Two frames that do not follow each other, by their times: nothing is known of what lies between them.
+
+    A stream was lost, a recording has a hole, something in it is damaged, or its clock was set anew.
+    """
 
     start_s: float
     end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a live stream; told at once, since no frame may come to tell it by.
+
+    Attributes:
+        kind: lost, back, or behind: frames are left out from now on.
+        time_s: seconds from the start of the source.
+        text: one line for people.
+    """
+
+    kind: Literal["lost", "back", "behind"]
+    time_s: float
+    text: str

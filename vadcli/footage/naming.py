@@ -1,6 +1,8 @@
 """Which files are footage, and the order people expect them in."""
 
+import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset(
@@ -59,6 +61,35 @@ def folders_in(folder: Path) -> list[Path]:
     """Folders directly in a folder, in natural order, without hidden ones."""
     found = [p for p in folder.iterdir() if not p.name.startswith(".") and p.is_dir()]
     return sorted(found, key=lambda p: natural(p.name))
+
+
+def tree(folder: Path) -> Iterator[Path]:
+    """A folder and all that are below it, each before its own and each once, whatever links lead there."""
+    seen: set[str] = set()
+
+    def below(one: Path) -> Iterator[Path]:
+        place = os.path.realpath(one)
+        if place not in seen:
+            seen.add(place)
+            yield one
+            for inner in sorted(folders_in(one), key=Path.is_symlink):  # what is linked to lies elsewhere, too
+                yield from below(inner)
+
+    return below(folder)
+
+
+def videos_below(folder: Path) -> list[Path]:
+    """Every video in a folder and below it, each once, in natural order by folder."""
+    return once([video for inner in tree(folder) for video in videos_in(inner)])
+
+
+def once(paths: Sequence[Path]) -> list[Path]:
+    """The same paths, each file or folder once, where it lies rather than where a link to it does."""
+    found: dict[str, Path] = {}
+    for path in sorted(paths, key=Path.is_symlink):
+        found.setdefault(os.path.realpath(path) if path.exists() else str(path), path)  # a link to nothing is named
+    kept = set(found.values())
+    return [path for path in dict.fromkeys(paths) if path in kept]
 
 
 def left_out(folder: Path, pictures: int) -> str:

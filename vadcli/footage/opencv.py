@@ -2,10 +2,18 @@
 
 import os
 
+from vadcli.errors import InputError
+
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 
-import cv2
+try:
+    import cv2
+except ImportError as error:
+    raise InputError(
+        f"OpenCV cannot be loaded: {error}. Where a system library is missing, as in slim containers: "
+        "apt install libgl1 libglib2.0-0, or pip install opencv-python-headless in place of opencv-python."
+    ) from error
 
 cv2.setNumThreads(1)  # frames are small: decoding side by side pays, threads within one frame do not
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from vadcli.errors import FootageError
-from vadcli.footage.capture import DEFAULT_FPS
+from vadcli.footage.began import began_of
+from vadcli.footage.container import DEFAULT_FPS
 from vadcli.footage.frames import SourceInfo
 from vadcli.footage.identity import add_file
 from vadcli.footage.naming import images_in
@@ -47,7 +48,9 @@ class PictureReader:
         if not self._files:
             raise FootageError(f"{name}: no pictures in this folder. Give a folder of JPEG, PNG, TIFF or BMP frames.")
         height, width = read_picture(self._files[0], self._flags).shape[:2]
-        self.info = SourceInfo(name, fps or DEFAULT_FPS, len(self._files), height, width)
+        fps = fps or DEFAULT_FPS
+        count = len(self._files)
+        self.info = SourceInfo(name, fps, count, height, width, count / fps, began_of(folder))
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
         """Pictures in OpenCV's order of channels, and their times in seconds.

@@ -1,26 +1,26 @@
-"""A container piped in on stdin, passed on to FFmpeg so that it can be looked at and stopped."""
+"""A container that arrives through a pipe, socket or FIFO: looked at before it is opened, and left at any time."""
 
 import os
 import select
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
+import av
+
 from vadcli.errors import FootageError
+from vadcli.footage.container import Container
 from vadcli.footage.diagnosis import moov_comes_late
-from vadcli.footage.resize import Picture
 from vadcli.footage.video import VideoReader, open_video
 
 HEAD_BYTES = 4096  # looked at before FFmpeg sees anything
-BLOCK_BYTES = 1 << 16
 WAIT_SECONDS = 0.2
 NAME = "stdin"
 _HOW = "Pipe MPEG-TS or Matroska, as in `ffmpeg -i IN -c copy -f mpegts - | vad score -`."
 
 
-def open_stdin(descriptor: int = 0) -> "VideoReader | PipeReader":
+def open_stdin(descriptor: int = 0) -> VideoReader:
     """A reader of the container on stdin; one that was redirected from a file is read as that file.
 
     Raises:
@@ -35,89 +35,96 @@ def open_stdin(descriptor: int = 0) -> "VideoReader | PipeReader":
     as_file = Path(f"/dev/fd/{descriptor}")
     if stat.S_ISREG(mode) and as_file.exists():
         return open_video(as_file, NAME)
-    return PipeReader(descriptor)
+    return PipeReader(NAME, descriptor)
 
 
-class PipeReader:
-    """Pictures of a container that arrives through a pipe or socket.
+def is_pipe(path: Path) -> bool:
+    """Whether a path is a FIFO, as `<(…)` makes them, or a device that is read forward."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def open_pipe(path: Path, name: str) -> "PipeReader":
+    """A reader of a FIFO; waits for whoever writes to it.
+
+    Raises:
+        FootageError: when it may not be read, or holds nothing that can be read forward.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
+    try:
+        return PipeReader(name, descriptor, lambda: os.close(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+class PipeReader(VideoReader):
+    """Pictures of a container that is read forward, once.
 
     The kernel's pipe is all that is held: nothing is spooled, and whoever writes waits for us.
-
-    Attributes:
-        info: as FFmpeg finds it in the first packets.
-        notes: what the user should know after reading.
-        frames_read: handed over so far.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, name: str, descriptor: int, release: Callable[[], None] = lambda: None) -> None:
         """Look at the first bytes, and let FFmpeg find the video in them.
+
+        Args:
+            name: what messages call it.
+            descriptor: to read from.
+            release: called when the reader is closed.
 
         Raises:
             FootageError: when there is none.
         """
-        head = _read_head(descriptor)
-        if not head:
-            raise FootageError(f"{NAME}: empty; whoever writes to it sent nothing. {_HOW}")
-        if moov_comes_late(head):
+        self._pipe, self._release = _Pipe(descriptor), release
+        if not self._pipe.head:
+            raise FootageError(f"{name}: empty; whoever writes to it sent nothing. {_HOW}")
+        if moov_comes_late(self._pipe.head):
             raise FootageError(
-                f"{NAME}: this mp4 has its index (moov) at the end and cannot be read from a pipe. "
+                f"{name}: this mp4 has its index (moov) at the end and cannot be read from a pipe. "
                 "Give the file itself, or pipe MPEG-TS: `ffmpeg -i IN -c copy -f mpegts - | …`."
             )
-        self._source, self._stop = descriptor, threading.Event()
-        self._read_end, self._write_end = os.pipe()
-        self._relay = threading.Thread(target=self._pass_on, args=(head,), name="stdin", daemon=True)
-        self._relay.start()
         try:
-            self._video = VideoReader(NAME, f"pipe:{self._read_end}", f"no video in it that can be read. {_HOW}", 1)
-        except FootageError:
-            self._end()
-            raise
-        self.info, self.notes = self._video.info, self._video.notes
-
-    @property
-    def frames_read(self) -> int:
-        """Frames handed over so far."""
-        return self._video.frames_read
-
-    def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times in seconds."""
-        return iter(self._video)
+            container = Container(self._pipe)
+            super().__init__(container, container.info(name))
+        except (av.FFmpegError, ValueError) as error:
+            raise FootageError(f"{name}: no video in it that can be read. {_HOW}") from error
 
     def interrupt(self) -> None:
         """Let FFmpeg see the end of the stream, whatever it waits for; from any thread."""
-        self._stop.set()
+        super().interrupt()
+        self._pipe.stopped.set()
 
     def close(self) -> None:
-        """Let go of the decoder and the pipe; stdin itself stays open."""
-        self._video.close()
-        self._end()
-
-    def _end(self) -> None:
-        self._stop.set()
-        self._relay.join()
-        with suppress(OSError):
-            os.close(self._read_end)
-
-    def _pass_on(self, data: bytes) -> None:
-        """Copy stdin into FFmpeg's pipe until either ends or we are to stop; never blocks for long."""
-        os.set_blocking(self._write_end, False)
-        try:
-            while data and not self._stop.is_set():
-                if not select.select((), (self._write_end,), (), WAIT_SECONDS)[1]:
-                    continue
-                data = data[os.write(self._write_end, data) :]
-                while not data and not self._stop.is_set():
-                    if select.select((self._source,), (), (), WAIT_SECONDS)[0]:
-                        data = os.read(self._source, BLOCK_BYTES)
-                        break
-        except OSError:  # FFmpeg has closed its end
-            pass
-        finally:
-            os.close(self._write_end)
+        """Let go of the container and of the pipe; stdin itself stays open."""
+        super().close()
+        self._release()
 
 
-def _read_head(descriptor: int) -> bytes:
-    head = b""
-    while len(head) < HEAD_BYTES and (block := os.read(descriptor, HEAD_BYTES - len(head))):
-        head += block
-    return head
+class _Pipe:
+    """What PyAV reads from: blocks until there is something, but not for long once it was stopped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self.stopped = descriptor, threading.Event()
+        self.head = b""
+        while len(self.head) < HEAD_BYTES and (block := self._wait(HEAD_BYTES - len(self.head))):
+            self.head += block
+        self._begin = self.head
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        if not self._begin:
+            return self._wait(size)
+        data, self._begin = self._begin[:size], self._begin[size:]
+        return data
+
+    def _wait(self, size: int) -> bytes:
+        while not self.stopped.is_set():
+            if select.select((self._descriptor,), (), (), WAIT_SECONDS)[0]:
+                return os.read(self._descriptor, size)
+        return b""

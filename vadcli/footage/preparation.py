@@ -19,7 +19,7 @@ from vadcli.footage.cache import Cache, Clip, Split, open_cache, shorten
 from vadcli.footage.cache_writer import clashes, write_cache
 from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
 from vadcli.footage.identity import place_of, stamp_of
-from vadcli.footage.layouts import ClipSource, find_clips, label_clips, unique_names
+from vadcli.footage.layouts import ClipSource, find_clips, label_clips, told_apart, unique_names
 from vadcli.footage.naming import images_in
 from vadcli.footage.parts import CacheFormat, Part, find_part
 from vadcli.footage.source import open_reader
@@ -133,14 +133,15 @@ def _earlier(out: Path, form: CacheFormat) -> Cache | None:
 def _find(
     sources: Sequence[str], layout: str | None, split: Split | None, labels: Path | None
 ) -> tuple[list[ClipSource], list[str]]:
-    clips: list[ClipSource] = []
+    found: dict[str, list[ClipSource]] = {}
     problems: list[str] = []
     one = len(sources) == 1
     for source in dict.fromkeys(sources):
         try:
-            clips += find_clips(source, layout, split, labels if one else None)
+            found[source] = find_clips(source, layout, split, labels if one else None)
         except FootageError as error:
             problems.append(str(error))
+    clips = told_apart(found)
     if labels is not None and not one:
         clips = label_clips(clips, labels)
     return unique_names(clips), problems

@@ -11,7 +11,7 @@ from vadcli.footage.opencv import cv2
 Picture = npt.NDArray[Any]  # as OpenCV decodes: (h, w), (h, w, 1), BGR or BGRA; uint8 or uint16
 
 
-def fit(picture: Picture, size: tuple[int, int], channels: int, mask_top: float = 0.0) -> Image:
+def fit(picture: Picture, size: tuple[int, int], channels: int) -> Image:
     """A decoded picture at the size and with the channels of the network.
 
     Bilinear, as the paper reads its frames. Sixteen bits become eight by their full range; alpha is dropped;
@@ -21,20 +21,18 @@ def fit(picture: Picture, size: tuple[int, int], channels: int, mask_top: float 
         picture: (h, w), (h, w, 1), BGR (h, w, 3) or BGRA (h, w, 4), uint8 or uint16.
         size: (H, W) of the result.
         channels: 1 or 3.
-        mask_top: share of the rows at the top that are made black, in [0, 1).
 
     Returns:
         (H, W, channels) uint8, grey or RGB, contiguous.
     """
-    height, width = size
-    if picture.shape[:2] != size:
-        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))
-    image = _recolour(_eight_bits(picture), channels)
-    rows = round(mask_top * height)
-    if rows:
-        image = image.copy()
-        image[:rows] = 0
-    return np.ascontiguousarray(image)
+    return np.ascontiguousarray(_recolour(_eight_bits(resized(picture, *size)), channels))
+
+
+def resized(picture: Picture, height: int, width: int) -> Picture:
+    """A picture at another size, bilinear; the same one where it has that size."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def native(picture: Picture) -> Image:

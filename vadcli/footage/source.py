@@ -1,10 +1,8 @@
-"""Any footage a user can name, as an iterator of frames decoded ahead in a thread of its own."""
+"""Any footage a user can name, as an iterator of frames."""
 
 import math
-import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -12,14 +10,17 @@ from typing import Protocol, Self
 
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap, SourceInfo
-from vadcli.footage.naming import folders_in, images_in, left_out, natural, videos_in
+from vadcli.footage.identity import place_of
+from vadcli.footage.naming import images_in, left_out, natural, once, tree, videos_below
 from vadcli.footage.pictures import PictureReader
-from vadcli.footage.pipe import open_stdin
+from vadcli.footage.pipe import is_pipe, open_pipe, open_stdin
 from vadcli.footage.resize import Picture, fit, native
-from vadcli.footage.stream import open_camera, open_url
+from vadcli.footage.segments import SegmentReader, Segments
+from vadcli.footage.span import WHOLE, Span
+from vadcli.footage.stream import Tell, open_camera, open_url
 from vadcli.footage.video import open_video
+from vadcli.footage.zones import EVERYWHERE, Zones
 
-AHEAD = 8  # frames decoded before they are asked for
 STOP_SECONDS = 2.0  # how long closing waits for a decoder that is stuck in a read
 TIME_ROUNDED_S = 0.0006  # by containers that count in milliseconds
 
@@ -28,11 +29,14 @@ class Reader(Protocol):
     """Pictures as decoded, in order, once."""
 
     info: SourceInfo
-    notes: list[str]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know, one line each; complete after iteration."""
 
     @property
     def frames_read(self) -> int:
-        """Pictures handed over so far."""
+        """Pictures so far, with those that were left out; one less is the index of the latest."""
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
         """Pictures in OpenCV's order of channels, valid until the next one, and their times in seconds."""
@@ -41,19 +45,22 @@ class Reader(Protocol):
         """End what waits for the outside world; from any thread."""
 
     def close(self) -> None:
-        """Let go of what is open; only after iteration has ended."""
+        """Let go of what is open; not while another thread iterates."""
 
 
 def open_source(
-    source: str,
+    source: str | Segments,
     *,
     size: tuple[int, int],
     channels: int,
     fps: float | None = None,
     original: bool = False,
     mask_top: float = 0.0,
+    zones: Zones = EVERYWHERE,
+    span: Span = WHOLE,
+    tell: Tell = lambda change: None,
 ) -> "FrameSource":
-    """Open a file, a folder of pictures, `-` (a container on stdin), a URL or `camera:N`.
+    """Open a file, segments, a folder of pictures, `-` (a container on stdin), a FIFO, a URL or `camera:N`.
 
     Args:
         source: as the user gave it.
@@ -61,17 +68,35 @@ def open_source(
         channels: 1 (grey) or 3 (RGB).
         fps: thin to at most this many frames a second, by their times; the rate of a folder of pictures.
         original: also hand over each frame at its own size.
-        mask_top: share of the height blacked out at the top.
+        mask_top: share of the height blacked out at the top, besides what `zones` says.
+        zones: what of the picture is looked at; `original` stays whole.
+        span: which stretch is read. Times and indices count from the beginning of the source all the same.
+        tell: told when a live stream is lost or back, or falls behind; in the thread that iterates.
 
     Raises:
         FootageError: when there is nothing to read, in one line.
     """
-    reader = open_reader(source, grey=channels == 1 and not original, fps=fps)
-    return FrameSource(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
+    reader = open_reader(source, grey=channels == 1 and not original, fps=fps, span=span, tell=tell)
+    info = replace(reader.info, began=span.began or reader.info.began)
+    seen = replace(zones, mask_top=max(mask_top, zones.mask_top))
+    try:
+        within = span.of(info)
+    except FootageError:
+        reader.close()
+        raise
+    frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, zones=seen, within=within)
+    return FrameSource(reader, frames, _thinned(_cut(info, within), fps))
 
 
 def open_reader(
-    source: str, *, grey: bool = False, fps: float | None = None, threads: int | None = None, hashed: bool = False
+    source: str | Segments,
+    *,
+    grey: bool = False,
+    fps: float | None = None,
+    threads: int | None = None,
+    hashed: bool = False,
+    span: Span = WHOLE,
+    tell: Tell = lambda change: None,
 ) -> Reader:
     """The reader of a source: its pictures as decoded, in the caller's thread.
 
@@ -81,13 +106,17 @@ def open_reader(
         fps: rate of a folder of pictures, which does not say.
         threads: decoding threads of a video file; None chooses.
         hashed: keep a digest of the bytes of pictures (`PictureReader.digest`).
+        span: what will be asked for; of files, little before it is decoded.
+        tell: as for `open_source`.
     """
+    if isinstance(source, Segments):
+        return SegmentReader(source, threads, span)
     if source == "-":
         return open_stdin()
     if source.startswith("camera:"):
-        return open_camera(source)
+        return open_camera(source, tell)
     if "://" in source:
-        return open_url(source)
+        return open_url(source, tell)
     path = Path(source)
     if path.is_dir():
         pictures = PictureReader(path, source, fps, grey, hashed)
@@ -97,7 +126,13 @@ def open_reader(
         return pictures
     if not path.exists():
         raise FootageError(f"{source}: not found. Check the path.")
-    return open_video(path, source, threads)
+    if is_pipe(path):
+        return open_pipe(path, source)
+
+    def begin(info: SourceInfo) -> float:
+        return span.of(replace(info, began=span.began or info.began))[0]
+
+    return open_video(path, source, threads, begin)
 
 
 def frames_of(
@@ -107,45 +142,41 @@ def frames_of(
     channels: int,
     fps: float | None = None,
     original: bool = False,
-    mask_top: float = 0.0,
-) -> Iterator[Frame]:
-    """Frames of a reader in the caller's thread; arguments as for `open_source`."""
+    zones: Zones = EVERYWHERE,
+    within: tuple[float, float] = (0.0, math.inf),
+) -> Generator[Frame, None, None]:
+    """Frames of a reader in the caller's thread; arguments as for `open_source`, and the seconds they lie within."""
     last_slot = -1
-    for index, (picture, time_s) in enumerate(reader):
+    black = None if zones == EVERYWHERE else ~zones.looked_at(size)  # (H, W)
+    for picture, time_s in reader:
+        if time_s < within[0] - TIME_ROUNDED_S:
+            continue
+        if time_s >= within[1] - TIME_ROUNDED_S:
+            return
         if fps is not None:
             slot = int((time_s + TIME_ROUNDED_S) * fps)
             if slot <= last_slot:
                 continue
             last_slot = slot
-        image = fit(picture, size, channels, mask_top)
-        yield Frame(image, index, time_s, native(picture) if original else None)
+        image = fit(picture, size, channels)
+        if black is not None:
+            image = image.copy()  # it may be the picture itself
+            image[black] = 0
+        yield Frame(image, reader.frames_read - 1, time_s, native(picture) if original else None)
 
 
 class FrameSource:
-    """An iterator of `Frame`, decoded ahead by a thread into a short queue; close it, or use it as a context.
+    """An iterator of `Frame`, read in the thread that iterates; close it, or use it as a context.
 
     Attributes:
         info: known before the first frame.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        *,
-        size: tuple[int, int],
-        channels: int,
-        fps: float | None,
-        original: bool,
-        mask_top: float,
-    ) -> None:
-        self._reader = reader
-        self.info = _thinned(reader.info, fps)
-        self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(AHEAD)
-        self._stop = threading.Event()
-        self._ended = False
-        frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, mask_top=mask_top)
-        self._thread = threading.Thread(target=self._decode, args=(frames,), name="decode", daemon=True)
-        self._thread.start()
+    def __init__(self, reader: Reader, frames: Generator[Frame, None, None], info: SourceInfo) -> None:
+        """Of a reader and its frames, described by `info`; use `open_source`."""
+        self.info = info
+        self._reader, self._frames = reader, frames
+        self._reading, self._ended, self._released = threading.Lock(), False, False
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -154,7 +185,7 @@ class FrameSource:
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """Where a stream was lost and reopened so far, the latest thousand; frame times jump over them."""
+        """Places so far, the latest thousand, where a frame does not follow the one before it."""
         return tuple(getattr(self._reader, "gaps", ()))
 
     def __iter__(self) -> Self:
@@ -166,23 +197,26 @@ class FrameSource:
         Raises:
             FootageError: what went wrong while decoding, after the frames before it were handed over.
         """
-        if self._ended:
-            raise StopIteration
-        item = self._queue.get()
-        if isinstance(item, Frame):
-            return item
+        with self._reading:
+            try:
+                if self._ended:
+                    raise StopIteration
+                return next(self._frames)
+            except BaseException:
+                self._release()
+                raise
+
+    def interrupt(self) -> None:
+        """End iteration before its next frame, whatever it waits for; from any thread, at once."""
         self._ended = True
-        self.close()
-        if item is not None:
-            raise item
-        raise StopIteration
+        self._reader.interrupt()
 
     def close(self) -> None:
-        """Stop decoding; a decoder stuck in a read on a pipe or network is left to end by itself."""
-        self._ended = True
-        self._stop.set()
-        self._reader.interrupt()
-        self._thread.join(STOP_SECONDS)
+        """End iteration and let go of the source; a read on a network that does not answer is left to end by itself."""
+        self.interrupt()
+        if self._reading.acquire(timeout=STOP_SECONDS):
+            self._release()
+            self._reading.release()
 
     def __enter__(self) -> Self:
         return self
@@ -192,30 +226,20 @@ class FrameSource:
     ) -> None:
         self.close()
 
-    def _decode(self, frames: Iterator[Frame]) -> None:
-        ending: BaseException | None = None
-        try:
-            for frame in frames:
-                if not self._hand_over(frame):
-                    break
-        except BaseException as error:
-            ending = error
-        self._reader.close()
-        self._hand_over(ending)
-
-    def _hand_over(self, item: Frame | BaseException | None) -> bool:
-        while not self._stop.is_set():
-            with suppress(queue.Full):
-                self._queue.put(item, timeout=0.1)
-                return True
-        return False
+    def _release(self) -> None:
+        self._ended = True
+        if not self._released:
+            self._released = True
+            self._frames.close()
+            self._reader.close()
 
 
 def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda note: None) -> list[str]:
     """Every source that the arguments name, in their order and, within a folder, in natural order.
 
-    A folder of pictures is one source; a folder of videos, or of folders of pictures, is many. Where there are both,
-    the videos are the sources. Patterns that the shell left alone are expanded. `-`, URLs and cameras stay as they are.
+    A folder of pictures is one source; a folder with videos in it or below it, or with folders of pictures, is many.
+    Where there are both, the videos are the sources. No file is a source twice, whatever links lead to it. Patterns
+    that the shell left alone are expanded. `-`, URLs and cameras stay as they are.
 
     Args:
         arguments: as the user gave them.
@@ -224,19 +248,20 @@ def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda 
     Raises:
         FootageError: for an argument that names nothing.
     """
-    found: list[str] = []
+    found: dict[str, str] = {}
     for argument in arguments:
-        if is_live(argument) or not (matches := _expand(argument)):
-            found.append(argument)
+        if is_live(argument):
+            found.setdefault(argument, argument)
             continue
-        for path in matches:
-            found += _inside(path, tell) if path.is_dir() else [str(path)]
-    return found
+        for path in _expand(argument):
+            for source in once(_inside(path, tell) if path.is_dir() else [path]):
+                found.setdefault(place_of(source), str(source))
+    return list(found.values())
 
 
 def is_live(source: str) -> bool:
-    """Whether a source is stdin, a URL or a camera rather than a path."""
-    return source == "-" or "://" in source or source.startswith("camera:")
+    """Whether a source is stdin, a FIFO, a URL or a camera rather than a file or folder."""
+    return source == "-" or "://" in source or source.startswith("camera:") or is_pipe(Path(source))
 
 
 def _expand(argument: str) -> list[Path]:
@@ -249,16 +274,29 @@ def _expand(argument: str) -> list[Path]:
     return matches
 
 
-def _inside(folder: Path, tell: Callable[[str], None]) -> list[str]:
-    pictures = [each for each in (folder, *folders_in(folder)) if images_in(each)]
-    found = [str(video) for video in videos_in(folder)]
-    if found and pictures:
-        tell(left_out(folder, sum(len(images_in(each)) for each in pictures)))
-    elif pictures:
-        found = [str(folder)] if pictures[0] == folder else [str(each) for each in pictures]
+def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
+    pictures = {each: len(images_in(each)) for each in tree(folder)}
+    found = videos_below(folder)
+    if found and any(pictures.values()):
+        tell(left_out(folder, sum(pictures.values())))
+    elif pictures[folder]:
+        found = [folder]
+    else:
+        found = found or [each for each, count in pictures.items() if count]
     if not found:
         raise FootageError(f"{folder}: no videos or pictures in this folder. Give a video, or a folder of them.")
     return found
+
+
+def _cut(info: SourceInfo, within: tuple[float, float]) -> SourceInfo:
+    """What is said of the stretch between two seconds of a source."""
+    start_s, end_s = within
+    if start_s == 0 and end_s == math.inf:
+        return info
+    lasts_s = min(end_s, math.inf if info.duration_s is None else info.duration_s) - start_s
+    known = lasts_s if math.isfinite(lasts_s) else None
+    frames = None if known is None else round(known * info.fps)
+    return replace(info, frames=frames, duration_s=known, start_s=start_s)
 
 
 def _thinned(info: SourceInfo, fps: float | None) -> SourceInfo:

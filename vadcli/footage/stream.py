@@ -1,46 +1,68 @@
 """Network streams and cameras: live, without an end, lost now and then, and opened again."""
 
 import re
+import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import numpy as np
+import av
 
 from vadcli.errors import FootageError
-from vadcli.footage.capture import describe, next_time, open_capture
-from vadcli.footage.frames import Gap
-from vadcli.footage.opencv import cv2
-from vadcli.footage.resize import Picture
+from vadcli.footage.clock import timed
+from vadcli.footage.container import Container, Decoded
+from vadcli.footage.frames import Change, Gap, SourceInfo
+from vadcli.footage.losses import Losses
+from vadcli.footage.pace import Pace
+from vadcli.footage.resize import Picture, resized
 from vadcli.footage.video import VideoReader
 
 TIMEOUT_SECONDS = 10.0  # without a packet, a stream counts as lost
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 GIVE_UP_SECONDS = 600.0  # a stream that stays away for so long is gone
-GAPS_KEPT = 1000
+CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}  # formats of FFmpeg, and names
 _SECRET = re.compile(r"user|login|pass|pwd|psw|auth|token|secret|key", re.IGNORECASE)
 
+Tell = Callable[[Change], None]
 
-def open_url(url: str, give_up_s: float = GIVE_UP_SECONDS) -> "VideoReader | StreamReader":
+
+def open_url(
+    url: str, tell: Tell = lambda change: None, give_up_s: float = GIVE_UP_SECONDS
+) -> "VideoReader | StreamReader":
     """A reader of a URL: of a recording where the server says how long it is, else of a live stream.
+
+    Args:
+        url: of any kind that FFmpeg reads.
+        tell: told what happens to a live stream.
+        give_up_s: seconds without the stream after which reading ends with an error.
 
     Raises:
         FootageError: when nothing answers there.
     """
     name = without_password(url)
-    capture = open_capture(url, 1, TIMEOUT_SECONDS)
-    if not capture.isOpened():
-        raise FootageError(f"{name}: no video stream answers there. Check the address, the network and the password.")
-    if describe(name, capture).frames is not None:
-        capture.release()
-        return VideoReader(name, url, "no longer answers. Try again.", 1)
-    return StreamReader(name, capture, lambda: open_capture(url, 1, TIMEOUT_SECONDS), give_up_s=give_up_s)
+    options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
+
+    def connect() -> Container:
+        return Container(url, timeout_s=TIMEOUT_SECONDS, options=options)
+
+    try:
+        container = connect()
+        info = container.info(name)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise FootageError(
+            f"{name}: no video stream answers there. Check the address, the network and the password."
+        ) from error
+    if info.duration_s is not None:
+        return VideoReader(container, info)
+    return StreamReader(container, info, connect, tell=tell, give_up_s=give_up_s)
 
 
-def open_camera(source: str, give_up_s: float = GIVE_UP_SECONDS) -> "StreamReader":
+def open_camera(source: str, tell: Tell = lambda change: None, give_up_s: float = GIVE_UP_SECONDS) -> "StreamReader":
     """A reader of `camera:N`, timed by the clock.
 
     Raises:
@@ -49,71 +71,96 @@ def open_camera(source: str, give_up_s: float = GIVE_UP_SECONDS) -> "StreamReade
     number = source.removeprefix("camera:")
     if not number.isdecimal():
         raise FootageError(f"{source}: cameras are numbered from 0, as in camera:0.")
-    capture = cv2.VideoCapture(int(number))
-    if not capture.isOpened():
-        raise FootageError(f"{source}: no such camera, or another program has it. Try another number.")
-    return StreamReader(source, capture, lambda: cv2.VideoCapture(int(number)), by_clock=True, give_up_s=give_up_s)
+    form, device = CAMERAS.get(sys.platform, ("v4l2", "{}"))
+
+    def connect() -> Container:
+        return Container(device.format(int(number)), timeout_s=TIMEOUT_SECONDS, format=form)
+
+    try:
+        container = connect()
+        info = container.info(source)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise FootageError(f"{source}: no such camera, or another program has it. Try another number.") from error
+    return StreamReader(container, info, connect, by_clock=True, tell=tell, give_up_s=give_up_s)
 
 
 class StreamReader:
     """Pictures of a live stream, reopened with growing waits whenever it is lost.
 
     Times are the stream's own while it lasts. After a gap they go on at what the clock says has passed, so that they
-    jump by the length of the gap.
+    jump by the length of the gap. Where whoever takes the pictures is too slow, some are left out, evenly.
 
     Attributes:
-        info: of the first connection; it has no number of frames.
-        notes: empty, since gaps tell what happened.
-        gaps: the latest thousand stretches without frames.
-        frames_read: handed over so far.
+        info: of the first connection; it has no number of frames. Pictures keep its size.
+        frames_read: decoded so far, those left out included.
     """
 
     def __init__(
         self,
-        name: str,
-        capture: "cv2.VideoCapture",
-        reopen: "Callable[[], cv2.VideoCapture]",
+        container: Container,
+        info: SourceInfo,
+        connect: Callable[[], Container],
         *,
         by_clock: bool = False,
+        tell: Tell = lambda change: None,
         give_up_s: float = GIVE_UP_SECONDS,
     ) -> None:
-        """Take over an open capture.
+        """Take over an open container.
 
         Args:
-            name: what messages call it.
-            capture: open.
-            reopen: makes another like it, which may fail to open.
+            container: the first connection.
+            info: of it.
+            connect: makes another like it, or raises.
             by_clock: time frames by the clock alone, for cameras.
+            tell: told when the stream is lost or back, or falls behind; in the reading thread.
             give_up_s: seconds without the stream after which reading ends with an error.
         """
-        self.info = replace(describe(name, capture), frames=None)
-        self.notes: list[str] = []
-        self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
+        self.info = replace(info, frames=None, duration_s=None, began=datetime.now().astimezone())
         self.frames_read = 0
-        self._capture, self._reopen, self._by_clock, self._give_up_s = capture, reopen, by_clock, give_up_s
+        self._losses = Losses()
+        self._container, self._connect, self._by_clock = container, connect, by_clock
+        self._tell, self._give_up_s = tell, give_up_s
+        self._pace = Pace(1 / info.fps)
         self._stop = threading.Event()
 
+    @property
+    def notes(self) -> list[str]:
+        """What is missing in what was read so far, one line each."""
+        left, lines = self._pace.left_out, self._losses.lines(self.info.name)
+        return (
+            [*lines, f"{self.info.name}: {left} of {self.frames_read} frames left out to keep up."] if left else lines
+        )
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """The latest thousand places where a picture does not follow the one before it."""
+        return self._losses.gaps
+
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, valid until the next one, and their times, until interrupted.
+        """Pictures in OpenCV's order of channels, and their times, until interrupted.
 
         Raises:
             FootageError: when the stream stays away.
         """
-        step, began = 1 / self.info.fps, time.monotonic()
-        time_s, offset, in_connection, picture = -step, 0.0, -step, None
+        began, time_s, offset, anew = time.monotonic(), 0.0, 0.0, False
         while not self._stop.is_set():
-            read, picture = self._capture.read(picture)
-            if self._stop.is_set():
-                return
-            if read:
-                in_connection = next_time(self._capture, in_connection, self.info.fps)
-                now = time.monotonic() - began if self._by_clock else offset + in_connection
-                time_s = now if now > time_s else time_s + step
+            for one, now, missing in self._connection(began, offset):
+                if self._stop.is_set():
+                    return
+                self._losses.add(one, time_s, now, anew or missing)
+                anew, time_s = False, now
                 self.frames_read += 1
-                yield np.asarray(picture), time_s
-            elif self._open_again():
-                offset, in_connection = max(time.monotonic() - began, time_s + step), -step
-                self.gaps.append(Gap(max(time_s, 0.0), offset))
+                behind = self._pace.keeps_one_in
+                if not self._pace.keeps(now, time.monotonic()):
+                    continue
+                if self._pace.keeps_one_in > behind == 1:
+                    self._say("behind", now, "more frames come than can be taken; some are left out, evenly.")
+                yield resized(self._container.picture(one.frame), self.info.height, self.info.width), now
+            if not self._open_again(time_s):
+                return
+            anew, offset = True, max(time.monotonic() - began, time_s + 1 / self.info.fps)
+            self._pace.begin_anew()
+            self._say("back", offset, f"back after {offset - time_s:.1f} s.")
 
     def interrupt(self) -> None:
         """End as soon as the read or wait in progress allows; from any thread."""
@@ -121,20 +168,36 @@ class StreamReader:
 
     def close(self) -> None:
         """Let go of the stream."""
-        self._capture.release()
+        self._container.close()
 
-    def _open_again(self) -> bool:
+    def _connection(self, began: float, offset: float) -> Iterator[tuple[Decoded, float, bool]]:
+        """Pictures of one connection with their times, until it is lost."""
+        clocks = (
+            (one, time.monotonic() - began - offset if self._by_clock else one.clock_s) for one in self._container
+        )
+        with suppress(av.FFmpegError):
+            for one, now, missing in timed(clocks, 1 / self.info.fps):
+                yield one, offset + now, missing
+
+    def _open_again(self, time_s: float) -> bool:
         """Try until the stream is back; false when interrupted."""
-        self._capture.release()
+        self._container.close()
+        if self._stop.is_set():
+            return False
+        self._say("lost", time_s, "lost; it is tried again.")
         wait_s, lost = FIRST_WAIT_SECONDS, time.monotonic()
         while not self._stop.wait(wait_s):
-            self._capture = self._reopen()
-            if self._capture.isOpened():
+            with suppress(av.FFmpegError, ValueError, OSError):
+                self._container = self._connect()
+                self._container.info(self.info.name)
                 return True
             if time.monotonic() - lost > self._give_up_s:
                 raise FootageError(f"{self.info.name}: lost for {self._give_up_s:.0f} s. Start again when it is back.")
             wait_s = min(2 * wait_s, LONGEST_WAIT_SECONDS)
         return False
+
+    def _say(self, kind: Any, time_s: float, what: str) -> None:
+        self._tell(Change(kind, time_s, f"{self.info.name}: at {time_s:.1f} s: {what}"))
 
 
 def without_password(url: str) -> str:

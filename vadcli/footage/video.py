@@ -1,99 +1,176 @@
-"""A video container, decoded forward by OpenCV's FFmpeg."""
+"""A recording: one container read forward, its pictures timed, and whatever is missing in it told."""
 
 import os
-from collections.abc import Iterator
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
+import av
 
 from vadcli.errors import FootageError
-from vadcli.footage.bitstream import SizeWatch
-from vadcli.footage.capture import describe, next_time, open_capture
+from vadcli.footage.began import began_of
+from vadcli.footage.clock import DAY_S, STEPS, timed
+from vadcli.footage.container import Container
 from vadcli.footage.diagnosis import why_unreadable
+from vadcli.footage.frames import Gap, SourceInfo
 from vadcli.footage.identity import utf8_place
+from vadcli.footage.losses import Losses
 from vadcli.footage.resize import Picture
 
 MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
+START_REACH_S = 10.0  # a first picture that comes later than this is where the recording begins
 SHORT_SHARE = 0.95  # a recording that ends before this share of what its header says was cut off
+LOOKED_AT = 500  # packets from which the rate is measured
+SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
+
+
+class CutOffError(FootageError):
+    """A recording that ends before its time; all that can be read of it was handed over before."""
 
 
 class VideoReader:
     """Pictures of one container, once, from first to last.
 
     Attributes:
-        info: size as shown (rotation applied), nominal rate, and the header's count of frames.
-        notes: what the user should know after reading, such as a recording that was cut off.
+        info: size as shown (rotation applied), rate and length.
         frames_read: handed over so far.
+        coding: its format, its codec and the layout of its pixels.
     """
 
-    def __init__(self, name: str, target: str, problem: str, threads: int | None = None) -> None:
-        """Open a container.
+    def __init__(self, container: Container, info: SourceInfo, ends: Callable[[], float | None] | None = None) -> None:
+        """Take over an open container.
 
         Args:
-            name: what messages call it.
-            target: what FFmpeg opens: an absolute path, `pipe:N` or a URL.
-            problem: the clause of the error when FFmpeg cannot.
-            threads: decoding threads; None chooses by the size of the picture.
+            container: at its beginning.
+            info: of it.
+            ends: looks up when the last of all its streams ends; None if it cannot be read twice.
         """
-        self.notes: list[str] = []
-        self.frames_read = 0
-        self._capture = open_capture(target, threads or 1)
-        if not self._capture.isOpened():
-            raise FootageError(f"{name}: {problem}")
-        self.info = describe(name, self._capture)
-        is_file = Path(target).is_file()
-        if threads is None and is_file and self.info.height * self.info.width >= MANY_PIXELS:
-            self._capture = open_capture(target, min(os.cpu_count() or 1, 4))
-        self._watch = SizeWatch(target) if is_file else None
+        self.info, self.frames_read = info, container.passed
+        self._container, self._ends, self._stopped = container, ends, False
+        self._losses = Losses(container.begin_s)
+        self.coding = container.coding
+
+    @property
+    def notes(self) -> list[str]:
+        """What is missing in what was read so far, one line each."""
+        return self._losses.lines(self.info.name)
+
+    @property
+    def gaps(self) -> Sequence[Gap]:
+        """The latest thousand places where a picture does not follow the one before it."""
+        return self._losses.gaps
 
     def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, valid until the next one, and their times in seconds.
+        """Pictures in OpenCV's order of channels, and their times in seconds.
 
         Raises:
-            FootageError: when no frame can be decoded, or the size of the picture changes on the way.
+            CutOffError: after the last picture, when more of them should follow.
+            FootageError: when the size of the pictures changes on the way.
         """
-        time_s, fps, picture = -1 / self.info.fps, self.info.fps, None
-        while True:
-            if self._watch and (changed := self._watch.step()):
-                raise FootageError(
-                    f"{self.info.name}: the picture changes from {self.info.width}x{self.info.height} to {changed[1]}x"
-                    f"{changed[0]} at frame {self.frames_read}. Cut it there, or scale all to one size with ffmpeg."
-                )
-            read, picture = self._capture.read(picture)  # into the same memory where that fits
-            if not read:
-                break
-            time_s = next_time(self._capture, time_s, fps)
-            self.frames_read += 1
-            yield np.asarray(picture), time_s
-        count, expected = self.frames_read, self.info.frames
-        if not count:
-            raise FootageError(f"{self.info.name}: opens, but no frame can be decoded. Convert it with ffmpeg.")
-        if expected and max(count, time_s * fps + 1) < SHORT_SHARE * expected:
-            self.notes.append(f"{self.info.name}: cut off: {count} frames decoded of about {expected}.")
+        name, container, step, time_s = self.info.name, self._container, 1 / self.info.fps, 0.0
+        decoded = ((one, one.clock_s) for one in container)
+        try:
+            for one, now, missing in timed(decoded, step, container.start_s, START_REACH_S + container.begin_s):
+                if self._stopped:
+                    return
+                picture = container.picture(one.frame)
+                height, width = picture.shape[:2]
+                if (height, width) != (self.info.height, self.info.width):
+                    raise FootageError(
+                        f"{name}: the picture changes from {self.info.width}x{self.info.height} to {width}x{height} "
+                        f"at frame {self.frames_read}. Cut it there, or scale all to one size with ffmpeg."
+                    )
+                self._losses.add(one, time_s, now, missing)
+                time_s = now
+                self.frames_read += 1
+                yield picture, time_s
+        except av.FFmpegError as error:
+            raise CutOffError(f"{name}: nothing after {time_s:.1f} s can be read ({error.strerror}).") from error
+        self._losses.damaged(time_s, container.broken)
+        if self._is_short(time_s + step):
+            raise CutOffError(
+                f"{name}: cut off: {self.frames_read} frames decoded, none after {time_s:.1f} s of "
+                f"{container.duration_s:.1f} s. Copy it again, or repair it with ffmpeg."
+            )
 
     def interrupt(self) -> None:
-        """Nothing waits here for long."""
+        """End before the next picture; from any thread."""
+        self._stopped = True
 
     def close(self) -> None:
-        """Let go of the decoder."""
-        self._capture.release()
-        if self._watch:
-            self._watch.close()
+        """Let go of the container."""
+        self._container.close()
+
+    def _is_short(self, ended_s: float) -> bool:
+        """Whether pictures are missing at the end, and not only fewer than there is sound."""
+        wanted = SHORT_SHARE * (self._container.duration_s or 0)
+        if ended_s >= wanted:
+            return False
+        last_s = None if self._container.alone or self._ends is None else self._ends()
+        return last_s is None or last_s < wanted
 
 
-def open_video(path: Path, name: str, threads: int | None = None) -> VideoReader:
-    """A reader of a video file.
+def open_video(
+    path: Path, name: str, threads: int | None = None, begin: Callable[[SourceInfo], float] = lambda info: 0.0
+) -> VideoReader:
+    """A reader of a video file, whose rate and length are found out where its header does not say them.
+
+    Args:
+        path: of the file.
+        name: what messages call it.
+        threads: decoding threads; None chooses.
+        begin: the second to begin at, or a little earlier; what lies before that is not decoded.
 
     Raises:
         FootageError: saying what is wrong with it.
     """
+    target = utf8_place(path)  # absolute, so that nothing before a colon is taken for a protocol
     try:
         with path.open("rb") as file:
             file.read(1)
+        info, pixels = _looked_at(Container(target), path, name)
+        many = min(os.cpu_count() or 1, 4) if pixels >= MANY_PIXELS else 1
+        container = Container(target, threads=threads or many)
+        container.begin_at(begin(info))
+        shown = container.info(name)
+    except (av.FFmpegError, ValueError) as error:
+        raise FootageError(f"{name}: {why_unreadable(path)}") from error
     except OSError as error:
         raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
-    target = utf8_place(path)  # OpenCV crashes on any other
-    try:
-        return VideoReader(name, target, "", threads)
-    except FootageError as error:
-        raise FootageError(f"{name}: {why_unreadable(path)}") from error
+    return VideoReader(container, replace(info, height=shown.height, width=shown.width), lambda: _last_time(target))
+
+
+def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo, int]:
+    """What a container says, corrected by the times of its packets, and its pixels; it is closed then.
+
+    The first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
+    """
+    fps, lasts_s, frames = container.fps, container.duration_s, container.frames
+    whole = lasts_s is None or (frames is None and path.stat().st_size <= SMALL_BYTES)
+    count, times = container.clocks(None if whole else LOOKED_AT)
+    container.close()
+    steps = [after - before for before, after in pairwise(times) if 0 < after - before < DAY_S]
+    if steps:
+        usual = statistics.median(steps)
+        ordinary = [step for step in steps if step <= STEPS * usual]
+        fps = len(ordinary) / sum(ordinary)
+    if whole:
+        frames, lasts_s = count, (sum(steps) or (count - 1) / fps) + 1 / fps
+    began = began_of(path, container.metadata)
+    info = SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s, began)
+    return info, container.pixels
+
+
+def _last_time(target: str) -> float | None:
+    """When the last packet of any stream begins; None where nothing says."""
+    with av.open(target, metadata_errors="replace") as opened:
+        times = []
+        try:
+            for packet in opened.demux():
+                if packet.pts is not None and packet.time_base:
+                    times.append(float(packet.pts * packet.time_base))
+        except av.FFmpegError:
+            pass
+    return max(times) - min(times) if times else None

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from vadcli.errors import CheckpointError, FootageError, InputError
+from vadcli.footage.naming import VIDEO_SUFFIXES
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def describe_file(path: Path) -> dict[str, Any]:
-    """What a checkpoint, adapter, cache or exported model is: plain values for JSON.
+    """What a checkpoint, adapter, cache, exported model or video is: plain values for JSON.
 
     Raises:
         InputError: if there is no such file, or it is none of these.
@@ -19,7 +20,7 @@ def describe_file(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(
-            f"{path}: no such file. `vad info` tells of checkpoints, adapters, caches and exported models."
+            f"{path}: no such file. `vad info` tells of checkpoints, adapters, caches, exported models and videos."
         )
     with path.open("rb") as file:
         magic = file.read(8)
@@ -30,7 +31,31 @@ def describe_file(path: Path) -> dict[str, Any]:
 
         header = OnnxNetwork.open(path).header
         return {"file": str(path), "kind": "exported model", "bytes": path.stat().st_size, **header}
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return _describe_video(path)
     return _describe_checkpoint(path, load_checkpoint(path))
+
+
+def _describe_video(path: Path) -> dict[str, Any]:
+    from vadcli.footage.video import open_video
+
+    reader = open_video(path, str(path), 1)
+    reader.close()
+    info, coded = reader.info, reader.coding
+    return {
+        "file": str(path),
+        "kind": "video",
+        "bytes": path.stat().st_size,
+        "container": coded[0],
+        "codec": coded[1],
+        "pixels": coded[2],
+        "height": info.height,
+        "width": info.width,
+        "fps": round(info.fps, 3),
+        "frames": info.frames,
+        "seconds": None if info.duration_s is None else round(info.duration_s, 3),
+        "began": info.at(0.0),
+    }
 
 
 def _describe_checkpoint(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """How footage lies on disk: plain recordings and benchmarks by their official layouts, found by looking."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Split
+from vadcli.footage.identity import place_of
 from vadcli.footage.layouts import (
     avenue,
     demo,
@@ -19,10 +20,11 @@ from vadcli.footage.layouts import (
 )
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for
+from vadcli.footage.layouts.places import split_of
 from vadcli.footage.naming import images_in
 from vadcli.footage.source import is_live
 
-__all__ = ["LAYOUTS", "ClipSource", "find_clips", "label_clips", "unique_names"]
+__all__ = ["LAYOUTS", "ClipSource", "find_clips", "label_clips", "told_apart", "unique_names"]
 
 Find = Callable[[Path, Path | None], list[ClipSource]]
 
@@ -89,6 +91,33 @@ def label_clips(clips: Sequence[ClipSource], labels: Path) -> list[ClipSource]:
     counts = {clip.name: len(images_in(clip.source)) if clip.source.is_dir() else None for clip in labelled}
     tracks = labels_for(labels, counts)
     return [replace(clip, labels=tracks.get(clip.name, clip.labels)) for clip in clips]
+
+
+def told_apart(found: Mapping[str, Sequence[ClipSource]]) -> list[ClipSource]:
+    """Clips of several sources, each file once; scenes of one name in different places get the folders above it.
+
+    Args:
+        found: clips by the source, as the user gave it. Splits of one folder are of one scene.
+    """
+    homes: dict[str, set[Path]] = {}
+    clips: dict[str, tuple[Path, ClipSource]] = {}
+    for source, its_clips in found.items():
+        home = Path(source).resolve()
+        home = home.parent if split_of(home) else home
+        for clip in its_clips:
+            place = place_of(clip.source) if clip.source.exists() else str(clip.source)
+            if clips.setdefault(place, (home, clip))[1] is clip:
+                homes.setdefault(clip.scene, set()).add(home)
+    return [_within(home, homes[clip.scene], clip) for home, clip in clips.values()]
+
+
+def _within(home: Path, homes: Collection[Path], clip: ClipSource) -> ClipSource:
+    """The clip, with as many of the folders above its home as tell it from the others."""
+    depth = next(
+        depth for depth in range(len(home.parts)) if len({one.parts[-depth - 1 :] for one in homes}) == len(homes)
+    )
+    above = "/".join(home.parts[-depth - 1 : -1])
+    return replace(clip, name=f"{above}/{clip.name}", scene=f"{above}/{clip.scene}") if above else clip
 
 
 def unique_names(clips: Sequence[ClipSource]) -> list[ClipSource]:

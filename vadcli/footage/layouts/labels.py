@@ -84,12 +84,17 @@ LabelTrack: TypeAlias = Intervals | FrameLabels
 
 
 def as_labels(values: npt.ArrayLike, origin: str) -> FrameLabels:
-    """A label track of an array of numbers or truth values; anything but 0 is abnormal, as in masks of 0 and 255.
+    """A label track of an array of numbers or truth values.
 
     Raises:
-        FootageError: when it holds something else.
+        FootageError: when it holds anything but 0 and 1.
     """
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
+    array = np.asarray(values).reshape(-1)
+    if array.dtype.kind not in "biuf":
         raise FootageError(f"{origin}: labels must be numbers, 0 normal and 1 abnormal; got {array.dtype}.")
-    return FrameLabels(origin, (array.reshape(-1) != 0).astype(np.uint8))
+    wrong = np.flatnonzero((array != 0) & (array != 1))
+    if wrong.size:
+        raise FootageError(
+            f"{origin}: labels must be 0 (normal) or 1 (abnormal); got {array[wrong[0]]:g} for frame {wrong[0]}."
+        )
+    return FrameLabels(origin, array.astype(np.uint8))

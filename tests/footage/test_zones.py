@@ -1,0 +1,40 @@
+"""Zones of the picture that are looked at, and those that are not."""
+
+import numpy as np
+import pytest
+
+from vadcli.footage.source import open_source
+from vadcli.footage.zones import EVERYWHERE, Zones
+
+LEFT = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+
+
+def test_only_and_ignore_take_pixels_by_most_of_their_area():
+    seen = Zones(only=(LEFT,)).looked_at((4, 8))
+    assert seen[:, :4].all() and not seen[:, 4:].any()
+    np.testing.assert_array_equal(Zones(ignore=(LEFT,)).looked_at((4, 8)), ~seen)
+    middle = Zones(only=(((0.25, 0.25), (0.75, 0.75)),)).looked_at((8, 8))
+    assert middle.sum() == 16 and middle[2:6, 2:6].all(), "two points are corners of a rectangle"
+    assert not Zones(only=(LEFT,), ignore=(LEFT,)).looked_at((4, 8)).any()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.13, 0.25, 0.4])
+def test_mask_top_is_a_case_of_ignore(share):
+    zone = Zones(ignore=(((0.0, 0.0), (1.0, share)),))
+    np.testing.assert_array_equal(Zones(mask_top=share).looked_at((128, 64)), zone.looked_at((128, 64)))
+
+
+def test_a_triangle_covers_half_of_what_its_box_does():
+    seen = Zones(only=(((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)),)).looked_at((100, 100))
+    assert seen.mean() == pytest.approx(0.5, abs=0.02) and seen[0, 0] and not seen[-1, -1]
+
+
+def test_frames_are_black_where_they_are_not_looked_at_and_originals_are_whole(make_pictures):
+    folder = str(make_pictures(frames=2))
+    with open_source(
+        folder, size=(48, 64), channels=3, zones=Zones(only=(LEFT,)), mask_top=0.5, original=True
+    ) as source:
+        frame = next(source)
+    assert frame.image[:24].max() == 0 and frame.image[:, 32:].max() == 0 and frame.image[24:, :32].mean() > 20
+    assert frame.original[:24, 32:].max() > 0
+    assert EVERYWHERE.looked_at((4, 4)).all()

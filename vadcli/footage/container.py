@@ -1,0 +1,235 @@
+"""A container opened by PyAV: its pictures decoded one after the other, over whatever is damaged."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.stream import Discard, Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from vadcli.footage.frames import SourceInfo
+from vadcli.footage.opencv import cv2
+from vadcli.footage.resize import Picture
+
+DEFAULT_FPS = 25.0  # where nothing says
+MOST_FPS = 999.0  # what says more counts ticks of its clock
+TRIES = 64  # reads that fail one after the other before a container is given up
+MOST_HELD = 2000  # packets of a group that is longer are decoded at once
+KEY_WAIT = 250  # pictures after which one that begins anew is waited for no longer
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE}
+_TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One picture as the decoder gives it.
+
+    Attributes:
+        frame: not converted yet.
+        clock_s: the container's time, None where it has none.
+        broken: packets just before it that could not be decoded.
+        discontinuous: whether the picture before it is not the one that it follows: after damage, after a picture
+            that the decoder calls corrupt, and at the first whole picture after either.
+    """
+
+    frame: VideoFrame
+    clock_s: float | None
+    broken: int
+    discontinuous: bool
+
+
+class Container:
+    """An open container and its first real stream of pictures; sound and data are never read.
+
+    Attributes:
+        start_s: when its pictures begin, by its own clock; None if it does not say.
+        duration_s: how long it lasts, None if it does not say.
+        broken: packets after the last picture that could not be decoded.
+        skipped: pictures before the first that does not depend on others.
+        alone: whether there is no other stream in it.
+        pixels: of a picture, as the header says.
+        passed: packets of pictures that were passed over by `begin_at`.
+        frames: how many pictures its index counts; None if it has none.
+        fps: as its header says, or as its first packets let guess.
+        metadata: what it says of itself in words.
+        coding: its format, its codec and the layout of its pixels.
+    """
+
+    def __init__(self, target: Any, *, threads: int = 1, timeout_s: float | None = None, **options: Any) -> None:
+        """Open it.
+
+        Args:
+            target: an absolute path, a URL, or an object with `read`.
+            threads: of the decoder.
+            timeout_s: of opening and of each read, for networks.
+            options: of `av.open`.
+
+        Raises:
+            av.FFmpegError: when it cannot be opened.
+            ValueError: when there are no pictures in it.
+        """
+        self._opened = av.open(target, timeout=timeout_s, metadata_errors="replace", **options)
+        try:
+            self._stream = self._pictures()
+        except ValueError:
+            self._opened.close()
+            raise
+        for stream in self._opened.streams:
+            if stream is not self._stream:
+                stream.discard = Discard.all
+        context = self._stream.codec_context
+        context.thread_count, context.thread_type = threads, "AUTO"
+        self._tick = self._stream.time_base or Fraction(1, 1000)
+        self._reformatter = VideoReformatter()
+        self.pixels = context.height * context.width
+        self.broken = self.skipped = self.passed = 0
+        self.begin_s = 0.0
+        self._late_pts: list[int] = []
+        self.alone = len(self._opened.streams) == 1
+        start, lasts = self._stream.start_time, self._stream.duration
+        self.start_s = None if start is None else float(start * self._tick)
+        whole = self._opened.duration
+        lasts_s = float(lasts * self._tick) if lasts else whole / av.time_base if whole else 0
+        self.duration_s = lasts_s if lasts_s > 0 else None
+        self.frames = self._stream.frames or None
+        rates = (self._stream.guessed_rate, self._stream.average_rate, context.framerate)
+        self.fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
+        self.coding = (self._opened.format.name, context.name, context.pix_fmt or "unknown")
+        self.metadata: dict[str, str] = dict(self._opened.metadata)
+        self._decoded = self._decode()
+        self._first: Decoded | None = None
+
+    def begin_at(self, seconds: float) -> None:
+        """Decode nothing that only pictures before then depend on; before anything else is asked of it."""
+        self.begin_s = seconds
+
+    def info(self, name: str) -> SourceInfo:
+        """What it says about itself, and the size of its first picture as it is shown.
+
+        Raises:
+            av.FFmpegError: when it cannot be read as far as its first picture.
+            ValueError: when no picture in it can be decoded.
+        """
+        self._first = self._first or next(self._decoded, None)
+        if self._first is None:
+            raise ValueError("no pictures")
+        frame = self._first.frame
+        sides = (frame.height, frame.width)
+        height, width = reversed(sides) if abs(frame.rotation) == 90 else sides
+        frames = self.frames or (round(self.duration_s * self.fps) if self.duration_s else None)
+        return SourceInfo(name, self.fps, frames, height, width, self.duration_s)
+
+    def clocks(self, most: int | None = None) -> tuple[int, list[float]]:
+        """How many packets of pictures come, undecoded, and the times of the pictures in the order they are shown.
+
+        The container is used up by it.
+
+        Args:
+            most: packets to look at; None looks at all.
+        """
+        count, times, group = 0, list[float](), list[float]()
+        for packet in self._packets():
+            if packet is None or not packet.size:
+                continue
+            if packet.is_keyframe:  # no picture is shown before one that belongs to an earlier group
+                times, group = times + sorted(group), []
+            count += 1
+            if packet.pts is not None:
+                group.append(float(packet.pts * self._tick))
+            if count == most:
+                break
+        return count, times if times and count == most else times + sorted(group)
+
+    def __iter__(self) -> Iterator[Decoded]:
+        """Pictures in the order they are shown, from the first that does not depend on others; once."""
+        if self._first is not None:
+            yield self._first
+        yield from self._decoded
+
+    def picture(self, frame: VideoFrame) -> Picture:
+        """A decoded picture, BGR (h, w, 3) uint8, turned upright; bit for bit what OpenCV makes of it."""
+        image = self._reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1).to_ndarray()
+        turn = _TURNS.get(frame.rotation)
+        return np.asarray(image if turn is None else cv2.rotate(image, turn))
+
+    def close(self) -> None:
+        """Let go of it; not while another thread reads."""
+        self._decoded.close()
+        self._opened.close()
+
+    def _decode(self) -> Generator[Decoded, None, None]:
+        begun: bool | None = None  # a stream that begins with a whole picture may show it or not, as its edit list says
+        corrupt = mended = False
+        for packet in self._late(self._packets()) if self.begin_s else self._packets():
+            begun = packet is not None and packet.is_keyframe if begun is None else begun
+            try:
+                frames = self._stream.decode(packet)
+            except av.FFmpegError:
+                self.broken += 1
+                continue
+            for frame in frames:
+                begun = begun or frame.key_frame or self.skipped >= KEY_WAIT
+                if not begun:
+                    self.skipped += 1
+                    continue
+                if self._late_pts:  # some of them may need what was passed over, and are not shown
+                    self.passed += sum(frame.pts is not None and pts < frame.pts for pts in self._late_pts)
+                    self._late_pts = []
+                broken, self.broken = self.broken, 0
+                hurt = bool(broken) or frame.is_corrupt
+                clock = None if frame.pts is None else float(frame.pts * self._tick)
+                yield Decoded(frame, clock, broken, hurt or corrupt or (mended and frame.key_frame))
+                mended = hurt or (mended and not frame.key_frame)
+                corrupt = frame.is_corrupt
+
+    def _pictures(self) -> VideoStream:
+        """The stream of pictures that players show; a cover is none."""
+        best = self._opened.streams.best("video")
+        streams: list[VideoStream] = sorted(self._opened.streams.video, key=lambda stream: stream is not best)
+        for stream in streams:
+            if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
+                return stream
+        raise ValueError("no pictures")
+
+    def _late(self, packets: Iterator[Any]) -> Iterator[Any]:
+        """Packets from the last whole picture but one before the beginning that was asked for, decoded by nobody."""
+        before: list[Any] = []
+        group: list[Any] = []
+        for packet in packets:
+            if packet is not None and packet.is_keyframe:
+                self.passed += len(before)
+                before, group = group, []
+            group.append(packet)
+            clock = None if packet is None or packet.pts is None else float(packet.pts * self._tick)
+            self.start_s = clock if self.start_s is None else self.start_s
+            reached = clock is None or self.start_s is None or clock - self.start_s >= self.begin_s
+            if reached or len(group) > MOST_HELD:
+                break
+        self._late_pts = [packet.pts for packet in (*before, *group) if packet is not None and packet.pts is not None]
+        yield from before
+        yield from group
+        yield from packets
+
+    def _packets(self) -> Iterator[Any]:
+        """Packets of pictures and, at the end, an empty one; tries again where the container is damaged.
+
+        Raises:
+            av.FFmpegError: when it can be read no further, other than by its end.
+        """
+        failed = 0
+        while True:
+            try:
+                for packet in self._opened.demux(self._stream):
+                    failed = 0
+                    yield packet
+                return
+            except av.error.InvalidDataError:
+                failed += 1
+                if failed > TRIES:
+                    yield None
+                    return

@@ -1,0 +1,87 @@
+"""What is missing from a source as it is read: places where a frame does not follow the one before it, and why."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from vadcli.footage.clock import HOLE_S
+from vadcli.footage.container import Decoded
+from vadcli.footage.frames import Gap
+
+GAPS_KEPT = 1000
+MOST_PLACES = 3  # named in a line
+
+
+@dataclass
+class Places:
+    """Some times in a source, the first few of them kept, and a sum over all."""
+
+    count: int = 0
+    total: float = 0.0
+    first_s: list[float] = field(default_factory=list)
+
+    def add(self, time_s: float, amount: float) -> None:
+        """One more."""
+        self.count, self.total = self.count + 1, self.total + amount
+        if self.count <= MOST_PLACES:
+            self.first_s.append(time_s)
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{time_s:.1f} s" for time_s in self.first_s)
+        more = self.count - len(self.first_s)
+        return f"{named} and {more} more place{'s' * (more > 1)}" if more else named
+
+
+class Losses:
+    """Counts what is missing, frame by frame.
+
+    Attributes:
+        gaps: the latest thousand.
+    """
+
+    def __init__(self, begin_s: float = 0.0) -> None:
+        """Of what is read from `begin_s` on."""
+        self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
+        self._begin_s = begin_s
+        self._begun_s: float | None = None
+        self._damage, self._corrupt, self._holes, self._restarts = Places(), Places(), Places(), Places()
+
+    def add(self, one: Decoded, before_s: float, now_s: float, missing: bool) -> None:
+        """Take the next frame.
+
+        Args:
+            one: the frame.
+            before_s: the time of the one before it.
+            now_s: its own.
+            missing: whether the clock says that something lies between them.
+        """
+        self.damaged(before_s, one.broken)
+        if one.frame.is_corrupt:
+            self._corrupt.add(now_s, 1)
+        if self._begun_s is None:
+            self._begun_s = now_s
+            return
+        if missing:
+            (self._holes if now_s - before_s > HOLE_S else self._restarts).add(before_s, now_s - before_s)
+        if missing or one.discontinuous:
+            self.gaps.append(Gap(before_s, now_s))
+
+    def damaged(self, time_s: float, packets: int) -> None:
+        """Packets after the frame of that time could not be decoded."""
+        if packets:
+            self._damage.add(time_s, packets)
+
+    def lines(self, name: str) -> list[str]:
+        """What people should know of it, a line a kind."""
+        told = []
+        if self._begun_s is not None and self._begun_s - self._begin_s > HOLE_S:
+            told.append(f"begins in the middle; its first {self._begun_s:.1f} s cannot be decoded.")
+        if self._damage.count:
+            packets = round(self._damage.total)
+            told.append(f"damaged at {self._damage}: {packets} packet{'s' * (packets > 1)} could not be decoded.")
+        if count := self._corrupt.count:
+            told.append(f"damaged at {self._corrupt}: {count} frame{'s' * (count > 1)} could be decoded only in part.")
+        if self._holes.count:
+            told.append(f"no pictures for {self._holes.total:.1f} s in all, after {self._holes}.")
+        if self._restarts.count:
+            told.append(f"its clock is set anew at {self._restarts}; times go on from there.")
+        return [f"{name}: {line}" for line in told]

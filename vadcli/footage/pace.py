@@ -1,0 +1,59 @@
+"""Which frames of a live stream are left out so that the others are not late."""
+
+import math
+
+LATE_S = 1.0  # behind the stream's own clock; what is later makes frames be left out
+CAUGHT_UP_S = 0.25
+LOOKED_EVERY_S = 1.0
+PATIENCE = 10  # looks without lag after which more frames are tried again
+DRIFT = 1e-3  # of the stream's clock against ours, a second
+MOST = 50
+
+
+class Pace:
+    """Keeps one frame in so many, as few as it takes for the lag to shrink.
+
+    Attributes:
+        keeps_one_in: 1 while all are kept.
+        left_out: frames so far.
+    """
+
+    def __init__(self, step_s: float) -> None:
+        """Begin with all frames; `step_s` is the usual time between two."""
+        self.keeps_one_in, self.left_out = 1, 0
+        self._step_s, self._count = step_s, 0
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget how late frames came: another connection has another delay."""
+        self._least, self._before_s = math.inf, math.inf
+        self._looked_s, self._lag_s, self._calm = -math.inf, 0.0, 0
+
+    def keeps(self, time_s: float, now_s: float) -> bool:
+        """Whether to hand a frame over.
+
+        Args:
+            time_s: of the frame, by the stream's clock.
+            now_s: when it was read, by ours.
+        """
+        late = now_s - time_s
+        self._least = min(self._least + DRIFT * max(0.0, now_s - self._before_s), late)
+        self._before_s = now_s
+        if now_s - self._looked_s >= LOOKED_EVERY_S:
+            self._look(late - self._least, now_s)
+        self._count += 1
+        kept = self._count % self.keeps_one_in == 0
+        self.left_out += not kept
+        return kept
+
+    def _look(self, lag_s: float, now_s: float) -> None:
+        passed = now_s - self._looked_s
+        if lag_s > LATE_S and lag_s >= self._lag_s:
+            taken = max(passed - (lag_s - self._lag_s), self._step_s)  # seconds of the stream in those that passed
+            wanted = math.ceil(1.1 * self.keeps_one_in * passed / taken) if math.isfinite(passed) else 2
+            self.keeps_one_in, self._calm = min(max(wanted, self.keeps_one_in + 1), MOST), 0
+        elif lag_s < CAUGHT_UP_S:
+            self._calm += 1
+            if self._calm >= PATIENCE and self.keeps_one_in > 1:
+                self.keeps_one_in, self._calm = self.keeps_one_in - 1, 0
+        self._looked_s, self._lag_s = now_s, lag_s

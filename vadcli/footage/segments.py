@@ -1,0 +1,156 @@
+"""Recordings of one camera, cut into segments by its recorder, read in time as one source."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from vadcli.errors import FootageError
+from vadcli.footage.began import began_of, camera_of
+from vadcli.footage.frames import Gap, SourceInfo
+from vadcli.footage.losses import GAPS_KEPT
+from vadcli.footage.naming import natural
+from vadcli.footage.resize import Picture, resized
+from vadcli.footage.span import WHOLE, Span
+from vadcli.footage.video import VideoReader, open_video
+
+SEAM_S = 2.0  # between segments that follow each other, since names count whole seconds
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Files of one camera, in the order of time.
+
+    Attributes:
+        name: what messages and records call them.
+        paths: of the files.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def joined(sources: Sequence[str]) -> list[Segments]:
+    """Files, those of one camera together: whose paths differ only by times, days and counts; cameras in their order.
+
+    >>> [len(one.paths) for one in joined(["gate_20251125_100000.mp4", "yard_1.mp4", "gate_20251125_110000.mp4"])]
+    [2, 1]
+    """
+    cameras: dict[str, list[Path]] = {}
+    for source in sources:
+        cameras.setdefault(camera_of(Path(source)), []).append(Path(source))
+    return [Segments(name or str(paths[0].parent), _in_time(paths)) for name, paths in cameras.items()]
+
+
+class SegmentReader:
+    """Pictures of segments: each from when its name says that it began, or right after the one before it.
+
+    A segment that cannot be read is told and left out.
+
+    Attributes:
+        info: of the first that can be read, with the length of all; later pictures keep its size.
+        notes: what the user should know so far.
+        gaps: the latest thousand places where a picture does not follow the one before it.
+        frames_read: handed over so far.
+    """
+
+    def __init__(self, segments: Segments, threads: int | None = None, span: Span = WHOLE) -> None:
+        """Look at the segments.
+
+        Args:
+            segments: the files.
+            threads: as for `open_video`.
+            span: what is read, in times of the whole.
+
+        Raises:
+            FootageError: when none can be read.
+        """
+        self.notes: list[str] = []
+        self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
+        self.frames_read, self._threads, self._stopped = 0, threads, False
+        self._reader: VideoReader | None = None
+        paths = list(segments.paths)
+        while paths and (first := self._look(paths[0])) is None:
+            del paths[0]
+        if not paths or first is None:
+            raise FootageError("\n".join(self.notes))
+        begun = _all_known([began_of(Path(path)) for path in paths])
+        self._parts = [(path, (one - begun[0]).total_seconds()) for path, one in zip(paths, begun, strict=False)]
+        self._parts = self._parts or [(path, 0.0) for path in paths]
+        last = self._look(paths[-1]) if begun else None
+        lasts_s = self._parts[-1][1] + last.duration_s if last is not None and last.duration_s else None
+        frames = None if lasts_s is None else round(lasts_s * first.fps)
+        began = span.began or first.began
+        self.info = replace(first, name=segments.name, began=began, duration_s=lasts_s, frames=frames)
+        self._begin_s, _ = span.of(self.info)
+
+    def __iter__(self) -> Iterator[tuple[Picture, float]]:
+        """Pictures in OpenCV's order of channels, and their times in seconds since the first segment began."""
+        step = 1 / self.info.fps
+        time_s = -step
+        for (path, planned), (_, next_s) in zip(self._parts, [*self._parts[1:], ("", math.inf)], strict=True):
+            if self._stopped:
+                return
+            if planned < next_s <= self._begin_s:
+                continue
+            offset = planned if planned - time_s > SEAM_S else time_s + step
+            try:
+                self._reader = open_video(Path(path), path, self._threads, _always(max(0.0, self._begin_s - offset)))
+                for picture, now in self._reader:
+                    self._keep_gaps(offset, time_s, now + offset)
+                    time_s = now + offset
+                    self.frames_read += 1
+                    yield resized(picture, self.info.height, self.info.width), time_s
+            except FootageError as error:
+                self.notes.append(str(error))
+            self.close()
+
+    def interrupt(self) -> None:
+        """End before the next picture; from any thread."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Let go of the segment that is open."""
+        if self._reader is not None:
+            self.notes += self._reader.notes
+            self._reader.close()
+        self._reader = None
+
+    def _look(self, path: str) -> SourceInfo | None:
+        """What a segment says of itself; None, and a note, if it cannot be read."""
+        try:
+            reader = open_video(Path(path), path, 1)
+        except FootageError as error:
+            self.notes.append(str(error))
+            return None
+        reader.close()
+        return reader.info
+
+    def _keep_gaps(self, offset: float, before_s: float, now_s: float) -> None:
+        """Keep what is missing before a picture: within its segment, or between that and the one before it."""
+        gaps = self._reader.gaps if self._reader is not None else ()
+        if self.frames_read and (now_s - before_s > SEAM_S or (gaps and gaps[-1].end_s + offset == now_s)):
+            self.gaps.append(Gap(before_s, now_s))
+
+
+def _always(seconds: float) -> Callable[[SourceInfo], float]:
+    return lambda info: seconds
+
+
+def _all_known(times: Sequence[datetime | None]) -> list[datetime]:
+    """The times, or none of them where one is not known."""
+    known = [time for time in times if time is not None]
+    return known if len(known) == len(times) else []
+
+
+def _in_time(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Paths by when their recordings began; by their names where one does not say."""
+    ordered = sorted(paths, key=natural)
+    if begun := _all_known([began_of(path) for path in ordered]):
+        ordered = [path for _, path in sorted(zip(begun, ordered, strict=True), key=lambda pair: pair[0])]
+    return tuple(map(str, ordered))

@@ -1,0 +1,56 @@
+"""Which stretch of a recording is read: from and to seconds of it, or times of day."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from vadcli.errors import FootageError
+from vadcli.footage.frames import SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a source.
+
+    Attributes:
+        start: seconds from the beginning, or a time of day; None for the beginning.
+        end: likewise; None for the end.
+        duration_s: how long, instead of `end`.
+        began: when the source began, instead of what its name or container says.
+    """
+
+    start: float | datetime | None = None
+    end: float | datetime | None = None
+    duration_s: float | None = None
+    began: datetime | None = None
+
+    def of(self, info: SourceInfo) -> tuple[float, float]:
+        """First second of a source, and the second before which it ends; infinity for its own end.
+
+        Raises:
+            FootageError: for a time of day where nobody knows when the source began, or nothing between the two.
+        """
+        first = self._seconds("--start", self.start, info) if self.start is not None else 0.0
+        end = math.inf
+        if self.duration_s is not None:
+            end = first + self.duration_s
+        elif self.end is not None:
+            end = self._seconds("--end", self.end, info)
+        lasts = info.duration_s if info.duration_s is not None else math.inf
+        if end <= first or end <= 0 or first >= lasts:
+            of = f"{lasts:.1f} s long" if math.isfinite(lasts) else "read from its beginning"
+            raise FootageError(f"{info.name}: nothing from {first:.1f} s to {end:.1f} s; it is {of}. Give other times.")
+        return max(0.0, first), end
+
+    def _seconds(self, flag: str, moment: float | datetime, info: SourceInfo) -> float:
+        if not isinstance(moment, datetime):
+            return moment
+        if info.began is None:
+            raise FootageError(
+                f"{info.name}: {flag} {moment:%Y-%m-%dT%H:%M:%S} is a time of day, and nobody knows when the recording "
+                "began. Say it with --began, or give seconds."
+            )
+        return (moment.astimezone() - info.began).total_seconds()
+
+
+WHOLE = Span()

@@ -1,0 +1,42 @@
+"""`vad zones`: a picture of a source with its zones and a grid on it."""
+
+from pathlib import Path
+
+from vadcli.errors import FootageError, InputError
+from vadcli.files import check_output, named, whole
+from vadcli.footage.opencv import cv2
+from vadcli.footage.source import is_live, open_source
+from vadcli.footage.zones import Zones
+from vadcli.rendering.zones import draw_grid, draw_zones
+from vadcli.settings import SourceSettings
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+LEAST_SIDE = 16
+
+
+def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
+    """Write the first picture of a source, with what is not looked at darkened, under a grid of tenths.
+
+    Args:
+        source: a video, folder of pictures, stream or camera.
+        settings: whose zones are drawn.
+        out: a PNG or JPEG file.
+
+    Returns:
+        height and width of the source.
+
+    Raises:
+        VadError: when there is no picture, or the file cannot be written.
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise InputError(f"--out {out}: a picture is written. Give a name in {' or '.join(SUFFIXES[:2])}.")
+    check_output("--out", out, named(None if is_live(source) else Path(source)))
+    with open_source(source, size=(LEAST_SIDE, LEAST_SIDE), channels=3, original=True) as opened:
+        picture = next((frame.original for frame in opened), None)
+    if picture is None:
+        raise FootageError(f"{source}: no picture in it. Give another source.")
+    zones = Zones(settings.mask_top, settings.ignore, settings.only)
+    drawn = cv2.cvtColor(draw_grid(draw_zones(picture, zones)), cv2.COLOR_RGB2BGR)
+    with whole(out) as path:
+        path.write_bytes(cv2.imencode(out.suffix.lower(), drawn)[1].tobytes())
+    return picture.shape[0], picture.shape[1]
