@@ -144,7 +144,8 @@ def run(arguments: list[str]) -> int:
         return 2
     except _ClickError as error:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "vad"
-        _complain(f"{error.format_message()} See `{where} --help`.")
+        message = error.format_message().replace("Value error, ", "")  # Typer's checks are pydantic's
+        _complain(f"{message} See `{where} --help`.")
         return 2
     except Exception as error:
         return _defect(error)

@@ -14,7 +14,8 @@ def command(
 ) -> None:
     """Tell what a checkpoint, adapter or cache is.
 
-    Its settings, what it was made from (SHA-256 of its parents), its training record and its calibration.
+    Prints its settings, the files that it was made from (by SHA-256), its
+    training record and its calibration.
 
     Examples:
       vad info meta.safetensors
