@@ -15,7 +15,7 @@ from vadcli.footage.layouts import LAYOUTS
 from vadcli.settings import Settings
 from vadcli.stages.eval_tables import FIGURES
 
-# Flags whose value means another thing in one command: a list, a side in pixels, the rate of what is made or given, a file.
+# Flags whose value means another thing in one command: a list, a side in pixels, another rate, another file.
 OTHER_TYPE = {("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"), ("export", "--format")}
 
 

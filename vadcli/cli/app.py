@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.completion import shell_complete
 from typer.core import TyperGroup
 
 from vadcli import __version__
@@ -29,6 +30,7 @@ COMMANDS = {
     "info": "Tell what a checkpoint, adapter or cache is.",
 }
 PANELS = {name: "Tools" if name in {"demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
+COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
 
@@ -111,6 +113,8 @@ def run(arguments: list[str]) -> int:
     """
     command = typer.main.get_command(app)
     try:
+        if instruction := os.environ.get(COMPLETION_VARIABLE):  # a shell asks what may follow, or for its script
+            return int(shell_complete(command, {}, "vad", COMPLETION_VARIABLE, instruction))
         with command.make_context("vad", arguments) as ctx:
             command.invoke(ctx)
             sys.stdout.flush()
