@@ -53,6 +53,14 @@ def _fail_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
         report.outcome, report.longrepr = "failed", f"--no-skips: {reason}"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keeps the user's own variables and config file from programs under test."""
+    for name in [name for name in os.environ if name.startswith("VAD_") and name != "VAD_DATA"]:
+        del os.environ[name]
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, saying why; begin with the longest, so that no worker ends alone with it."""
     items.sort(key=lambda item: item.path.name != "test_readme.py")

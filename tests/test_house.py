@@ -19,7 +19,7 @@ FLOORS = [
     {"evaluation"},
     {"scoring", "synthetic"},
     {"model", "footage"},
-    {"settings", "presets", "progress", "files", "errors", "__init__"},
+    {"settings", "presets", "environment", "progress", "files", "errors", "__init__"},
 ]
 STRANGERS = [("model", "footage"), ("learning", "scoring"), ("learning", "evaluation"), ("learning", "rendering")]
 HEAVY = ("torch", "cv2", "av", "h5py", "sklearn", "scipy", "matplotlib", "numpy", "onnx")

@@ -1,6 +1,7 @@
 """Settings from a preset, `--set` and flags, with every problem reported at once and where it stands."""
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from vadcli.environment import config_file, variables
 from vadcli.errors import SettingsError
 from vadcli.settings import Settings
 
@@ -26,7 +28,7 @@ def load_settings(
     assignments: Iterable[str] = (),
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Settings by precedence: flag, then `--set`, then preset file, then default.
+    """Settings by precedence: flag, `--set`, preset, `VAD_*` environment variables, config file, default.
 
     Args:
         preset: a name from `preset_names()` or the path of a YAML file.
@@ -38,9 +40,8 @@ def load_settings(
     """
     values: dict[Key, Any] = {}
     origin: dict[Key, str] = {}
-    if preset is not None:
-        for key, value, where in _read_preset(_find_preset(str(preset)), ()):
-            values[key], origin[key] = value, where
+    for key, value, where in _files_and_variables(preset):
+        values[key], origin[key] = value, where
     for text in assignments:
         name, separator, raw = text.partition("=")
         if not separator:
@@ -58,6 +59,15 @@ def load_settings(
         return Settings.model_validate(_nest(values))
     except ValidationError as error:
         raise SettingsError("\n".join(_describe(error, origin))) from error
+
+
+def _files_and_variables(preset: str | Path | None) -> Iterator[tuple[Key, Any, str]]:
+    """Values that no command line spells out, weakest first."""
+    if (config := config_file()) is not None:
+        yield from _read_preset(config, ())
+    yield from variables(os.environ)
+    if preset is not None:
+        yield from _read_preset(_find_preset(str(preset)), ())
 
 
 def _find_preset(name: str) -> Path:
@@ -117,17 +127,20 @@ def _nest(values: Mapping[Key, Any]) -> dict[str, Any]:
 
 
 def _describe(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
-    lines: dict[str, None] = {}  # an ordered set: a pair of bad numbers is one problem
+    lines: dict[tuple[str, str, str], str] = {}  # a pair of bad numbers is one problem, a variable of many sections too
     for problem in error.errors():
         location = tuple(str(part) for part in problem["loc"])
         key = next((location[:n] for n in range(len(location), 0, -1) if location[:n] in origin), location)
         where = origin.get(key) or next((o for k, o in origin.items() if k[: len(key)] == key), "settings")
         if problem["type"] == "extra_forbidden":
-            lines[f"{where}: unknown setting {'.'.join(location)}. {_suggest(location)}"] = None
+            lines[where, ".".join(location), ""] = (
+                f"{where}: unknown setting {'.'.join(location)}. {_suggest(location)}"
+            )
         else:
             message = problem["msg"][:1].lower() + problem["msg"][1:]
-            lines[f"{where}: {'.'.join(key)} = {problem['input']!r}: {message}"] = None
-    return list(lines)
+            text = f"{where}: {'.'.join(key)} = {problem['input']!r}: {message}"
+            lines.setdefault((where, key[-1], message), text)
+    return list(lines.values())
 
 
 def _suggest(location: Key) -> str:

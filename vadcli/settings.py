@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["auto", "float32", "bfloat16"]
 Variant = Literal["sharp", "official", "paper"]
 Padding = Literal["zeros", "edge"]
 UnitName = Literal["prototypes", "none", "memory", "items"]
@@ -55,6 +53,12 @@ Size = Annotated[tuple[Side, Side], BeforeValidator(_pair)]
 Positive = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
 Recall = Annotated[float, Field(gt=0, le=1)]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Field(description="where to compute")]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    Field(description="arithmetic of convolutions; auto takes bfloat16 where the processor has it"),
+]
+Seed = Annotated[int, Field(ge=0, lt=2**32, description="the same seed draws the same random numbers")]
 
 
 class Section(BaseModel):
@@ -129,11 +133,9 @@ class Training(Section):
     diversity_margin: Weight = Field(1.0, description="distance that diversity asks for (γ)")
     gradient_clip: float | None = Field(1.0, gt=0, description="largest norm of the gradient")
     validation_share: float = Field(0.05, ge=0, lt=1, description="share of normal clips held out for validation")
-    seed: int = Field(0, ge=0, lt=2**32, description="seed of weights, order and episodes")
-    device: Device = Field("auto", description="where to compute: cpu, cuda, or auto")
-    precision: Precision = Field(
-        "auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)"
-    )
+    seed: Seed = 0
+    device: Device = "auto"
+    precision: Precision = "auto"
     checkpoint_seconds: float = Field(60, gt=0, description="seconds between resume points")
     log_every: Positive = Field(20, description="steps between lines of the metrics log")
 
@@ -174,20 +176,16 @@ class AdaptSettings(Section):
     shots: Positive = Field(10, description="windows of the scene to adapt on (K)")
     steps: int = Field(1, ge=0, le=1000, description="inner updates (T)")
     normal_seconds: float = Field(600, gt=0, description="normal footage to calibrate on, at most")
-    device: Device = Field("auto", description="where to compute: cpu, cuda, or auto")
-    precision: Precision = Field(
-        "auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)"
-    )
+    device: Device = "auto"
+    precision: Precision = "auto"
 
 
 class ScoreSettings(Section):
     """How errors become scores, alarms and events."""
 
     batch_size: Positive = Field(8, description="windows computed together on recordings; streams take one")
-    device: Device = Field("auto", description="where to compute: cpu, cuda, or auto")
-    precision: Precision = Field(
-        "auto", description="of convolutions: float32, bfloat16, or auto (bfloat16 where native)"
-    )
+    device: Device = "auto"
+    precision: Precision = "auto"
     pool: Positive = Field(12, description="side in pixels, at 128, of the patch whose mean error counts most")
     smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
     scene_share: float = Field(
@@ -221,7 +219,7 @@ class EvalSettings(Section):
         "calibration",
         description="what teaches the scene distance: the footage every row is calibrated on, or the K windows alone",
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="seed of draws and resamples")
+    seed: Seed = 0
     recalls: tuple[Recall, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
     tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")
     merge_gap_seconds: float = Field(1.0, ge=0, description="alarms closer than this are one")

@@ -69,10 +69,13 @@ def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
     [
         ((), "give caches, or --scores"),
         (("gone.h5",), "gone.h5: not found"),
-        (("c.h5", "--protocol", "fast"), "--protocol fast: unknown"),
+        (
+            ("c.h5", "--protocol", "fast"),
+            "'--protocol': 'fast' is not one of 'paper', 'official', ",
+        ),
         (("c.h5", "--shots", "-1"), "--shots -1: numbers from 0"),
         (("c.h5", "--shots", "ten"), "--shots ten"),
-        (("c.h5", "--support", "sky"), "--support sky: use scene or clip"),
+        (("c.h5", "--support", "sky"), "'--support': 'sky' is not one of 'scene', 'clip'"),
         (("c.h5", "--json", "--latex"), "choose one"),
         (("c.h5", "--fail-below", "eer=1"), "unknown metric"),
         (("c.h5", "--fail-below", "micro_auc"), "METRIC=NUMBER"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.completion import shell_complete
 from typer.core import TyperGroup
 
 from vadcli import __version__
@@ -32,6 +33,7 @@ COMMANDS = {
     "info": "Tell what a checkpoint, adapter, cache or video is.",
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
+COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
 
@@ -120,6 +122,8 @@ def run(arguments: list[str]) -> int:
     """
     command = typer.main.get_command(app)
     try:
+        if instruction := os.environ.get(COMPLETION_VARIABLE):  # a shell asks what may follow, or for its script
+            return int(shell_complete(command, {}, "vad", COMPLETION_VARIABLE, instruction))
         with command.make_context("vad", arguments) as ctx:
             command.invoke(ctx)
             sys.stdout.flush()
@@ -153,7 +157,8 @@ def run(arguments: list[str]) -> int:
         return 2
     except _ClickError as error:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "vad"
-        _complain(f"{error.format_message()} See `{where} --help`.")
+        message = error.format_message().replace("Value error, ", "")  # Typer's checks are pydantic's
+        _complain(f"{message} See `{where} --help`.")
         return 2
     except Exception as error:
         return _defect(error)

@@ -6,35 +6,35 @@ from typing import Annotated, Any
 import typer
 
 from vadcli.cli.console import progress
-from vadcli.cli.options import AsJson, Quiet, Set, setting
-from vadcli.presets import load_settings
+from vadcli.cli.options import AsJson, Quiet, with_settings
+from vadcli.settings import Settings
 
 
+@with_settings("model.size", "model.width", "score.device", preset="edge")
 def command(
-    size: Annotated[str | None, setting("model.size")] = None,
-    width: Annotated[int | None, setting("model.width")] = None,
-    preset: Annotated[str, typer.Option("--preset", help="Preset whose network is measured.")] = "edge",
-    set_: Set = None,
-    device: Annotated[str | None, setting("score.device")] = None,
     batches: Annotated[str, typer.Option("--batches", help="Batch sizes to score with.")] = "1,8",
     shots: Annotated[
-        int, typer.Option("--shots", min=1, help="Windows of an episode's support, and of its query.")
+        int, typer.Option("--shots", "-k", min=1, help="Windows of an episode's support, and of its query.")
     ] = 5,
     units: Annotated[
         bool, typer.Option("--units", help="Compare the prototype unit with its rivals: parameters, memory, speed.")
     ] = False,
     seconds: Annotated[float, typer.Option("--seconds", min=0.01, help="Time to spend on each measurement.")] = 2.0,
     as_json: AsJson = False,
+    *,
+    settings: Settings,
     quiet: Quiet = False,
 ) -> None:
     """Measure the speed of every path on this machine.
 
-    Scoring, training, an episode of meta-training, adaptation, files end to
-    end, preparing, and the program from its start, on every device there is
-    (or --device), in every precision that it multiplies, beside a literal
-    implementation of the same equations, all in one run so that ratios hold on a noisy machine. With --units
-    instead the network with each unit at the same place: prototypes, a
-    learned memory (MemAE), updated items (LMN), none.
+    Measures scoring, training, an episode of meta-training, adaptation, files
+    end to end, preparing, and the program from its start: on every device
+    there is (or --device), in every precision that the device computes in,
+    beside a literal implementation of the same equations. All of it runs at
+    once, so that ratios hold on a noisy machine. --units compares units
+    instead, each in the same network: prototypes, a learned memory (MemAE),
+    updated items (LMN), none. The network is that of the preset edge unless
+    --preset names another.
 
     Examples:
       vad bench
@@ -51,7 +51,6 @@ def command(
         sizes = []
     if not sizes or min(sizes) < 1:
         raise InputError(f"--batches {batches}: expected numbers above 0, as in 1,8,32")
-    settings = load_settings(preset, set_ or (), {"model.size": size, "model.width": width, "score.device": device})
     from vadcli.bench.units import bench_units_stage
     from vadcli.stages.bench import bench_stage
 

@@ -12,23 +12,26 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make, or to finish.")],
     scenes: Annotated[int, typer.Option("--scenes", min=1, max=10000, help="Number of different scenes.")] = 2,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=86400, help="Length of each clip.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Another seed, other scenes.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Another seed draws other scenes.")] = 0,
     size: Annotated[int, typer.Option("--size", min=32, max=1024, help="Side of the square pictures, even.")] = 256,
     fps: Annotated[float, typer.Option("--fps", min=1, max=60, help="Frames a second.")] = 10,
-    workers: Annotated[int, typer.Option("--workers", min=0, max=256, help="Processes; 0 takes one a core.")] = 0,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, max=256, help="Clips made side by side; 0 takes one for every core.")
+    ] = 0,
     quiet: Quiet = False,
 ) -> None:
     """Write labelled synthetic camera scenes to try everything on.
 
-    Each scene has two training clips (normal only) and two testing clips with anomalies, frame labels and pixel
-    masks. A second run with the same arguments makes only what is missing.
+    Each scene has two training clips (normal only) and two testing clips with
+    anomalies, frame labels and pixel masks. A second run with the same
+    arguments makes only the clips that are missing.
 
-    [dim]Examples:[/]
+    Examples:
       vad demo scenes --scenes 2 --seconds 20 --seed 0
+
       vad demo scenes && vad prepare scenes --out demo.h5
     """
     import os
-    import sys
 
     from vadcli.cli import console
     from vadcli.errors import InputError
@@ -42,5 +45,4 @@ def command(
         made = demo(folder, arguments, workers=workers or cores, progress=progress)
     for scene in made:
         print(folder / scene["name"])
-    if not quiet:
-        print(f"next: vad prepare {folder} --out demo.h5", file=sys.stderr)
+    console.hint(f"next: vad prepare {folder} --out demo.h5", quiet)

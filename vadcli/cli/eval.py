@@ -1,30 +1,53 @@
 """`vad eval`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from vadcli.cli.console import progress
-from vadcli.cli.options import AsJson, Model, Preset, Quiet, Set, setting
+from vadcli.cli.options import (
+    AsJson,
+    Model,
+    Quiet,
+    in_panel,
+    one_of,
+    output_option,
+    with_settings,
+)
 from vadcli.errors import InputError
-from vadcli.presets import load_settings
+from vadcli.settings import Settings
 
 # Parameters that only some kinds of evaluation use; elsewhere they are refused, or a gate would seem to have held.
 _FOR_SCORES = ("labels", "drop_head", "drop_tail", "higher_is", "fps")
 _FOR_MODELS = ("model", "shots", "support", "score", "contrast", "baseline", "localise")
 _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "baseline", "localise")
 
+Protocol = Literal["paper", "official", "official-all", "online"]
+ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
+Table = Literal["1", "2", "3", "4", "5", "6", "fig3", "fig4"]
+_trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
 
+
+@with_settings("eval.draws", "eval.seed", "score.batch_size", "score.device", "score.precision")
 def command(
     ctx: typer.Context,
     caches: Annotated[
         list[Path] | None, typer.Argument(help="Caches with labelled test clips.", metavar="CACHE.h5")
     ] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            help="How scores are made comparable; repeatable.",
+            show_default="paper, official, online",
+            **one_of(Protocol),
+        ),
+    ] = None,
     model: Model = None,
     shots: Annotated[
         str | None,
-        typer.Option(
+        _trial(
             "--shots",
             "-k",
             help="Windows to adapt on, as in 0,1,5,10.",
@@ -32,114 +55,100 @@ def command(
         ),
     ] = None,
     support: Annotated[
-        str,
-        typer.Option(
+        Literal["scene", "clip"],
+        _trial(
             "--support",
-            help="Where they come from: scene (its normal footage) or clip (head of each test clip, as the paper).",
+            help="Take these windows from the scene's normal footage, or from the head of each test clip as the paper.",
         ),
     ] = "scene",
-    protocol: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--protocol",
-            help="paper, official, official-all or online; repeatable.",
-            show_default="paper, official, online",
-        ),
-    ] = None,
     score: Annotated[
         list[str] | None,
-        typer.Option(
-            "--score", help="fp (frame), fr (feature), fs (scene), fused or fp+fs; repeatable.", show_default="all"
+        _trial(
+            "--score",
+            help="Error of the frame (fp), of features (fr), distance to the scene (fs), or a sum; repeatable.",
+            show_default="all",
+            **one_of(ScoreName),
         ),
     ] = None,
     contrast: Annotated[
-        list[str] | None, typer.Option("--compare", help="sgd: also adapt by plain gradient descent.")
+        list[str] | None,
+        _trial("--compare", help="Also adapt by plain gradient descent.", **one_of(Literal["sgd"])),
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option("--baseline", help="A model without meta-training, adapted and calibrated alike.")
+        Path | None, _trial("--baseline", help="A model without meta-training, adapted and calibrated alike.")
     ] = None,
     localise: Annotated[
         bool,
-        typer.Option("--localise", help="Also measure where (pixel AUC, UCSD criterion, RBDC, TBDC); needs masks."),
+        _trial("--localise", help="Also measure where (pixel AUC, UCSD criterion, RBDC, TBDC); needs masks."),
     ] = False,
+    labels_variant: Annotated[
+        str | None, _trial("--labels-variant", help="Another label set of the cache, by name.")
+    ] = None,
     scores: Annotated[
         list[str] | None,
-        typer.Option(
-            "--scores", help="Score files of any program instead of a cache: NDJSON, CSV, .npy, .mat; repeatable."
-        ),
+        _foreign("--scores", help="Score files instead of caches: NDJSON, CSV, .npy, .mat; repeatable."),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", help="Their labels: .npy, .mat, .m, CSV, a folder of these, or a cache."),
-    ] = None,
-    labels_variant: Annotated[
-        str | None, typer.Option("--labels-variant", help="Another label set of the cache, by name.")
+        _foreign("--labels", help="Labels of the scores: .npy, .mat, .m, CSV, a folder of these, or a cache."),
     ] = None,
     drop_head: Annotated[
-        int, typer.Option("--drop-head", min=0, help="Frames at the start of each clip that have no score.")
+        int, _foreign("--drop-head", min=0, help="Frames at the start of each clip that have no score.")
     ] = 0,
-    drop_tail: Annotated[int, typer.Option("--drop-tail", min=0, help="The same at the end.")] = 0,
+    drop_tail: Annotated[int, _foreign("--drop-tail", min=0, help="The same at the end.")] = 0,
     higher_is: Annotated[
-        str, typer.Option("--higher-is", help="What a high score means: abnormal or normal.")
+        Literal["abnormal", "normal"], _foreign("--higher-is", help="Meaning of a high score.")
     ] = "abnormal",
-    fps: Annotated[float, typer.Option("--fps", help="Frames a second of score files, for alarms an hour.")] = 25.0,
-    as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables as Markdown.")] = False,
-    latex: Annotated[bool, typer.Option("--latex", help="Print tables as LaTeX.")] = False,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Folder for curves and timelines, PNG and SVG.")] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="HTML report to write.")] = None,
+    fps: Annotated[float, _foreign("--fps", help="Frames a second, for alarms an hour.")] = 25.0,
     against: Annotated[
-        Path | None, typer.Option("--against", help="Earlier --json output; shows differences with intervals.")
+        Path | None, _gate("--against", help="Earlier --json output; shows differences with intervals.")
     ] = None,
     fail_below: Annotated[
         list[str] | None,
-        typer.Option(
+        _gate(
             "--fail-below",
             metavar="METRIC=VALUE",
-            help="Exit 1 if a result is below, as in micro_auc=0.93; repeatable.",
+            help="Exit with code 1 if a result is below, as in micro_auc=0.93; repeatable.",
         ),
     ] = None,
     table: Annotated[
-        str | None, typer.Option("--table", help="One of the paper's: 1 to 6, or fig3, fig4 (into --plot).")
+        Table | None, _gate("--table", help="A table of the paper, or one of its figures (written into --plot).")
     ] = None,
     results: Annotated[
-        list[Path] | None, typer.Option("--results", help="Earlier --json outputs to set into --table; repeatable.")
+        list[Path] | None, _gate("--results", help="Earlier --json outputs to set into --table; repeatable.")
     ] = None,
-    draws: Annotated[int | None, setting("eval.draws")] = None,
-    seed: Annotated[int | None, setting("eval.seed")] = None,
-    batch_size: Annotated[int | None, setting("score.batch_size")] = None,
-    device: Annotated[str | None, setting("score.device")] = None,
-    precision: Annotated[str | None, setting("score.precision")] = None,
-    preset: Preset = None,
-    set_: Set = None,
+    as_json: AsJson = False,
+    markdown: Annotated[bool, output_option("--markdown", help="Print tables as Markdown.")] = False,
+    latex: Annotated[bool, output_option("--latex", help="Print tables as LaTeX.")] = False,
+    plot: Annotated[Path | None, output_option("--plot", help="Folder for curves and timelines, PNG and SVG.")] = None,
+    report: Annotated[
+        Path | None, output_option("--report", metavar="FILE.html", help="Report in one HTML file.")
+    ] = None,
+    *,
+    settings: Settings,
     quiet: Quiet = False,
 ) -> None:
     """Compare scores with labels: every metric, every protocol.
 
-    Protocols: paper (raw errors), official (as the released code: scaled over each test clip, so it looks ahead),
-    online (calibrated on normal footage only, causal: what a live camera can have). An AUC is micro (all frames
-    pooled) or macro (mean over clips), and always says which.
+    Protocols: paper (raw errors), official (as the released code: scaled over
+    each test clip, so it looks ahead), official-all (the same over all clips
+    at once), online (calibrated on normal footage only, and causal, as a live
+    camera needs it). An AUC says whether it is micro (all frames pooled) or
+    macro (mean over clips).
 
     Examples:
       vad eval ped2.h5 --model meta.safetensors --shots 0,1,5,10
 
       vad eval ped2.h5 --model meta.safetensors --support clip --markdown
 
-      vad eval --scores other_method/ --labels UCSDped2.m --drop-head 8 --drop-tail 7 --higher-is normal
+      vad eval --scores other_method/ --labels UCSDped2.m --drop-head 8
 
-      vad eval c.h5 --json > now.json && vad eval c.h5 --against now.json --fail-below micro_auc=0.9 --protocol online
+      vad eval c.h5 --json > now.json
 
-      vad eval ped1.h5 ped2.h5 --model meta.safetensors --table 2 --support clip
+      vad eval c.h5 --against now.json --fail-below micro_auc=0.9
+
+      vad eval ped1.h5 ped2.h5 --model meta.safetensors --table 2
     """
-    flags = {
-        "eval.draws": draws,
-        "eval.seed": seed,
-        "score.batch_size": batch_size,
-        "score.device": device,
-        "score.precision": precision,
-    }
-    settings = load_settings(preset, set_ or (), flags)
-    _check_choices(support=support, higher_is=higher_is, score=score or (), compare=contrast or ())
     if as_json + markdown + latex > 1:
         raise InputError("--json, --markdown and --latex: choose one.")
     if (caches and scores) or not (caches or scores or table):
@@ -159,7 +168,7 @@ def command(
     earlier = read_document(against) if against else None
     options = Options(
         shots=_shots(shots),
-        support="clip" if support == "clip" else "scene",
+        support=support,
         protocols=tuple(dict.fromkeys(protocol or DEFAULT_PROTOCOLS)),
         scores=tuple(score or ()),
         variant=labels_variant,
@@ -213,7 +222,7 @@ def _paper(
     results: list[Path],
     model: Path | None,
     options: Any,
-    settings: Any,
+    settings: Settings,
     folder: Path | None,
     style: str,
     shown: Any,
@@ -242,21 +251,8 @@ def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
         kind, unused = "an evaluation of caches", (*_FOR_SCORES, "results")
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name or "")
-        if parameter.name in unused and source is not None and not source.name.startswith("DEFAULT"):
+        if parameter.name in unused and source is not None and source.name == "COMMANDLINE":
             raise InputError(f"{parameter.opts[0]}: {kind} has no use for it. Leave it out. See `vad eval --help`.")
-
-
-def _check_choices(**chosen: object) -> None:
-    known = {
-        "support": ("scene", "clip"),
-        "higher_is": ("abnormal", "normal"),
-        "score": ("fp", "fr", "fs", "fused", "fp+fs"),
-        "compare": ("sgd",),
-    }
-    for name, value in chosen.items():
-        for one in [value] if isinstance(value, str) else value:  # type: ignore[attr-defined]
-            if one not in known[name]:
-                raise InputError(f"--{name.replace('_', '-')} {one}: use {' or '.join(known[name])}.")
 
 
 def _shots(text: str | None) -> tuple[int, ...] | None:

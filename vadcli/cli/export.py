@@ -1,8 +1,7 @@
 """`vad export`."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,25 +9,20 @@ from vadcli.cli.console import hint
 from vadcli.cli.options import Quiet
 
 
-class Format(StrEnum):
-    """What other runtimes read."""
-
-    onnx = "onnx"
-
-
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint made by `vad pretrain` or `vad metatrain`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
     adapter: Annotated[
-        Path | None, typer.Option("--adapter", help="Adapter whose weights and calibration go with it.")
+        Path | None, typer.Option("--adapter", "-a", help="Adapter whose weights and calibration go into the file.")
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", help="File format.")] = Format.onnx,
+    format_: Annotated[Literal["onnx"], typer.Option("--format", "-f", help="File format.")] = "onnx",
     quiet: Quiet = False,
 ) -> None:
     """Write a model as ONNX and check it against torch.
 
-    The file takes windows of T frames, any number at once, in [-1, 1], and gives the predicted frames and the
-    feature errors. What it computes is compared with torch before it is kept.
+    The file takes windows of T frames in [-1, 1], any number at once, and
+    gives the predicted frames and the feature errors. Its results are compared
+    with torch's before the file is kept.
 
     Examples:
       vad export meta.safetensors --out meta.onnx

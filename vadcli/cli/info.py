@@ -14,8 +14,9 @@ def command(
 ) -> None:
     """Tell what a checkpoint, adapter, cache or video is.
 
-    Its settings, what it was made from (SHA-256 of its parents), its training record and its calibration; of a video
-    its size, rate, length and the time it began.
+    Prints its settings, the files that it was made from (by SHA-256), its
+    training record and its calibration; of a video its size, rate, length
+    and the time it began.
 
     Examples:
       vad info meta.safetensors

@@ -1,15 +1,25 @@
 """`vad score`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from vadcli.cli.options import Model, Preset, Quiet, Set, setting
+from vadcli.cli.options import Model, Quiet, model_option, output_option, with_settings
+from vadcli.scoring.records import Format, Records, format_of
+from vadcli.settings import Settings
 
-Form = Literal["ndjson", "csv", "json", "table", "srt", "vtt"]
 
-
+@with_settings(
+    "score.threshold",
+    "score.false_alarms_per_hour",
+    "score.warmup",
+    "source.fps",
+    "source.mask_top",
+    "score.batch_size",
+    "score.device",
+    "score.precision",
+)
 def command(
     sources: Annotated[
         list[str],
@@ -20,55 +30,50 @@ def command(
     ],
     model: Model = None,
     adapter: Annotated[
-        Path | None, typer.Option("--adapter", "-a", help="Adapter made by `vad adapt` for this camera.")
+        Path | None, model_option("--adapter", "-a", help="Adapter made by `vad adapt` for this camera.")
     ] = None,
     shots: Annotated[
         int | None,
-        typer.Option("--shots", min=1, help="Adapt on the first K windows of each source before scoring it."),
+        model_option("--shots", "-k", min=1, help="Adapt on the first K windows of each source before scoring it."),
     ] = None,
     format_: Annotated[
-        Form | None,
-        typer.Option(
-            "--format", "-f", help="How to write.", show_default="by --out's name; table on a terminal, else ndjson"
+        Format | None,
+        output_option(
+            "--format", "-f", help="File format.", show_default="by --out's name; table on a terminal, else ndjson"
         ),
     ] = None,
     records: Annotated[
-        Literal["frames", "events"] | None,
-        typer.Option(
-            "--records", "-r", help="What to write.", show_default="events in tables and subtitles, else frames"
+        Records | None,
+        output_option(
+            "--records",
+            "-r",
+            help="A record for every frame, or for every event.",
+            show_default="events in tables and subtitles, else frames",
         ),
     ] = None,
-    open_: Annotated[bool, typer.Option("--open", help="With events: also tell when one begins.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write.", show_default="stdout")] = None,
-    threshold: Annotated[float | None, setting("score.threshold")] = None,
-    false_alarms_per_hour: Annotated[float | None, setting("score.false_alarms_per_hour")] = None,
-    warmup: Annotated[float | None, setting("score.warmup")] = None,
-    fps: Annotated[float | None, setting("source.fps")] = None,
-    mask_top: Annotated[float | None, setting("source.mask_top")] = None,
+    open_: Annotated[bool, output_option("--open", help="With events: also write one when it begins.")] = False,
+    out: Annotated[Path | None, output_option("--out", "-o", help="File to write.", show_default="stdout")] = None,
     fail_on_anomaly: Annotated[
-        bool, typer.Option("--fail-on-anomaly", help="Exit with code 1 if there was an event.")
+        bool, output_option("--fail-on-anomaly", help="Exit with code 1 if there was an event.")
     ] = False,
     heatmaps: Annotated[
-        Path | None, typer.Option("--heatmaps", metavar="DIR", help="Folder for a picture of every event at its peak.")
+        Path | None, output_option("--heatmaps", metavar="DIR", help="Folder for a picture of every event at its peak.")
     ] = None,
     annotated: Annotated[
-        Path | None, typer.Option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
+        Path | None, output_option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.html", help="Report in one HTML file.")
+        Path | None, output_option("--report", metavar="FILE.html", help="Report in one HTML file.")
     ] = None,
-    batch_size: Annotated[int | None, setting("score.batch_size")] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"] | None, setting("score.device")] = None,
-    precision: Annotated[Literal["auto", "float32", "bfloat16"] | None, setting("score.precision")] = None,
-    preset: Preset = None,
-    set_: Set = None,
+    *,
+    settings: Settings,
     quiet: Quiet = False,
 ) -> None:
     """Find abnormal moments in recordings and streams.
 
-    A score of 0 is the scene's typical frame, 1 what its normal footage
-    exceeds once an hour. The first frames of a source, which the first
-    prediction is made from, have no score.
+    A score of 0 is the scene's typical frame, 1 the score that its normal
+    footage exceeds once an hour. The first frames of a source have no score:
+    the first prediction is made from them.
 
     Examples:
       vad score video.mp4
@@ -84,20 +89,7 @@ def command(
 
     from vadcli.cli import console
     from vadcli.errors import InputError
-    from vadcli.presets import load_settings
-    from vadcli.scoring.records import format_of
 
-    flags = {
-        "score.threshold": threshold,
-        "score.false_alarms_per_hour": false_alarms_per_hour,
-        "score.warmup": warmup,
-        "source.fps": fps,
-        "source.mask_top": mask_top,
-        "score.batch_size": batch_size,
-        "score.device": device,
-        "score.precision": precision,
-    }
-    settings = load_settings(preset, set_ or (), flags)
     if "-" in sources and sys.stdin.isatty():
         raise InputError(
             "-: stdin is a terminal. Pipe a container into it: ffmpeg -i VIDEO -c copy -f matroska - | vad score -"
@@ -106,7 +98,7 @@ def command(
     form = format_ or (format_of(out.name) if out else None) or ("table" if on_terminal else "ndjson")
     records = records or ("events" if open_ or form in ("table", "srt", "vtt") else "frames")
     if open_ and records == "frames":
-        raise InputError("--open: tells of events. Use --records events with it.")
+        raise InputError("--open: writes events, and --records is frames. Use --records events with it.")
 
     from vadcli.stages.score import ScoreRequest, score
 

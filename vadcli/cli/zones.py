@@ -6,18 +6,16 @@ from typing import Annotated
 import typer
 
 from vadcli.cli.console import hint
-from vadcli.cli.options import Preset, Quiet, Set, setting
-from vadcli.presets import load_settings
+from vadcli.cli.options import Quiet, output_option, with_settings
+from vadcli.settings import Settings
 
 
+@with_settings("source.ignore", "source.only", "source.mask_top")
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video, folder of pictures, stream or camera.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write, .png or .jpg.")] = Path("zones.png"),
-    ignore: Annotated[list[str] | None, setting("source.ignore", metavar="POLYGON")] = None,
-    only: Annotated[list[str] | None, setting("source.only", metavar="POLYGON")] = None,
-    mask_top: Annotated[float | None, setting("source.mask_top")] = None,
-    preset: Preset = None,
-    set_: Set = None,
+    out: Annotated[Path, output_option("--out", "-o", help="Picture to write, .png or .jpg.")] = Path("zones.png"),
+    *,
+    settings: Settings,
     quiet: Quiet = False,
 ) -> None:
     """Draw a camera's zones and a grid to read their corners from.
@@ -30,8 +28,6 @@ def command(
 
       vad zones gate.mp4 --ignore "0,0 1,0.1" --only "0.1,0.4 0.9,0.4 1,1 0,1"
     """
-    flags = {"source.ignore": ignore or None, "source.only": only or None, "source.mask_top": mask_top}
-    settings = load_settings(preset, set_ or (), flags)
     from vadcli.stages.zones import draw
 
     height, width = draw(source, settings.source, out)
