@@ -19,7 +19,7 @@ FLOORS = [
     {"evaluation"},
     {"scoring", "synthetic"},
     {"model", "footage"},
-    {"settings", "presets", "progress", "files", "errors", "__init__"},
+    {"settings", "presets", "plain_yaml", "progress", "files", "errors", "terminal", "limits", "__init__"},
 ]
 STRANGERS = [("model", "footage"), ("learning", "scoring"), ("learning", "evaluation"), ("learning", "rendering")]
 HEAVY = ("torch", "cv2", "h5py", "sklearn", "scipy", "matplotlib", "numpy", "onnx")

@@ -141,6 +141,23 @@ def test_who_asks_to_stop_twice_does_not_wait_for_the_step():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_the_program_s_own_handler_learns_which_signal_it_was():
+    told = []
+
+    def handler(number, frame):
+        told.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with interruptions_noted() as asked:
+            signal.raise_signal(signal.SIGTERM)
+            assert asked() and told == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_training_that_diverges_says_to_lower_the_learning_rate(cache, tmp_path):
     settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
     with pytest.raises(InputError, match=r"not a number at step \d. Lower the learning rate"):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import hint, progress
+from vadcli.cli.console import hint, progress, tell
 from vadcli.cli.options import Preset, Quiet, Set, setting
 from vadcli.errors import InputError
 from vadcli.presets import load_settings
@@ -69,4 +69,4 @@ def command(
         f"calibrated on {fitted.calibration.frames} frames. Next: vad score VIDEO --adapter {out}",
         quiet,
     )
-    print(out)
+    tell(out)

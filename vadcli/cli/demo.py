@@ -28,7 +28,6 @@ def command(
       vad demo scenes && vad prepare scenes --out demo.h5
     """
     import os
-    import sys
 
     from vadcli.cli import console
     from vadcli.errors import InputError
@@ -41,6 +40,5 @@ def command(
     with console.progress(quiet) as progress:
         made = demo(folder, arguments, workers=workers or cores, progress=progress)
     for scene in made:
-        print(folder / scene["name"])
-    if not quiet:
-        print(f"next: vad prepare {folder} --out demo.h5", file=sys.stderr)
+        console.tell(folder / scene["name"])
+    console.hint(f"next: vad prepare {folder} --out demo.h5", quiet)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import hint, progress
+from vadcli.cli.console import hint, progress, tell
 from vadcli.cli.options import Preset, Quiet, Resume, Set, setting
 from vadcli.presets import load_settings
 
@@ -55,4 +55,4 @@ def command(
     with progress(quiet) as shown:
         metatrain_stage(caches, base, out, settings, resume=resume, progress=shown)
     hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)
-    print(out)
+    tell(out)

@@ -72,8 +72,6 @@ def command(
       vad prepare ped2/ --out ped2.h5 --preset ped2
       vad prepare monday.mp4 --labels monday.csv --out monday.h5
     """
-    import sys
-
     from vadcli.cli import console
     from vadcli.errors import FootageError
     from vadcli.presets import load_settings
@@ -98,10 +96,8 @@ def command(
             split=split.value if split else None,
             labels=labels,
         )
-    print(made.summary(out))
-    if not quiet:
-        trains = any(clip.split == "train" for clip in made.clips)
-        following = f"pretrain {out} --out model.safetensors" if trains else f"eval {out}"
-        print(f"next: vad {following}", file=sys.stderr)
+    console.tell(made.summary(out))
+    trains = any(clip.split == "train" for clip in made.clips)
+    console.hint(f"next: vad {f'pretrain {out} --out model.safetensors' if trains else f'eval {out}'}", quiet)
     if made.problems:
-        raise FootageError("\n".join(made.problems))
+        raise FootageError(*made.problems)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import hint, progress
+from vadcli.cli.console import hint, progress, tell
 from vadcli.cli.options import Preset, Quiet, Resume, Set, setting
 from vadcli.presets import load_settings
 
@@ -57,4 +57,4 @@ def command(
     with progress(quiet) as shown:
         pretrain_stage(caches, out, settings, resume=resume, progress=shown)
     hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)
-    print(out)
+    tell(out)
