@@ -4,9 +4,11 @@ import os
 
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))  # twice those of 8K video
 
 import cv2
 
+MOST_PIXELS = int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])  # of a picture by its header, before it is decoded
 cv2.setNumThreads(1)  # frames are small: decoding side by side pays, threads within one frame do not
 
-__all__ = ["cv2"]
+__all__ = ["MOST_PIXELS", "cv2"]

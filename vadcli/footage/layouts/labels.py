@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vadcli.errors import FootageError
 
 Labels = npt.NDArray[np.uint8]  # (n,), 1 = abnormal
+MOST_FRAMES = 100_000_000  # of one clip: 46 days at 25 a second
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ LabelTrack: TypeAlias = Intervals | FrameLabels
 
 
 def as_labels(values: npt.ArrayLike, origin: str) -> FrameLabels:
-    """A label track of an array of numbers or truth values; anything but 0 is abnormal, as in masks of 0 and 255.
+    """A label track of an array of numbers or truth values: 0 is normal, and what is above it abnormal.
+
+    Masks of 0 and 255 and numbers of classes are labels, too; -1 and 1, or 1 and 2, can mean either.
 
     Raises:
         FootageError: when it holds something else.
@@ -92,4 +95,9 @@ def as_labels(values: npt.ArrayLike, origin: str) -> FrameLabels:
     array = np.asarray(values)
     if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and not np.isfinite(array).all()):
         raise FootageError(f"{origin}: labels must be numbers, 0 normal and 1 abnormal; got {array.dtype}.")
-    return FrameLabels(origin, (array.reshape(-1) != 0).astype(np.uint8))
+    flat = array.reshape(-1)
+    found = np.unique(flat)
+    if len(found) and (found[0] < 0 or (found[0] > 0 and len(found) > 1) or (found != np.round(found)).any()):
+        shown = ", ".join(f"{value:g}" for value in found[:4]) + (", …" if len(found) > 4 else "")
+        raise FootageError(f"{origin}: labels are {shown}; 0 is normal and 1 abnormal. Write them so.")
+    return FrameLabels(origin, (flat != 0).astype(np.uint8))
