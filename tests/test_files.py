@@ -1,13 +1,17 @@
 """Outputs appear whole or not at all."""
 
+import errno
+import fcntl
 import os
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from vadcli.errors import InputError
-from vadcli.files import check_output, named, whole
+from vadcli.files import check_output, locked, named, whole
 
 
 def test_what_was_written_takes_the_place_of_the_old(tmp_path):
@@ -70,3 +74,84 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path, out, expe
     check_output("--out", tmp_path / "out.mp4", taken)
     with pytest.raises(InputError, match=expected):
         check_output("--out", tmp_path / out, taken)
+
+
+KILLED = (
+    "import os, sys\n"
+    "from pathlib import Path\n"
+    "from vadcli.files import whole\n"
+    "with whole(Path(sys.argv[1])) as temporary:\n"
+    "    temporary.write_text('half')\n"
+    "    if sys.argv[2] == 'killed':\n"
+    "        os.kill(os.getpid(), 9)\n"
+    "    print('ready', flush=True)\n"
+    "    sys.stdin.read()\n"
+)
+
+
+def hidden(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next_and_what_another_writes_is_not(tmp_path):
+    (tmp_path / ".keep.txt").write_text("not ours")
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "a.txt", "killed"], check=False)
+    assert len(hidden(tmp_path)) == 2
+    other = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path / "b.txt", "writes"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout.readline() == "ready\n"
+    with whole(tmp_path / "c.txt") as temporary:
+        temporary.write_text("new")
+    left = hidden(tmp_path)
+    assert len(left) == 2 and left[0].startswith(".b.txt.") and left[1] == ".keep.txt"
+    other.communicate("", timeout=20)
+    assert {path.name for path in tmp_path.iterdir()} == {".keep.txt", "b.txt", "c.txt"}
+
+
+def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path):
+    target = tmp_path / ("n" * 251 + ".txt")
+    with whole(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("filename", [None, "temporary"])
+def test_an_error_of_writing_names_the_file_that_was_asked_for(tmp_path, filename):
+    with pytest.raises(OSError) as caught, whole(tmp_path / "a.onnx") as temporary:
+        raise OSError(28, "No space left on device", *([str(temporary)] if filename else []))
+    assert caught.value.filename == str(tmp_path / "a.onnx") and not list(tmp_path.iterdir())
+
+
+def test_an_error_of_reading_something_else_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, whole(tmp_path / "a.onnx"):
+        (tmp_path / "absent").read_text()
+    assert caught.value.filename == str(tmp_path / "absent")
+
+
+def test_a_lock_is_held_once_and_leaves_nothing(tmp_path):
+    lock = tmp_path / ".a.lock"
+    with locked(lock, "busy"), pytest.raises(InputError, match="busy"), locked(lock, "busy"):
+        pass
+    assert not list(tmp_path.iterdir())
+    with locked(lock, "busy"):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_written_to_and_it_is_said(tmp_path, monkeypatch, number):
+    def flock(file, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    notes = []
+    with locked(tmp_path / ".a.lock", "busy", notes.append):
+        pass
+    assert notes == [f"{tmp_path}: this disk has no file locks. See to it that no second run writes the same file."]
+    (tmp_path / ".b.txt.vad-12345678.txt").write_text("may be another run's")
+    with whole(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "a.txt").read_text() == "new" and hidden(tmp_path) == [".b.txt.vad-12345678.txt"]

@@ -19,7 +19,18 @@ FLOORS = [
     {"evaluation"},
     {"scoring", "synthetic"},
     {"model", "footage"},
-    {"settings", "presets", "environment", "progress", "files", "errors", "__init__"},
+    {
+        "settings",
+        "presets",
+        "environment",
+        "plain_yaml",
+        "progress",
+        "files",
+        "errors",
+        "terminal",
+        "limits",
+        "__init__",
+    },
 ]
 STRANGERS = [("model", "footage"), ("learning", "scoring"), ("learning", "evaluation"), ("learning", "rendering")]
 HEAVY = ("torch", "cv2", "av", "h5py", "sklearn", "scipy", "matplotlib", "numpy", "onnx")

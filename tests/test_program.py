@@ -1,12 +1,17 @@
 """The program around the commands: exit codes, one line for every failure, and a report for a defect of ours."""
 
 import re
+import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from vadcli import __version__
-from vadcli.cli import app
+from vadcli.cli import app, console
 from vadcli.errors import CheckpointError, GateFailed, InputError
 
 
@@ -15,9 +20,9 @@ def failing(monkeypatch, error):
         """Fail."""
         raise error
 
-    monkeypatch.setattr(
-        app.importlib, "import_module", lambda name: type("module", (), {"command": staticmethod(command)})
-    )
+    only = typer.Typer(add_completion=False)
+    only.command("info")(command)
+    monkeypatch.setattr(app, "load_command", lambda name: typer.main.get_command(only))
 
 
 @pytest.mark.parametrize(
@@ -62,3 +67,102 @@ def test_version_and_bare_call(capsys):
     assert capsys.readouterr().out.strip() == f"vad {__version__}"
     assert app.run([]) == 0
     assert "prepare" in capsys.readouterr().out
+
+
+FORGED = "a\x1b[2J\x07\nvad: all is well\r\x9b31m\u202e\udc80.mp4"
+ESCAPED = r"a\x1b[2J\x07\nvad: all is well\r\x9b31m\u202e\udc80.mp4"
+
+
+@pytest.mark.parametrize("error", [InputError(f"{FORGED}: not found."), OSError(2, "No such file", FORGED)])
+def test_a_name_neither_commands_the_terminal_nor_forges_a_line(monkeypatch, capsys, error):
+    failing(monkeypatch, error)
+    assert app.run(["info"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"vad: {ESCAPED}: ") and told.count("\n") == 1
+
+
+def test_a_name_in_notes_progress_and_data_on_a_terminal_is_printable(monkeypatch, capsys):
+    with console.progress() as progress:
+        progress.note(FORGED)
+        progress.start(FORGED)
+        progress.advance(1)
+    console.hint(FORGED, quiet=False)
+    told = capsys.readouterr().err
+    assert told.count(ESCAPED) == 3 and told.count("\n") == 3
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console.tell("1\x1b[2J\n2")
+    assert capsys.readouterr().out == "1\\x1b[2J\n2\n"
+
+
+def test_several_problems_are_several_lines_and_none_is_forged(monkeypatch, capsys):
+    failing(monkeypatch, InputError("one\nforged", "two"))
+    assert app.run(["info"]) == 2
+    assert capsys.readouterr().err == "vad: one\\nforged\ntwo\n"
+
+
+def caused_by(cause):
+    error = RuntimeError("could not be read")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "limit"),
+    [
+        (MemoryError(), "out of memory"),
+        (OSError(12, "Cannot allocate memory"), "out of memory"),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+            "out of memory",
+        ),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "out of memory"),
+        (RuntimeError("std::bad_alloc"), "out of memory"),
+        (caused_by(MemoryError()), "out of memory"),
+        (OSError(24, "Too many open files", "a.h5"), "too many open files"),
+        (RuntimeError("can't start new thread"), "no more threads"),
+    ],
+)
+def test_a_limit_of_the_machine_is_named_and_no_defect_of_ours(monkeypatch, capsys, error, limit):
+    failing(monkeypatch, error)
+    assert app.run(["info"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"vad: {limit}: the limit") and told.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit on memory is as Linux has it")
+def test_too_little_memory_is_named(make_video):
+    def limited():
+        resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20))
+
+    command = [sys.executable, "-m", "vadcli", "score", "-q", make_video()]
+    ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited, check=False)
+    assert ended.returncode == 2 and "the limit is 300 MiB (`ulimit -v`)" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+WAITING = (
+    "import sys, time\n"
+    "from vadcli.cli import app\n"
+    "def command():\n"
+    "    '''Wait.'''\n"
+    "    print('ready', flush=True)\n"
+    "    time.sleep(60)\n"
+    "only = app.typer.Typer(add_completion=False)\n"
+    "only.command('info')(command)\n"
+    "app.load_command = lambda name: app.typer.main.get_command(only)\n"
+    "sys.argv = ['vad', 'info']\n"
+    "app.main()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
+)
+def test_the_exit_code_says_which_signal_ended_a_run(number, code, told):
+    running = subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stdout.readline() == "ready\n"
+    running.send_signal(number)
+    _, err = running.communicate(timeout=20)
+    assert (running.returncode, err) == (code, f"vad: {told}\n")

@@ -5,11 +5,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from vadcli.errors import SettingsError
+from vadcli.plain_yaml import Leaf, leaves_of_text
 from vadcli.settings import Settings
 
 _NO_SETTINGS = {"VAD_MODEL", "VAD_DATA"}  # the default of --model, and the tests' footage
@@ -24,8 +22,8 @@ def config_file() -> Path | None:
     return None
 
 
-def variables(environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], Any, str]]:
-    """Section and key, value, and name of every variable that is a setting; empty ones count as absent.
+def variables(environment: Mapping[str, str]) -> Iterator[Leaf]:
+    """The value of every variable that is a setting; empty ones count as absent.
 
     `VAD_THRESHOLD` sets `threshold` in every section that has one, `VAD_SCORE_THRESHOLD` in `score` alone, and comes
     later here, so that it wins. Values are YAML, as in `--set`. Variables of other programs are left alone.
@@ -44,15 +42,14 @@ def variables(environment: Mapping[str, str]) -> Iterator[tuple[tuple[str, str],
             if near := difflib.get_close_matches(name, known, n=1, cutoff=0.85):
                 problems.append(f"{name}: no setting has this name. Did you mean {near[0]}?")
             continue
+        sections = [one for one in keys if name[4:].lower() in keys[one]] if name in known else []
+        places = [(one, name[4:].lower()) for one in sections] or [(section, key)]
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            problems.append(f"{name}: the value is not YAML, got {text!r}. Quote it as YAML wants it.")
+            values = [leaf.value for leaf in leaves_of_text(text, name) if not leaf.key]
+        except SettingsError as error:
+            problems.append(str(error))
             continue
-        if name in known:
-            of_all += [((one, name[4:].lower()), value, name) for one in keys if name[4:].lower() in keys[one]]
-        else:
-            of_one.append(((section, key), value, name))
+        (of_all if sections else of_one).extend(Leaf(place, value, name) for value in values for place in places)
     if problems:
         raise SettingsError("\n".join(problems))
     yield from of_all

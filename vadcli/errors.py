@@ -12,11 +12,24 @@ Messages are one line: what, where, what was got, what to do. Programmer errors 
 
 from typing import ClassVar
 
+from vadcli.terminal import printable
+
 
 class VadError(Exception):
-    """Anything a user can cause; its text is shown as it is, without a traceback."""
+    r"""Anything a user can cause; its text is shown without a traceback.
+
+    Args:
+        lines: one a problem; a line end within one, as file names may have, is written as `\n`.
+    """
 
     exit_code: ClassVar[int] = 2
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = tuple(map(printable, lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class InputError(VadError):

@@ -3,17 +3,19 @@
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from vadcli.environment import config_file, variables
 from vadcli.errors import SettingsError
+from vadcli.plain_yaml import Key, Leaf, leaves_of_file, leaves_of_text
 from vadcli.settings import Settings
 
-Key = tuple[str, ...]
+MOST_PROBLEMS = 30
 _PACKAGED = Path(__file__).parent / "_presets"
 PRESETS = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "presets"
 
@@ -38,78 +40,51 @@ def load_settings(
     Raises:
         SettingsError: with one line for each unknown key and bad value, naming file and line.
     """
-    values: dict[Key, Any] = {}
-    origin: dict[Key, str] = {}
-    for key, value, where in _files_and_variables(preset):
-        values[key], origin[key] = value, where
-    for text in assignments:
-        name, separator, raw = text.partition("=")
-        if not separator:
-            raise SettingsError(f"--set {text}: expected section.key=value, as in pretrain.batch_size=8")
-        key = tuple(name.strip().split("."))
-        try:
-            values[key], origin[key] = yaml.safe_load(raw), f"--set {name.strip()}"
-        except yaml.YAMLError as error:
-            raise SettingsError(f"--set {text}: the value is not YAML") from error
+    leaves = list(_leaves_of_preset(config, ())) if (config := config_file()) is not None else []
+    leaves += variables(os.environ)
+    leaves += _leaves_of_preset(_find_preset(str(preset)), ()) if preset is not None else []
+    leaves += _assigned(assignments)
     for name, value in (flags or {}).items():
         if value is not None:
             key = tuple(name.split("."))
-            values[key], origin[key] = value, f"--{key[-1].replace('_', '-')}"
+            leaves.append(Leaf(key, value, f"--{key[-1].replace('_', '-')}"))
+    values = {leaf.key: leaf.value for leaf in leaves}
+    origin = {leaf.key: leaf.where for leaf in leaves}
     try:
         return Settings.model_validate(_nest(values))
     except ValidationError as error:
-        raise SettingsError("\n".join(_describe(error, origin))) from error
+        raise SettingsError(*_described(error, origin)) from error
 
 
-def _files_and_variables(preset: str | Path | None) -> Iterator[tuple[Key, Any, str]]:
-    """Values that no command line spells out, weakest first."""
-    if (config := config_file()) is not None:
-        yield from _read_preset(config, ())
-    yield from variables(os.environ)
-    if preset is not None:
-        yield from _read_preset(_find_preset(str(preset)), ())
+def _assigned(assignments: Iterable[str]) -> Iterator[Leaf]:
+    for text in assignments:
+        name, separator, raw = text.partition("=")
+        name = name.strip()
+        if not separator:
+            raise SettingsError(f"--set {text}: expected section.key=value, as in pretrain.batch_size=8")
+        for leaf in leaves_of_text(raw, f"--set {name}"):
+            yield replace(leaf, key=(*name.split("."), *leaf.key))
 
 
 def _find_preset(name: str) -> Path:
-    path = PRESETS / f"{name}.yaml"
-    if path.is_file():
-        return path
-    path = Path(name)
-    if path.is_file():
-        return path
-    raise SettingsError(f"preset {name}: not found. Use a YAML file or one of: {', '.join(preset_names())}.")
+    for path in (PRESETS / f"{name}.yaml", Path(name)):
+        with suppress(OSError, ValueError):  # a name too long, or with a zero byte
+            if path.is_file():
+                return path
+    raise SettingsError(f"preset {name[:100]}: not found. Use a YAML file or one of: {', '.join(preset_names())}.")
 
 
-def _read_preset(path: Path, seen: tuple[Path, ...]) -> Iterator[tuple[Key, Any, str]]:
-    """Every leaf of a preset and of what it extends, base first, with the file and line it stands on."""
-    if path in seen:
-        raise SettingsError(f"{path}: extends itself by way of {seen[-1]}")
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise SettingsError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', error)})") from error
-    if root is None:
-        return
-    if not isinstance(root, yaml.MappingNode):
-        raise SettingsError(f"{path}: expected sections such as `pretrain:`, got a {root.tag.rpartition(':')[2]}")
-    for key_node, value_node in root.value:
-        if key_node.value == "extends":
-            yield from _read_preset(_find_preset(str(value_node.value)), (*seen, path))
-    for key_node, value_node in root.value:
-        if key_node.value != "extends":
-            yield from _leaves((str(key_node.value),), value_node, path)
-
-
-def _leaves(key: Key, node: yaml.Node, path: Path) -> Iterator[tuple[Key, Any, str]]:
-    if isinstance(node, yaml.MappingNode) and node.value:
-        for key_node, value_node in node.value:
-            yield from _leaves((*key, str(key_node.value)), value_node, path)
-        return
-    value = yaml.safe_load(yaml.serialize(node))
-    if len(key) > 1 or value is not None:
-        yield key, value, f"{path}:{node.start_mark.line + 1}"
+def _leaves_of_preset(path: Path, seen: tuple[Path, ...]) -> Iterator[Leaf]:
+    """Every leaf of a preset and of what it extends, base first."""
+    if path.resolve() in seen:
+        raise SettingsError(f"{path}: extends itself by way of {seen[-1]}. Take one `extends` away.")
+    leaves = leaves_of_file(path)
+    for leaf in leaves:
+        if leaf.key[0] == "extends":
+            if not isinstance(leaf.value, str) or len(leaf.key) > 1:
+                raise SettingsError(f"{leaf.where}: extends names one preset, as in `extends: smoke`.")
+            yield from _leaves_of_preset(_find_preset(leaf.value), (*seen, path.resolve()))
+    yield from (leaf for leaf in leaves if leaf.key[0] != "extends")
 
 
 def _nest(values: Mapping[Key, Any]) -> dict[str, Any]:
@@ -117,16 +92,17 @@ def _nest(values: Mapping[Key, Any]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key, value in values.items():
         branch = nested
-        for part in key[:-1]:
-            inner = branch.setdefault(part, {})
-            if not isinstance(inner, dict):
-                inner = branch[part] = {}
-            branch = inner
-        branch[key[-1]] = value
+        for name in key[:-1]:
+            branch = branch.setdefault(name, {})
+            if not isinstance(branch, dict):
+                break
+        else:
+            if value != {} or not isinstance(branch.get(key[-1]), dict):
+                branch[key[-1]] = value
     return nested
 
 
-def _describe(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
+def _described(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
     lines: dict[tuple[str, str, str], str] = {}  # a pair of bad numbers is one problem, a variable of many sections too
     for problem in error.errors():
         location = tuple(str(part) for part in problem["loc"])
@@ -138,9 +114,15 @@ def _describe(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
             )
         else:
             message = problem["msg"][:1].lower() + problem["msg"][1:]
-            text = f"{where}: {'.'.join(key)} = {problem['input']!r}: {message}"
+            text = f"{where}: {'.'.join(key)} = {_shortened(problem['input'])}: {message}"
             lines.setdefault((where, key[-1], message), text)
-    return list(lines.values())
+    more = len(lines) - MOST_PROBLEMS
+    return [*list(lines.values())[:MOST_PROBLEMS], *([f"… and {more} more problems"] if more > 0 else [])]
+
+
+def _shortened(value: object, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _suggest(location: Key) -> str:

@@ -163,6 +163,15 @@ def test_frames_without_a_score_are_said_not_guessed(tmp_path):
     assert "last 2 labelled frames" in notes[1]
 
 
+def test_a_frame_far_beyond_every_recording_is_refused_at_once(tmp_path):
+    (tmp_path / "l.csv").write_text("clip,start_frame,end_frame\nv,0,3\n")
+    (tmp_path / "s.ndjson").write_text(
+        '{"clip":"v","frame":0,"score":1}\n{"clip":"v","frame":4000000000000,"score":2}\n'
+    )
+    with pytest.raises(InputError, match=r"s\.ndjson:2: clip v: frame 4e\+12; frames are whole numbers"):
+        evidence(tmp_path / "s.ndjson", tmp_path / "l.csv")
+
+
 def csv_scores(tmp_path, text):
     (tmp_path / "s.csv").write_text(text)
     return tmp_path / "s.csv"
@@ -182,8 +191,14 @@ def csv_scores(tmp_path, text):
         ("clip,frame,score\nb,0,1\nc,0,1\n", "no clip a. Clips here: b, c"),
         ("clip,score\na,1\na,1\n", "clip a: 2 frames scored .*, 4 labelled in l.csv: 2 too few scores"),
         ("clip,frame\na,1\n", "s.csv:2: no score in clip, frame"),
-        ("clip,frame,score\na,0.5,1\n", "frame 0.5 is not a whole number"),
+        ("clip,frame,score\na,0.5,1\n", "frame 0.5; frames are whole numbers"),
         ("clip,frame,score\na,-1,1\n", "frame -1; frames count from 0"),
+        (
+            "clip,frame,score\na,0,1\na,4000000000000,2\n",
+            r"s.csv:3: clip a: frame 4e\+12; frames are whole",
+        ),
+        ("clip,frame,score\na,inf,1\n", "s.csv:2: clip a: frame inf; frames are whole numbers"),
+        ("clip,frame,score\na,0,1,7\n", "s.csv:2: 1 values more than columns"),
     ],
 )
 def test_bad_scores_are_named_in_one_line(tmp_path, rows, message):
@@ -312,13 +327,11 @@ def test_only_a_cache_has_label_variants(tmp_path):
         read_labels(tmp_path / "l.csv", "other")
 
 
-def test_a_matlab_7_3_file_and_one_with_several_variables_say_what_to_do(tmp_path):
-    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512):
-        pass
-    with (tmp_path / "new.mat").open("r+b") as file:
-        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
-    with pytest.raises(InputError, match="Save it with -v7"):
-        read_scores([str(tmp_path / "new.mat")])
+def test_a_matlab_7_3_file_is_read_and_one_with_several_variables_says_what_to_do(tmp_path):
+    with h5py.File(tmp_path / "new.mat", "w", userblock_size=512) as file:
+        file["scores"] = np.array([[0.5], [1.5]])
+    (clip,) = read_scores([str(tmp_path / "new.mat")])
+    assert clip.signals["given"].tolist() == [0.5, 1.5]
     scipy.io.savemat(tmp_path / "two.mat", {"a": 1, "b": 2})
     with pytest.raises(InputError, match="holds a, b; one variable"):
         read_scores([str(tmp_path / "two.mat")])

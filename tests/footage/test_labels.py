@@ -2,14 +2,17 @@
 
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from vadcli.errors import FootageError
+from vadcli.footage import matlab
 from vadcli.footage.layouts.label_files import labels_for, match_clip
 from vadcli.footage.layouts.labels import FrameLabels, Intervals
 from vadcli.footage.layouts.masks import MaskArray, MaskFolder, MaskMatlab, MaskPacked, packed_masks
@@ -105,6 +108,25 @@ def complaint(path, clips=CLIPS):
         ("x.csv", "frame,label\n0,1\n", "which of 2 clips"),
         ("x.csv", "clip,frame,label\n01,0,1\n01,0,1\n", "frame 0 of s/test/01 is labelled twice"),
         ("x.csv", "clip,frame,label\n01,0,1\n01,2,1\n", "frame 1 of s/test/01 has no label"),
+        ("x.csv", "clip,start_frame,end_frame\n01,0,1\n01,3,4,5\n", "x.csv:3: 4 values for 3 columns. Save the table"),
+        ("x.csv", "clip,frame,label\n01,0,1,\n", "x.csv:2: 4 values for 3 columns"),
+        ("x.csv", "clip,frame,label,label\n01,0,1,0\n", "x.csv:1: two columns of one name"),
+        ("x.csv", "clip,start_frame,end_frame\n01,0,4e12\n", "x.csv:2: end_frame is 4e12, no whole number from 0 to"),
+        ("x.csv", "clip,frame,label\n01,1e300,1\n", "x.csv:2: frame is 1e300, no whole number"),
+        ("x.csv", f"clip,frame,label\n01,{'9' * 5000},1\n", "x.csv:2: frame is 9999"),
+        ("x.csv", "clip,frame,label\n01,0,-1\n", "x.csv:2: label is -1, no whole number"),
+        ("x.m", "% nothing\nx.gt_frame = [9:: ];\n", "x.m:2: gt_frame is [9::], no ranges such as [60:152"),
+        ("x.m", "x.gt_frame = [1:2:3];\n", "x.m:1: gt_frame is [1:2:3], no ranges"),
+        ("x.m", "x.gt_frame = [1:2, a];\n", "x.m:1: gt_frame is [1:2, a], no ranges"),
+        ("x.m", "x.gt_frame = [1.5:2];\n", "x.m:1: gt_frame is [1.5:2], no ranges"),
+        ("x.m", "x.gt_frame = [-1:2];\n", "x.m:1: gt_frame is [-1:2], no ranges"),
+        ("x.m", "x.gt_frame = [1:2\n", "x.m:1: gt_frame is [1:2], no ranges"),
+        (
+            "x.m",
+            f"\nx.gt_frame=[1:{'9' * 5000}];",
+            "x.m:2: frame 99999999999999999999; frames are from 1",
+        ),
+        ("x.m", "x.gt_frame=[0:3];", "x.m:1: frame 0; frames are from 1"),
         ("x.m", "nothing here", "no line `gt_frame"),
         ("x.m", "gt_frame = [1:2];", "labels of 1 clips for 2 here"),
         ("x.txt", "one two", "not a list of numbers"),
@@ -152,6 +174,89 @@ def test_labels_other_than_0_and_1_are_refused_and_not_taken_for_abnormal(tmp_pa
     assert f"must be 0 (normal) or 1 (abnormal); got {other:g} for frame 2" in complaint(tmp_path / "x.npy", {"a": 3})
 
 
+@pytest.mark.parametrize("values", [[-1, 1], [1, 2], [-1, 0], [0, 0.5], [-1.0]])
+def test_labels_that_may_mean_either_are_refused(tmp_path, values):
+    np.save(tmp_path / "x.npy", np.array(values))
+    assert "0 is normal and 1 abnormal. Write them so." in complaint(tmp_path / "x.npy", {"a": len(values)})
+
+
+@pytest.mark.parametrize("values", [[0, 1], [0, 255], [1, 1], [0, 3, 7], [0.0, 1.0], [False, True], [0, 0]])
+def test_what_is_above_0_is_abnormal(tmp_path, values):
+    np.save(tmp_path / "x.npy", np.array(values))
+    assert read(tmp_path / "x.npy", {"a": len(values)}) == {"a": [int(value > 0) for value in values]}
+
+
+def test_a_mat_file_that_crashes_its_reader_or_never_ends_is_one_line(tmp_path, monkeypatch):
+    savemat(tmp_path / "x.mat", {"gt": np.ones((2, 1))})
+    for spoil, problem in (
+        ("os.kill(os.getpid(), 11)", "damaged: reading it crashed"),
+        ("time.sleep(60)", "within 1 s"),
+    ):
+        (tmp_path / "sitecustomize.py").write_text(
+            f"import os, sys, time\nif 'vadcli.footage.matlab' in sys.orig_argv:\n    {spoil}\n"
+        )
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.setattr(matlab, "SECONDS", 1 if "sleep" in spoil else 60)
+        assert problem in complaint(tmp_path / "x.mat", {"a": 6})
+
+
+def test_a_mat_file_that_asks_for_more_memory_than_labels_take_is_one_line(tmp_path):
+    with h5py.File(tmp_path / "x.mat", "w", userblock_size=512) as file:
+        file.create_dataset("gt", (1 << 20, 1 << 20), np.uint8, chunks=(1 << 10, 1 << 10))
+    assert "more than 1 GiB in it" in complaint(tmp_path / "x.mat", {"a": 6})
+
+
+def version_7_3(path, fill):
+    with h5py.File(path, "w", userblock_size=512) as file:
+        cells = file.create_group("#refs#")
+        fill(file, cells)
+
+
+def as_matlab_writes(file, cells):
+    for name, value in (("a", [[2, 3], [6, 6]]), ("b", [[1, 4]])):
+        cells[name] = np.array(value, np.float64)
+    gt = file.create_dataset("gt", (2, 1), dtype=h5py.ref_dtype)
+    gt[0, 0], gt[1, 0] = cells["a"].ref, cells["b"].ref
+
+
+def test_matlab_files_of_version_7_3_are_read(tmp_path):
+    version_7_3(tmp_path / "gt.mat", as_matlab_writes)
+    assert read(tmp_path / "gt.mat") == BOTH
+
+
+def outside(file, cells):
+    file.create_dataset("gt", (2, 1), np.uint8, external=[("/etc/hostname", 0, 2)])
+
+
+def linked(file, cells):
+    file["gt"] = h5py.ExternalLink("/etc/other.h5", "x")
+
+
+def virtual(file, cells):
+    layout = h5py.VirtualLayout((2, 1), np.uint8)
+    layout[:] = h5py.VirtualSource("/etc/other.h5", "x", (2, 1))
+    file.create_virtual_dataset("gt", layout)
+
+
+@pytest.mark.parametrize(
+    ("fill", "problem"),
+    [(outside, "gt is stored in other files"), (linked, "gt is a link"), (virtual, "gt is stored in other files")],
+)
+def test_a_matlab_file_of_version_7_3_that_reads_other_files_is_refused(tmp_path, fill, problem):
+    version_7_3(tmp_path / "gt.mat", fill)
+    assert problem in complaint(tmp_path / "gt.mat", {"a": 6})
+
+
+def test_an_array_that_claims_more_than_its_file_holds_takes_no_memory(tmp_path):
+    (tmp_path / "x.npy").write_bytes(
+        npy_that_claims(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({1 << 28},), }}")
+    )
+    tracemalloc.start()
+    assert "no .npy file that can be read" in complaint(tmp_path / "x.npy", {"a": 6})
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
 def test_a_mat_file_without_gt_says_what_it_has(tmp_path):
     savemat(tmp_path / "x.mat", {"volume": np.zeros(3)})
     assert "no variable `gt` in it, only volume" in complaint(tmp_path / "x.mat")
@@ -184,7 +289,7 @@ def test_a_mat_file_with_a_flipped_bit_is_named(tmp_path, where):
     content = bytearray(file.read_bytes())
     content[where] ^= 16
     file.write_bytes(content)
-    assert "x.mat: no MATLAB file of version 5 to 7" in complaint(file)
+    assert "x.mat: no MATLAB file that can be read (Error -3" in complaint(file)
 
 
 def npy_that_claims(header):

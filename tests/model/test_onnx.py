@@ -1,9 +1,12 @@
 """An exported network computes what torch computes."""
 
+import json
+
 import pytest
 import torch
 
 pytest.importorskip("onnxscript", reason="needs the extra `export`")
+import onnx
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
@@ -42,3 +45,44 @@ def test_files_that_are_no_exported_models_are_refused(tmp_path):
         OnnxNetwork.open(tmp_path / "x.onnx")
     with pytest.raises(InputError, match="no such model"):
         OnnxNetwork.open(tmp_path / "y.onnx")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("exported")
+    settings = Settings(model=ModelSettings(size=(16, 24), width=4, channels=1))
+    made = Checkpoint(stage="pretrain", settings=settings, weights=Network(settings.model).state_dict())
+    save_checkpoint(folder / "a.safetensors", made)
+    export_stage(folder / "a.safetensors", folder / "a.onnx", None)
+    return folder / "a.onnx"
+
+
+def test_an_exported_model_carries_no_path_of_the_machine_that_made_it(exported):
+    content = exported.read_bytes()
+    assert b".py" not in content and b"/vadcli/" not in content and str(exported.parent).encode() not in content
+
+
+@pytest.mark.parametrize("settings", [{"size": [24, 16]}, {"input_frames": 3}, {"channels": 3}, {"size": "huge"}])
+def test_an_exported_model_of_another_shape_than_its_settings_say_is_refused(vad, exported, tmp_path, settings):
+    proto = onnx.load(exported)
+    (about,) = (prop for prop in proto.metadata_props if prop.key == "vad")
+    header = json.loads(about.value)
+    header["settings"]["model"] |= settings
+    about.value = json.dumps(header)
+    onnx.save(proto, tmp_path / "b.onnx")
+    answer = vad("info", tmp_path / "b.onnx")
+    assert answer.code == 3 and "b.onnx: " in answer.err and answer.err.endswith("Export it again.\n")
+
+
+def test_an_exported_model_with_other_outputs_is_refused(exported, tmp_path):
+    proto = onnx.load(exported)
+    del proto.graph.output[0]
+    onnx.save(proto, tmp_path / "b.onnx")
+    with pytest.raises(CheckpointError, match="frame is absent, where its settings ask for batch x 1 x 16 x 24"):
+        OnnxNetwork.open(tmp_path / "b.onnx")
+
+
+def test_a_model_that_fails_while_it_runs_is_a_bad_checkpoint(exported):
+    with pytest.raises(CheckpointError, match="could not be run"):
+        OnnxNetwork.open(exported)(torch.zeros(1, 4, 16, 23))

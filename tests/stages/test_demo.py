@@ -1,4 +1,8 @@
 import json
+import resource
+import signal
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -7,6 +11,7 @@ import pytest
 from vadcli.cli.app import run
 from vadcli.errors import InputError
 from vadcli.progress import Silent
+from vadcli.stages import demo as stage
 from vadcli.stages.demo import DemoArguments, demo
 
 SMALL = DemoArguments(scenes=2, seconds=3, seed=5, size=(64, 64), fps=5)
@@ -131,3 +136,45 @@ def test_an_odd_size_is_refused(tmp_path, capsys):
     assert run(["demo", str(tmp_path / "d"), "--size", "65"]) == 2
     assert "even" in capsys.readouterr().err
     assert not (tmp_path / "d").exists()
+
+
+def limited(most):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    return limit
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path, workers):
+    """A limit on the size of files stands in for a full disk."""
+    folder = tmp_path / "scenes"
+    command = [sys.executable, "-m", "vadcli", "demo", folder, "--scenes", "1", "--seconds", "3", "--size", "64", "-q"]
+    command += ["--workers", str(workers)]
+    ended = subprocess.run(command, preexec_fn=limited(3000), capture_output=True, text=True, check=False)
+    assert ended.returncode == 2 and ended.stdout == ""
+    assert ended.stderr.count("\n") == 1 and ".mp4: not written: 0 of 30 frames arrived." in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_clips_that_were_finished_before_the_disk_was_full_stay_and_are_not_made_again(tmp_path, monkeypatch):
+    folder, made = tmp_path / "scenes", []
+
+    def make(job):
+        if len(made) == 2:
+            job.files[0].write_text("half")
+            raise OSError(28, "No space left on device", str(job.video))
+        made.append(job.video)
+        return original(job)
+
+    original = stage._make
+    monkeypatch.setattr(stage, "_make", make)
+    with pytest.raises(OSError, match="No space"):
+        demo(folder, SMALL, workers=1, progress=Silent())
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted([folder / "demo.json", *made])
+    monkeypatch.undo()
+    before = [path.stat().st_mtime_ns for path in made]
+    demo(folder, SMALL, workers=1, progress=Silent())
+    assert [path.stat().st_mtime_ns for path in made] == before
+    assert len(list(folder.rglob("*.mp4"))) == 8

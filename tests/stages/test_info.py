@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import pytest
 import torch
 
@@ -33,6 +34,24 @@ def test_of_a_checkpoint_it_tells_stage_lineage_training_and_prototypes(vad, che
     assert told["step_sizes"]["most"] == 0.5 and told["step_sizes"]["least"] == 0.25
     assert told["adapted_parameters"] == sum(value.numel() for value in load_checkpoint(checkpoint).step_sizes.values())
     assert told["settings"]["model"]["width"] == 2
+
+
+def test_of_an_adapter_it_tells_how_many_parameters_are_adapted(vad, checkpoint, tmp_path):
+    base = load_checkpoint(checkpoint)
+    weights = {name: base.weights[name] for name in base.step_sizes}
+    adapter = Checkpoint(stage="adapt", settings=base.settings, weights=weights, parents={"base": base.sha256})
+    save_checkpoint(tmp_path / "s.safetensors", adapter)
+    told = json.loads(vad("info", tmp_path / "s.safetensors", "--json").out)
+    assert told["adapted_parameters"] == sum(value.numel() for value in weights.values()) > 0
+
+
+def test_a_cache_s_names_cannot_command_the_terminal(vad, tmp_path):
+    cache = synthetic_cache.write(tmp_path / "c.h5")
+    with h5py.File(cache, "r+") as file:
+        for clip in file["clips/s0"].values():
+            clip.attrs["scene"] = "s\x1b[2J\n└── forged"
+    out = vad("info", cache).out
+    assert "\x1b" not in out and r"s\x1b[2J\n└── forged" in out
 
 
 def test_of_a_cache_it_tells_clips_and_scenes(vad, tmp_path):

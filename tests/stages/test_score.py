@@ -21,6 +21,7 @@ from vadcli.footage.opencv import cv2
 from vadcli.model.checkpoint import load_checkpoint
 from vadcli.scoring.calibration import fit_calibration
 from vadcli.settings import ScoreSettings
+from vadcli.stages import score_run
 
 FRAMES, FPS, BURST = 120, 10.0, range(80, 92)
 
@@ -464,3 +465,14 @@ def test_large_pictures_are_drawn_at_a_bounded_size(vad, model, make_video, tmp_
     assert vad("score", large, "--model", model, "--annotated", tmp_path / "a.webm", "-q").code == 0
     capture = cv2.VideoCapture(str(tmp_path / "a.webm"))
     assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 1280
+
+
+def test_ctrl_c_before_the_first_frame_ends_with_130_and_writes_nothing(vad, film, model, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(score_run.Run, "score", interrupted)
+    outputs = ["--annotated", tmp_path / "a.webm", "--report", tmp_path / "r.html", "--out", tmp_path / "r.ndjson"]
+    answer = vad("score", film, "--model", model, *outputs)
+    assert answer.code == 130 and "vad: interrupted" in answer.err
+    assert not any(path.exists() for path in outputs[1::2])

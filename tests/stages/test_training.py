@@ -10,6 +10,7 @@ import torch
 
 from tests import synthetic_cache
 from vadcli.errors import CheckpointError, InputError
+from vadcli.footage.episodes import Episodes
 from vadcli.learning import loop, pretrain
 from vadcli.learning.interruption import interruptions_noted
 from vadcli.model.checkpoint import load_checkpoint
@@ -141,10 +142,85 @@ def test_who_asks_to_stop_twice_does_not_wait_for_the_step():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_the_program_s_own_handler_learns_which_signal_it_was():
+    told = []
+
+    def handler(number, frame):
+        told.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with interruptions_noted() as asked:
+            signal.raise_signal(signal.SIGTERM)
+            assert asked() and told == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_training_that_diverges_says_to_lower_the_learning_rate(cache, tmp_path):
     settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
     with pytest.raises(InputError, match=r"not a number at step \d+\. Lower the learning rate"):
         pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    assert not list(tmp_path.iterdir()), "a training that failed leaves no log"
+
+
+def test_a_training_that_fails_leaves_the_log_of_an_earlier_one(cache, tmp_path):
+    log = tmp_path / "a.metrics.ndjson"
+    log.write_text('{"step": 1}\n')
+    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
+    with pytest.raises(InputError, match="not a number"):
+        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    assert [path.name for path in tmp_path.iterdir()] == [log.name] and log.read_text() == '{"step": 1}\n'
+
+
+def test_a_training_that_fails_after_a_resume_point_keeps_what_it_can_be_resumed_from(cache, tmp_path, monkeypatch):
+    def full(path, checkpoint):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("vadcli.stages.pretrain.save_checkpoint", full)
+    settings = load_settings(None, [*PRETRAIN, "pretrain.checkpoint_seconds=1e-9"])
+    with pytest.raises(OSError, match="No space"):
+        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.metrics.ndjson", "a.resume"]
+    monkeypatch.undo()
+    pretrain_stage([cache], tmp_path / "a", settings, resume=True, progress=Silent())
+    assert (tmp_path / "a").is_file()
+
+
+def test_of_two_trainings_of_one_checkpoint_the_second_is_refused(cache, tmp_path, monkeypatch):
+    refused = []
+
+    class Second(Silent):
+        def advance(self, amount=1, **figures):
+            if not refused:
+                for resume in (False, True):
+                    with pytest.raises(InputError, match="another training is making it"):
+                        pretrain_stage([cache], tmp_path / "a", settings, resume=resume, progress=Silent())
+                    refused.append(resume)
+
+    settings = load_settings(None, PRETRAIN)
+    pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Second())
+    assert refused == [False, True]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a.metrics.ndjson"]
+
+
+@pytest.mark.parametrize(("episodes", "steps"), [(5, 3), (1, 1), (4, 2)])
+def test_as_many_episodes_are_run_as_were_asked_for(cache, pretrained, tmp_path, monkeypatch, episodes, steps):
+    run, advanced = [], []
+
+    class Counting(Silent):
+        def advance(self, amount=1, **figures):
+            advanced.append(amount)
+
+    original = Episodes.episode
+    monkeypatch.setattr(Episodes, "episode", lambda self, index: run.append(index) or original(self, index))
+    settings = load_settings(None, [*METATRAIN, f"metatrain.episodes={episodes}"])
+    made = metatrain_stage([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Counting())
+    assert run == list(range(episodes))
+    assert (made.training["episodes"], made.training["steps"]) == (episodes, steps)
+    assert sum(advanced[:steps]) == episodes
 
 
 def test_a_resume_point_of_other_settings_is_refused(cache, tmp_path, monkeypatch):

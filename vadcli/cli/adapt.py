@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import hint, progress
+from vadcli.cli.console import hint, progress, tell
 from vadcli.cli.options import Quiet, input_option, model_option, output_option, with_settings
 from vadcli.errors import InputError
 from vadcli.settings import Settings
@@ -57,4 +57,4 @@ def command(
         f"calibrated on {fitted.calibration.frames} frames. Next: vad score VIDEO --adapter {out}",
         quiet,
     )
-    print(out)
+    tell(out)

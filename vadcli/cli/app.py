@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import threading
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +20,8 @@ from typer.core import TyperGroup
 
 from vadcli import __version__
 from vadcli.errors import VadError
+from vadcli.limits import limit_met
+from vadcli.terminal import printable
 
 COMMANDS = {
     "prepare": "Decode videos, folders or benchmarks into one frame cache.",
@@ -34,6 +38,21 @@ COMMANDS = {
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
 COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
+_OUTSIDE = {  # what a system says of paths and disks, which is no defect of ours
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EFBIG,
+    errno.EIO,
+}
+_ended = False  # by SIGTERM
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
 
@@ -101,10 +120,11 @@ def vad(
 
 
 def main() -> None:
-    """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 when interrupted."""
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # a service that is stopped keeps what it has, as Ctrl-C does
+    """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 and 143 when interrupted."""
+    signal.signal(signal.SIGTERM, _end)  # a service that is stopped keeps what it has, as Ctrl-C does
+    for stream in (sys.stdout, sys.stderr):  # a file's name goes out as the bytes it is
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="surrogateescape")
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
     if threading.active_count() > 1:  # a thread waits for a stream; the interpreter must not be torn down under it
@@ -114,14 +134,20 @@ def main() -> None:
     sys.exit(code)
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    global _ended
+    _ended = True
+    raise KeyboardInterrupt
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line.
 
     Returns:
         the exit code.
     """
-    command = typer.main.get_command(app)
     try:
+        command = typer.main.get_command(app)
         if instruction := os.environ.get(COMPLETION_VARIABLE):  # a shell asks what may follow, or for its script
             return int(shell_complete(command, {}, "vad", COMPLETION_VARIABLE, instruction))
         with command.make_context("vad", arguments) as ctx:
@@ -129,48 +155,39 @@ def run(arguments: list[str]) -> int:
             sys.stdout.flush()
         return 0
     except VadError as error:
-        _complain(str(error))
+        _complain(*error.lines)
         return error.exit_code
     except typer.Exit as stop:
         return int(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted")
-        return 130
+        _complain("ended" if _ended else "interrupted")
+        return 143 if _ended else 130
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.errno not in (
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EACCES,
-            errno.EROFS,
-            errno.ENOENT,
-            errno.EISDIR,
-            errno.ENOTDIR,
-            errno.ENAMETOOLONG,
-            errno.ELOOP,
-            errno.EFBIG,
-        ):
-            return _defect(error)
-        _complain(f"{error.filename or 'output'}: {error.strerror}. Nothing half-written was left behind.")
-        return 2
     except _ClickError as error:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "vad"
         message = error.format_message().replace("Value error, ", "")  # Typer's checks are pydantic's
         _complain(f"{message} See `{where} --help`.")
         return 2
     except Exception as error:
-        return _defect(error)
+        if limit := limit_met(error):
+            _complain(limit)
+        elif isinstance(error, OSError) and error.errno in _OUTSIDE:
+            _complain(f"{error.filename or 'output'}: {error.strerror}. Nothing half-written was left behind.")
+        else:
+            return _defect(error)
+        return 2
 
 
-def _complain(text: str) -> None:
-    print(f"vad: {text}", file=sys.stderr)
+def _complain(*lines: str) -> None:
+    first, *rest = map(printable, lines or ("",))
+    print("\n".join([f"vad: {first}", *rest]), file=sys.stderr)
 
 
 def _defect(error: Exception) -> int:
     handle, name = tempfile.mkstemp(prefix="vad-defect-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(f"vad {__version__}\narguments: {sys.argv[1:]}\n\n")
         traceback.print_exception(error, file=file)
     _complain(f"a defect of ours ({type(error).__name__}: {str(error)[:200]}). Please send us {Path(name)}.")

@@ -12,6 +12,7 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 
 from vadcli.progress import Progress, Silent
+from vadcli.terminal import printable, printable_lines
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -48,7 +49,17 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
 def hint(text: str, quiet: bool) -> None:
     """One line on stderr after a stage: what came of it and what to run next."""
     if not quiet:
-        print(text, file=sys.stderr, flush=True)
+        say(text)
+
+
+def say(text: str) -> None:
+    """One line on stderr, whatever names stand in it."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def tell(text: object) -> None:
+    """Lines of data on stdout: as they are in a pipe or file, printable on a terminal."""
+    print(printable_lines(str(text)) if sys.stdout.isatty() else text)
 
 
 class _Counting:
@@ -74,7 +85,7 @@ class _Counting:
 
     def say(self, text: str) -> None:
         """Write one line."""
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
     def note(self, text: str) -> None:
         """Write one line worth keeping."""
@@ -90,7 +101,7 @@ class Live(_Counting):
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new bar."""
         super().start(what, total, unit)
-        self.task = self.bars.add_task(escape(_tail(what)), total=total, count="", rate="", figures="")
+        self.task = self.bars.add_task(escape(_tail(printable(what))), total=total, count="", rate="", figures="")
 
     def advance(self, amount: float = 1, **figures: float | str) -> None:
         """Move the bar."""
@@ -98,7 +109,7 @@ class Live(_Counting):
         shown = "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items())
         count = f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "")
         if figures:
-            self.bars.update(self.task, figures=escape(shown))
+            self.bars.update(self.task, figures=escape(printable(shown)))
         self.bars.update(self.task, advance=amount, count=count, rate=self.rate())
 
     def finish(self) -> None:
@@ -109,7 +120,7 @@ class Live(_Counting):
 
     def say(self, text: str) -> None:
         """Write one line above the bars."""
-        self.bars.console.print(text, markup=False)
+        self.bars.console.print(printable(text), markup=False)
 
 
 def _tail(text: str, most: int = 22) -> str:

@@ -44,5 +44,5 @@ def command(
     with console.progress(quiet) as progress:
         made = demo(folder, arguments, workers=workers or cores, progress=progress)
     for scene in made:
-        print(folder / scene["name"])
+        console.tell(folder / scene["name"])
     console.hint(f"next: vad prepare {folder} --out demo.h5", quiet)

@@ -228,6 +228,7 @@ def _paper(
     shown: Any,
 ) -> None:
     """Print one of the paper's tables, or write one of its figures."""
+    from vadcli.cli.console import tell
     from vadcli.rendering.eval_table import print_tables
     from vadcli.stages.eval_tables import FIGURES, figure_stage, table_stage
 
@@ -235,7 +236,7 @@ def _paper(
         if len(caches) != 1:
             raise InputError(f"--table {table}: needs one cache with labels, got {len(caches)}.")
         for path in figure_stage(table, caches[0], model, folder or Path(), settings):
-            print(path)
+            tell(path)
         return
     print_tables([table_stage(table, caches, results, model, options, settings, shown)], style)
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadcli.cli.console import hint
+from vadcli.cli.console import hint, tell
 from vadcli.cli.options import Quiet
 
 
@@ -36,4 +36,4 @@ def command(
         "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
     )
     hint(f"largest difference to torch: of frames {agreement.frame:.1e}{features}", quiet)
-    print(out)
+    tell(out)

@@ -34,9 +34,12 @@ def command(
         print(json.dumps(told, indent=2))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.tree import Tree
 
-    tree = Tree(f"{told.pop('file')}")
+    from vadcli.terminal import printable
+
+    tree = Tree(escape(printable(told.pop("file"))))
     _grow(tree, told)
     Console(highlight=False, width=200).print(tree, crop=False, overflow="ignore", no_wrap=True)
 
@@ -45,13 +48,18 @@ def _grow(branch: Any, values: dict[str, Any]) -> None:
     """Add values to a tree: sections as branches, leaves as `name: value`."""
     from rich.markup import escape
 
+    from vadcli.terminal import printable
+
+    def plain(value: object) -> str:
+        return escape(printable(value))
+
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            _grow(branch.add(escape(str(name))), value)
+            _grow(branch.add(plain(name)), value)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            items = branch.add(f"{escape(name)}: {len(value)}")
+            items = branch.add(f"{plain(name)}: {len(value)}")
             for item in value:
-                items.add(escape(", ".join(f"{key} {leaf}" for key, leaf in item.items())))
+                items.add(plain(", ".join(f"{key} {leaf}" for key, leaf in item.items())))
         else:
             text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-            branch.add(f"{escape(str(name))}: {escape(text)}")
+            branch.add(f"{plain(name)}: {plain(text)}")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from vadcli.cli.console import hint, progress
+from vadcli.cli.console import hint, progress, tell
 from vadcli.cli.options import Caches, Quiet, Resume, model_option, output_option, with_settings
 from vadcli.settings import Settings
 
@@ -37,4 +37,4 @@ def command(
     with progress(quiet) as shown:
         metatrain_stage(caches, base, out, settings, resume=resume, progress=shown)
     hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)
-    print(out)
+    tell(out)

@@ -15,8 +15,8 @@ from vadcli.settings import Section, Settings
 
 # Panels of `--help`. A setting stands in the panel of its section, or of its key where that says more.
 _SECTION_PANELS = {
-    "prepare": "Input", "source": "Input", "span": "Input", "model": "Network", "pretrain": "Training", "metatrain": "Training",
-    "adapt": "Adaptation", "score": "Alarms", "eval": "Evaluation",
+    "prepare": "Input", "source": "Input", "span": "Input", "model": "Network", "pretrain": "Training",
+    "metatrain": "Training", "adapt": "Adaptation", "score": "Alarms", "eval": "Evaluation",
 }  # fmt: skip
 _KEY_PANELS = dict.fromkeys(("device", "precision", "workers"), "Machine") | {"score.batch_size": "Machine"}
 _METAVARS = {

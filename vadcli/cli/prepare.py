@@ -56,8 +56,8 @@ def command(
 
     with console.progress(quiet) as progress:
         made = prepare(sources, out, settings.prepare, progress, layout=layout, split=split, labels=labels)
-    print(made.summary(out))
+    console.tell(made.summary(out))
     trains = any(clip.split == "train" for clip in made.clips)
     console.hint(f"next: vad {f'pretrain {out} --out model.safetensors' if trains else f'eval {out}'}", quiet)
     if made.problems:
-        raise FootageError("\n".join(made.problems))
+        raise FootageError(*made.problems)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from vadcli.cli.console import hint, progress
+from vadcli.cli.console import hint, progress, tell
 from vadcli.cli.options import Caches, Quiet, Resume, output_option, with_settings
 from vadcli.settings import Settings
 
@@ -37,4 +37,4 @@ def command(
     with progress(quiet) as shown:
         pretrain_stage(caches, out, settings, resume=resume, progress=shown)
     hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)
-    print(out)
+    tell(out)

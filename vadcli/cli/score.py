@@ -1,7 +1,7 @@
 """`vad score`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO, cast
 
 import typer
 
@@ -101,18 +101,19 @@ def command(
         raise InputError("--open: writes events, and --records is frames. Use --records events with it.")
 
     from vadcli.stages.score import ScoreRequest, score
+    from vadcli.terminal import PrintableStream
 
     request = ScoreRequest(
         sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report
     )
     data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal
     with console.progress(quiet) as shown:
-        tally = score(request, sys.stdout if on_terminal else data, shown)
+        tally = score(request, cast(TextIO, PrintableStream(sys.stdout)) if on_terminal else data, shown)
     if not quiet and (tally.sources or tally.frames):
         events = f"{tally.events} event{'s' * (tally.events != 1)} in {tally.frames:,} frames"
         took = tally.timing
         waits = f"waits: decode {took.decode_wait_s:.1f} s, output {took.output_wait_s:.1f} s"
-        print(f"{events}; compute {took.compute_s:.1f} s, {waits}", file=sys.stderr)
+        console.say(f"{events}; compute {took.compute_s:.1f} s, {waits}")
     if tally.interrupted:
         raise KeyboardInterrupt
     tally.require_all_scored()

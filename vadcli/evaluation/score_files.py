@@ -13,7 +13,9 @@ from vadcli.errors import InputError
 from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN
 from vadcli.evaluation.foreign import ForeignClip
 from vadcli.evaluation.pool import Floats
-from vadcli.footage.layouts.label_files import load_mat, read_npy
+from vadcli.footage.layouts.label_files import read_npy
+from vadcli.footage.layouts.labels import MOST_FRAMES
+from vadcli.footage.matlab import load_mat
 from vadcli.footage.naming import natural
 
 SUFFIXES = (".ndjson", ".jsonl", ".csv", ".npy", ".mat")
@@ -62,7 +64,7 @@ def _from_npy(path: Path) -> Iterator[ForeignClip]:
 
 
 def _from_mat(path: Path) -> Iterator[ForeignClip]:
-    content = {name: value for name, value in load_mat(path).items() if not name.startswith("__")}
+    content = load_mat(path)
     if len(content) != 1:
         raise InputError(f"{path}: holds {', '.join(content) or 'nothing'}; one variable with the scores is expected.")
     (array,) = map(np.asarray, content.values())
@@ -133,6 +135,8 @@ def _from_rows(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Ite
     collected: dict[str, dict[str, list[Any]]] = {}
     calibrated = False
     for line, row in rows:
+        if more := row.get(None):  # type: ignore[call-overload]  # where csv puts what has no column
+            raise InputError(f"{path}:{line}: {len(more)} values more than columns. Save the table again.")
         name = next((str(row[key]) for key in _CLIP_KEYS if row.get(key) not in (None, "")), path.stem)
         key = next((key for key in _SCORE_KEYS if key in row), None)
         if key is None and "psnr_db" not in row:
@@ -161,8 +165,13 @@ def _clip(path: Path, name: str, columns: Mapping[str, list[Any]], calibrated: b
             f"{path}: clip {name}: every score is missing (a calibration's warm-up?). Score with an adapter."
         )
     frames = values["frame"]
-    if frames is not None and np.any(frames != np.round(frames)):
-        raise InputError(f"{path}: clip {name}: frame {frames[frames != np.round(frames)][0]} is not a whole number.")
+    if frames is not None:
+        wrong = np.flatnonzero((frames != np.round(frames)) | ~(np.abs(frames) <= MOST_FRAMES))
+        if len(wrong):
+            raise InputError(
+                f"{path}:{columns['line'][wrong[0]]}: clip {name}: frame {frames[wrong[0]]:g}; "
+                f"frames are whole numbers from 0 to {MOST_FRAMES:,}."
+            )
     return ForeignClip(
         name,
         str(path),

@@ -1,6 +1,7 @@
 """A folder of numbered pictures as one clip."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from vadcli.footage.container import DEFAULT_FPS
 from vadcli.footage.frames import SourceInfo
 from vadcli.footage.identity import add_file
 from vadcli.footage.naming import images_in
-from vadcli.footage.opencv import cv2
+from vadcli.footage.opencv import MOST_PIXELS, cv2
 from vadcli.footage.resize import Picture
 
+MOST_BYTES = 1 << 29  # of the file of one picture
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -91,6 +93,8 @@ def read_picture(file: Path, flags: int | None = None) -> Picture:
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb", buffering=0) as opened:
+            if (length := os.fstat(opened.fileno()).st_size) > MOST_BYTES:
+                raise FootageError(f"{file}: {length:,} bytes, more than any picture has. Remove it.")
             return opened.read()
     except OSError as error:
         raise FootageError(f"{file}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
@@ -101,8 +105,12 @@ def _decode(file: Path, data: bytes, flags: int) -> Picture:
         raise FootageError(f"{file}: this picture is cut off ({len(data)} bytes). Copy it again.")
     try:
         picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
-    except cv2.error as error:  # it says that it has more pixels than OpenCV takes
-        raise FootageError(f"{file}: no picture of a size that can be decoded. Copy it again or remove it.") from error
+    except cv2.error as error:
+        if "pixels" in str(error).lower() or "MAX_IMAGE" in str(error):
+            raise FootageError(
+                f"{file}: a picture of more than {MOST_PIXELS / 1e6:.0f} million pixels. Scale it down or remove it."
+            ) from error
+        raise FootageError(f"{file}: no picture that can be decoded. Copy it again or remove it.") from error
     if picture is None:
         raise FootageError(f"{file}: no picture that can be decoded ({len(data)} bytes). Copy it again or remove it.")
     if picture.dtype not in (np.uint8, np.uint16):

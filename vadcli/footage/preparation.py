@@ -282,7 +282,7 @@ def _nothing(problems: Sequence[str]) -> FootageError:
     lines = list(problems[:MOST_PROBLEMS])
     if len(problems) > MOST_PROBLEMS:
         lines.append(f"… and {len(problems) - MOST_PROBLEMS} more. Nothing could be used.")
-    return FootageError("\n".join(lines) or "no footage there. Give videos, folders of them, or a benchmark.")
+    return FootageError(*(lines or ["no footage there. Give videos, folders of them, or a benchmark."]))
 
 
 def cores() -> int:

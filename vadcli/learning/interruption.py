@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 @contextmanager
@@ -11,27 +12,33 @@ def interruptions_noted() -> Iterator[Callable[[], bool]]:
     """Yields what tells whether somebody asked to stop; who asks a second time is not kept waiting.
 
     A step changes weights, moments and stored items one after the other: cut short anywhere, it can be neither kept
-    nor taken again. Only signals that would raise KeyboardInterrupt are taken over, so that a job that ignores them
-    goes on ignoring them, and a program that calls this outside its main thread is left as it is.
+    nor taken again. The handler that was there is asked in any case, so that the program knows which signal it was;
+    only its KeyboardInterrupt is kept back. A job that ignores signals goes on ignoring them, and a program that
+    calls this outside its main thread is left as it is.
     """
     asked = False
+    before: dict[int, Callable[[int, FrameType | None], Any]] = {}
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
+        try:
+            before[number](number, frame)
+        except KeyboardInterrupt:
+            if asked:
+                raise
+            asked = True
 
-    taken = []
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is signal.default_int_handler:
+            handler = signal.getsignal(number)
+            if callable(handler) and not isinstance(handler, signal.Handlers):
+                before[number] = handler
                 try:
                     signal.signal(number, note)
                 except ValueError:  # not the main thread, which alone is interrupted
+                    del before[number]
                     break
-                taken.append(number)
         yield lambda: asked
     finally:
-        for number in taken:
-            signal.signal(number, signal.default_int_handler)
+        for taken, earlier in before.items():
+            signal.signal(taken, earlier)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vadcli.errors import CheckpointError, InputError
+from vadcli.files import naming
 from vadcli.learning.interruption import interruptions_noted
 from vadcli.model.checkpoint import read_tensors, save_tensors
 from vadcli.progress import Progress
@@ -100,11 +101,12 @@ class MetricsLog:
                         kept.append(line)
                 except (json.JSONDecodeError, KeyError, TypeError):
                     continue
-        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        with naming(path):
+            path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 
     def write(self, **values: Any) -> None:
         """Append one line."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with naming(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
 
@@ -119,6 +121,7 @@ def run(
     progress: Progress,
     what: str,
     units_a_step: int,
+    total_units: int,
     unit: str,
     rate_at: Callable[[int], float] = lambda step: 1.0,
     look: Callable[[], dict[str, float]] = dict,
@@ -135,7 +138,8 @@ def run(
         resume: start from the resume point if there is one.
         progress: told of every step.
         what: name of the work, for people.
-        units_a_step: windows or episodes a step.
+        units_a_step: windows or episodes a step; the last may have fewer.
+        total_units: of the whole run.
         unit: their name.
         rate_at: factor on the learning rate at step n.
         look: measures more, such as validation losses, for the log.
@@ -153,7 +157,7 @@ def run(
         raise InputError(f"{out}: finished, there is nothing to resume. Without --resume it is made anew.")
     log = MetricsLog(out.with_name(out.name + ".metrics.ndjson"), learner.step)
     base_rates = [group["lr"] for group in learner.optimizer.param_groups]
-    progress.start(what, (total_steps - learner.step) * units_a_step, unit)
+    progress.start(what, total_units - learner.step * units_a_step, unit)
     began, saved, before = time.perf_counter(), time.perf_counter(), learner.seconds
     with interruptions_noted() as asked_to_stop:
         while learner.step < total_steps and not asked_to_stop():
@@ -180,7 +184,8 @@ def run(
                 rate = learner.optimizer.param_groups[0]["lr"]
                 log.write(step=learner.step, seconds=round(learner.seconds, 3), rate=rate, **shown, **looked)
                 learner.last = shown | looked
-            progress.advance(units_a_step, **{name: value for name, value in shown.items() if name != "gradient"})
+            units = min(units_a_step, total_units - (learner.step - 1) * units_a_step)
+            progress.advance(units, **{name: value for name, value in shown.items() if name != "gradient"})
             if now - saved > settings.checkpoint_seconds:
                 learner.save(point)
                 saved = now

@@ -104,7 +104,9 @@ def metatrain(
 
     def take_step(step: int) -> dict[str, Tensor]:
         figures: dict[str, Tensor] = {}
-        for index in range(step * settings.meta_batch, (step + 1) * settings.meta_batch):
+        first = step * settings.meta_batch
+        episodes_here = min(settings.meta_batch, settings.episodes - first)
+        for index in range(first, first + episodes_here):
             episode = episodes(index)
             windows = torch.cat([episode.support, episode.query])
             frozen, target = freeze(network, windows, settings, device, precision)
@@ -115,14 +117,14 @@ def metatrain(
             adapted, history = adapt(part, theta, alpha, support, objective, steps=settings.inner_steps, graph=graph)
             prediction = predict(part, adapted, query[0])
             loss, terms = objective.terms(prediction, query[1])
-            (loss / settings.meta_batch).backward()
+            (loss / episodes_here).backward()
             shown = {"inner": history[0], "outer": loss.detach(), "frame": terms.frame.detach()}
             if prediction.unit is not None:
                 shown["compactness"] = terms.compactness.detach()
                 if (step + 1) % settings.log_every == 0:
                     shown["prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
             for name, value in shown.items():
-                figures[name] = figures.get(name, 0) + value / settings.meta_batch
+                figures[name] = figures.get(name, 0) + value / episodes_here
         return {name: torch.as_tensor(value) for name, value in figures.items()}
 
     loop.run(
@@ -135,6 +137,7 @@ def metatrain(
         progress=progress,
         what="meta-training",
         units_a_step=settings.meta_batch,
+        total_units=settings.episodes,
         unit="episodes",
     )
     warn_of_collapse(learner.last, network, progress)

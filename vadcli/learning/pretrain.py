@@ -109,6 +109,7 @@ def pretrain(
             progress=progress,
             what="pre-training",
             units_a_step=settings.batch_size,
+            total_units=total_steps * settings.batch_size,
             unit="windows",
             rate_at=rate_at,
             look=look,

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.files import whole
+from vadcli.limits import limit_met
 from vadcli.model.network import Network
+from vadcli.settings import Settings
 
 FORMAT = "vad-onnx"
 LARGEST_FRAME_GAP = 1e-3
@@ -88,6 +91,7 @@ def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreeme
     if program is None:
         raise InputError(f"{path}: torch could not export this network.")
     proto = program.model_proto
+    _forget_origin(proto.graph)
     proto.metadata_props.append(onnx.StringStringEntryProto(key="vad", value=json.dumps({"format": FORMAT, **header})))
     with whole(path) as temporary:
         onnx.save(proto, str(temporary))
@@ -134,6 +138,7 @@ class OnnxNetwork:
             raise CheckpointError(f"{path}: not an ONNX model, or damaged. Export it again.") from error
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise CheckpointError(f"{path}: an ONNX model, but not written by `vad export`.")
+        _check_shapes(path, session, header)
         return cls(session, header)
 
     def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -143,9 +148,55 @@ class OnnxNetwork:
             frames (B, C, H, W); feature errors (B, h, w), None without a unit; features (B, C', h', w'), None from a
             file written before there were some.
         """
-        outputs = self.session.run(None, {"windows": np.ascontiguousarray(inputs.detach().cpu().float().numpy())})
+        windows = np.ascontiguousarray(inputs.detach().cpu().float().numpy())
+        try:
+            outputs = self.session.run(None, {"windows": windows})
+        except Exception as error:  # ONNX Runtime's own, again
+            if limit_met(error):
+                raise
+            what = (str(error).splitlines() or ["no reason given"])[0][:120]
+            raise CheckpointError(f"the ONNX model could not be run ({what}). Export it again.") from error
         named = dict(zip(self.names, map(torch.from_numpy, outputs), strict=True))
         return named["frame"], named.get("feature_error"), named.get("features")
+
+
+def _forget_origin(graph: Any) -> None:
+    """Take away the paths of this machine that torch's exporter writes beside every operation."""
+    graph.doc_string = ""
+    for one in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        one.doc_string = ""
+        one.ClearField("metadata_props")
+    for node in graph.node:
+        for attribute in node.attribute:
+            attribute.doc_string = ""
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node:
+                    _forget_origin(inner)
+
+
+def _check_shapes(path: Path, session: Any, header: dict[str, Any]) -> None:
+    """Refuse a file whose network is not the one that its header tells of."""
+    try:
+        model = Settings.model_validate(header.get("settings")).model
+    except ValidationError as error:
+        raise CheckpointError(f"{path}: its settings do not hold. Export it again.") from error
+    asked = {
+        "windows": (model.channels * model.input_frames, *model.size),
+        "frame": (model.channels, *model.size),
+    }
+    given = {one.name: one for one in (*session.get_inputs(), *session.get_outputs())}
+    if unknown := given.keys() - {"windows", *_OUTPUTS}:
+        raise CheckpointError(f"{path}: has an input or output {min(unknown)}, which `vad export` never writes.")
+    for name, shape in asked.items():
+        got = tuple(given[name].shape) if name in given else ()
+        fits = len(got) == 4 and all(
+            side in (of, None) or isinstance(side, str) for side, of in zip(got[1:], shape, strict=True)
+        )
+        if not fits or given[name].type != "tensor(float)":
+            raise CheckpointError(
+                f"{path}: {name} is {' x '.join(map(str, got)) or 'absent'}, where its settings ask for "
+                f"batch x {' x '.join(map(str, shape))}. Export it again."
+            )
 
 
 @torch.no_grad()

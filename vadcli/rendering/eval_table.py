@@ -1,5 +1,6 @@
 """Results as tables on a terminal."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from vadcli.evaluation.against import Difference
 from vadcli.evaluation.tables import TEXT_COLUMNS, Table, latex, markdown
+from vadcli.terminal import printable, printable_lines
 
 
 def print_tables(tables: Sequence[Table], style: str) -> None:
@@ -18,12 +20,13 @@ def print_tables(tables: Sequence[Table], style: str) -> None:
         style: "markdown", "latex" or "terminal", where 80 columns are enough for results.
     """
     if style != "terminal":
-        print((markdown if style == "markdown" else latex)(tables), end="")
+        plain = (markdown if style == "markdown" else latex)(tables)
+        print(printable_lines(plain) if sys.stdout.isatty() else plain, end="")
         return
     console = Console(highlight=False)
     for table in tables:
         shown = RichTable(
-            title=Text(table.title),
+            title=Text(printable(table.title)),
             title_justify="left",
             title_style="bold",
             box=None,
@@ -36,17 +39,17 @@ def print_tables(tables: Sequence[Table], style: str) -> None:
         bold = table.columns.index("score") if "score" in table.columns[1:] else None
         for row in table.rows:
             emphasis = "bold" if bold is not None and row[bold] == "fused" else ""
-            shown.add_row(*(Text(cell, style=emphasis) for cell in row))
+            shown.add_row(*(Text(printable(cell), style=emphasis) for cell in row))
         console.print(shown)
         for note in table.footnotes:
-            console.print(Text(note, style="dim"))
+            console.print(Text(printable(note), style="dim"))
         console.print()
 
 
 def print_differences(differences: Sequence[Difference], origin: str) -> None:
     """Micro AUC now and before, with the interval of the difference."""
     shown = RichTable(
-        title=Text(f"against {origin}"), title_justify="left", title_style="bold", box=None, pad_edge=False
+        title=Text(printable(f"against {origin}")), title_justify="left", title_style="bold", box=None, pad_edge=False
     )
     for name in ("result", "micro AUC", "before", "change", "95 %"):
         shown.add_column(name, justify="left" if name == "result" else "right", overflow="fold")
@@ -55,5 +58,5 @@ def print_differences(differences: Sequence[Difference], origin: str) -> None:
         style = ("green" if one.change > 0 else "red") if one.clear else ""
         label = one.label + ("" if one.same_frames else " (other frames)")
         change = Text(f"{100 * one.change:+.2f}", style=style)
-        shown.add_row(Text(label), f"{100 * one.micro_auc:.2f}", f"{100 * one.before:.2f}", change, half)
+        shown.add_row(Text(printable(label)), f"{100 * one.micro_auc:.2f}", f"{100 * one.before:.2f}", change, half)
     Console(highlight=False).print(shown)

@@ -20,8 +20,9 @@ A clip whose files are all there is not made again; demo.json is written first a
 import json
 import math
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,13 +124,22 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
     if not jobs:
         progress.note(f"{folder}: already complete")
         return scenes
-    for parent in {job.video.parent for job in jobs}:
-        parent.mkdir(parents=True, exist_ok=True)
     progress.start("demo", total=len(jobs) * arguments.frames)
+    try:
+        for parent in {job.video.parent for job in jobs}:
+            parent.mkdir(parents=True, exist_ok=True)
+        _make_all(jobs, workers, progress)
+    except Exception:
+        _withdraw(folder, jobs)
+        raise
+    return scenes
+
+
+def _make_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> None:
     if workers == 1 or len(jobs) == 1:
         for job in jobs:
             progress.advance(_make(job))
-        return scenes
+        return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_quiet_threads)
     try:
@@ -137,7 +147,21 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
             progress.advance(future.result())
     finally:
         pool.shutdown(cancel_futures=True)
-    return scenes
+
+
+def _withdraw(folder: Path, jobs: Sequence[_Job]) -> None:
+    """Take away what belongs to clips that were not finished, and a folder in which none was."""
+    for job in jobs:
+        if not job.video.is_file():
+            for path in job.files:
+                path.unlink(missing_ok=True)
+    with suppress(OSError):
+        for inner in sorted(folder.rglob("*"), reverse=True):
+            if inner.is_dir() and not any(inner.iterdir()):
+                inner.rmdir()
+        if [path.name for path in folder.iterdir()] == ["demo.json"]:
+            (folder / "demo.json").unlink()
+            folder.rmdir()
 
 
 def _claim(folder: Path, header: dict[str, Any]) -> None:
@@ -218,8 +242,11 @@ def _make(job: _Job) -> int:
                 masks.append(np.packbits(one.mask, axis=1))
         finally:
             writer.release()
-        if not temporary.stat().st_size:
-            raise InputError(f"{job.video}: nothing was written. Is the disk full?")
+        if (written := _count_frames(temporary)) != len(labels):  # the encoder does not tell of a full disk
+            raise InputError(
+                f"{job.video}: not written: {written} of {len(labels)} frames arrived. Is the disk full? "
+                "Make room and run the same command again."
+            )
         if job.anomalies:
             with whole(job.video.with_suffix(".csv")) as table:
                 rows = "".join(f"{frame},{label}\n" for frame, label in enumerate(labels))
@@ -227,3 +254,12 @@ def _make(job: _Job) -> int:
             with whole(job.video.with_suffix(".masks.npz")) as archive:
                 np.savez_compressed(archive, masks=np.stack(masks), shape=np.array([len(masks), height, width]))
     return len(labels)
+
+
+def _count_frames(video: Path) -> int:
+    capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
+    count = 0
+    while capture.grab():
+        count += 1
+    capture.release()
+    return count

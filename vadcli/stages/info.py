@@ -59,6 +59,7 @@ def _describe_video(path: Path) -> dict[str, Any]:
 
 
 def _describe_checkpoint(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+    adapted = sum(value.numel() for value in checkpoint.step_sizes.values())
     prototypes = checkpoint.training.get("figures", {})
     result: dict[str, Any] = {
         "file": str(path),
@@ -67,7 +68,7 @@ def _describe_checkpoint(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "sha256": checkpoint.sha256,
         "parameters": checkpoint.num_parameters,
-        "adapted_parameters": sum(value.numel() for value in checkpoint.step_sizes.values()),
+        "adapted_parameters": adapted if checkpoint.stage != "adapt" else checkpoint.num_parameters,
         "settings": checkpoint.settings.model_dump(mode="json"),
         "parents": dict(checkpoint.parents),
         "training": dict(checkpoint.training),

@@ -18,7 +18,14 @@ from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
 from vadcli.stages.calibrating import calibrate_model
-from vadcli.stages.training import data_digest, open_training_caches, require_same_frames, run_key, training_record
+from vadcli.stages.training import (
+    data_digest,
+    open_training_caches,
+    require_same_frames,
+    run_key,
+    sole_training,
+    training_record,
+)
 
 
 def metatrain_stage(
@@ -40,6 +47,7 @@ def metatrain_stage(
         model = model.model_copy(update={"unit": _fresh_unit(settings.model.unit)})
     settings = settings.model_copy(update={"model": model, "pretrain": start.settings.pretrain})
     with ExitStack() as stack:
+        stack.enter_context(sole_training(out, progress))
         caches = open_training_caches(paths, stack)
         require_same_frames(model, caches[0], paths[0])
         device = pick_device(run.device)
@@ -73,12 +81,12 @@ def metatrain_stage(
             step_sizes=step_sizes,
             parents={"from": start.sha256, "data": data},
             training=training_record(
-                caches, paths, learner, device, episodes=learner.step * run.meta_batch, pretraining=dict(start.training)
+                caches, paths, learner, device, episodes=run.episodes, pretraining=dict(start.training)
             ),
             calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
         )
-    save_checkpoint(out, checkpoint)
-    out.with_name(out.name + ".resume").unlink(missing_ok=True)
+        save_checkpoint(out, checkpoint)
+        out.with_name(out.name + ".resume").unlink(missing_ok=True)
     return checkpoint
 
 

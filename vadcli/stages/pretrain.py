@@ -17,7 +17,14 @@ from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings
 from vadcli.stages.calibrating import calibrate_model
-from vadcli.stages.training import data_digest, fit_to_cache, open_training_caches, run_key, training_record
+from vadcli.stages.training import (
+    data_digest,
+    fit_to_cache,
+    open_training_caches,
+    run_key,
+    sole_training,
+    training_record,
+)
 
 
 def pretrain_stage(
@@ -30,6 +37,7 @@ def pretrain_stage(
     """
     check_output("--out", out, named(*paths))
     with ExitStack() as stack:
+        stack.enter_context(sole_training(out, progress))
         caches = open_training_caches(paths, stack)
         settings = fit_to_cache(settings, caches[0], paths[0])
         run, model = settings.pretrain, settings.model
@@ -68,6 +76,6 @@ def pretrain_stage(
             training=training_record(caches, paths, learner, device, windows=learner.step * run.batch_size),
             calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
         )
-    save_checkpoint(out, checkpoint)
-    out.with_name(out.name + ".resume").unlink(missing_ok=True)
+        save_checkpoint(out, checkpoint)
+        out.with_name(out.name + ".resume").unlink(missing_ok=True)
     return checkpoint

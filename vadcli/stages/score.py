@@ -86,6 +86,8 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
             for part in _parts(request, ready, sources, run):
                 run.score(part)
         except KeyboardInterrupt:
+            if not run.tally.frames:  # no output has anything in it yet
+                raise
             run.tally.interrupted = True
         writer.close()
     return run.tally

@@ -2,18 +2,46 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vadcli.errors import InputError
+from vadcli.files import locked
 from vadcli.footage.cache import Cache, open_cache
 from vadcli.learning.loop import Learner
 from vadcli.model.checkpoint import versions
+from vadcli.progress import Progress
 from vadcli.settings import ModelSettings, Settings
+
+
+@contextmanager
+def sole_training(out: Path, progress: Progress) -> Iterator[None]:
+    """Keep `out` for this run; of one that fails, nothing is left but what it can be resumed from.
+
+    Raises:
+        InputError: where another run is making `out`.
+    """
+    busy = f"{out}: another training is making it. Wait, or use another --out."
+    with locked(out.with_name(f".{out.name}.lock"), busy, progress.note):
+        log, point = (out.with_name(f"{out.name}.{kind}") for kind in ("metrics.ndjson", "resume"))
+        logged = log.read_bytes() if log.is_file() else None
+        begun = _identity(point)
+        try:
+            yield
+        except Exception:
+            if _identity(point) == begun and logged is None:
+                log.unlink(missing_ok=True)
+            elif _identity(point) == begun and logged is not None:
+                log.write_bytes(logged)
+            raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None
 
 
 def open_training_caches(paths: Sequence[Path], stack: ExitStack) -> list[Cache]:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.layouts.label_files import labels_for, load_mat, set_names
+from vadcli.footage.layouts.label_files import labels_for, set_names
 from vadcli.footage.layouts.labels import LabelTrack
 from vadcli.footage.layouts.masks import MaskMatlab
+from vadcli.footage.matlab import load_mat
 from vadcli.footage.naming import videos_in
 
 _PARTS: tuple[tuple[str, Split], ...] = (("training_videos", "train"), ("testing_videos", "test"))

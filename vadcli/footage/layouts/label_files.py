@@ -11,9 +11,11 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from vadcli.errors import FootageError
-from vadcli.footage.layouts.labels import FrameLabels, Intervals, LabelTrack, as_labels
+from vadcli.footage.layouts.labels import MOST_FRAMES, FrameLabels, Intervals, LabelTrack, as_labels
+from vadcli.footage.matlab import load_mat
 from vadcli.footage.naming import natural
 
+_RANGE = r"(?<![\d.])\d+(?:\s*:\s*\d+)?(?![\d.:])"
 LABEL_SUFFIXES = (".m", ".mat", ".npy", ".csv", ".txt")
 
 
@@ -58,15 +60,31 @@ def set_names(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def read_m(path: Path) -> list[LabelTrack]:
-    """Ranges of a UCSD `.m` file, as in `TestVideoFile{end+1}.gt_frame = [60:152, 160:180];`."""
+    """Ranges of a UCSD `.m` file, as in `TestVideoFile{end+1}.gt_frame = [60:152, 160:180];`.
+
+    Raises:
+        FootageError: naming the line, for anything in the brackets that is no range.
+    """
     text = re.sub(r"%[^\n]*", "", path.read_text(encoding="utf-8", errors="replace"))
     clips: list[LabelTrack] = []
-    for inside in re.findall(r"gt_frame\s*=\s*\[([^\]]*)\]", text):
-        ranges = [tuple(int(n) for n in part.split(":")) for part in re.findall(r"\d+(?:\s*:\s*\d+)?", inside)]
+    for found in re.finditer(r"gt_frame\s*=\s*\[([^\]]*)\]?", text):
+        where = f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
+        inside = found[1]
+        residue = re.sub(_RANGE, "", inside).replace("...", "").strip(" \t\r\n,;")
+        if residue.strip(" \t\r\n,;") or not found[0].endswith("]"):
+            raise FootageError(f"{where}: gt_frame is [{inside.strip()[:40]}], no ranges such as [60:152, 160:180].")
+        ranges = [[_frame(number, where) for number in one.split(":")] for one in re.findall(_RANGE, inside)]
         clips.append(Intervals(path.name, tuple((one[0] - 1, one[-1] - 1) for one in ranges)))
     if not clips:
         raise FootageError(f"{path}: no line `gt_frame = [first:last]` in it. Use the label file of the data set.")
     return clips
+
+
+def _frame(text: str, where: str) -> int:
+    digits = text.strip()
+    if len(digits) > len(str(MOST_FRAMES)) or not 1 <= int(digits) <= MOST_FRAMES:
+        raise FootageError(f"{where}: frame {digits[:20]}; frames are from 1 to {MOST_FRAMES:,}. Mend the file.")
+    return int(digits)
 
 
 def read_mat(path: Path) -> list[LabelTrack]:
@@ -91,41 +109,26 @@ def read_mat(path: Path) -> list[LabelTrack]:
 def _frame_numbers(cell: object, where: str) -> npt.NDArray[np.int64]:
     values = np.asarray(cell)
     if values.dtype.kind not in "biuf":
-        raise FootageError(f"{where} is {values.dtype}, no numbers of frames. Use the label file of the data set.")
-    if not (fits := np.abs(values.astype(np.float64)) < 2**53).all():  # neither NaN nor infinity is
+        what = values.item() if values.dtype.kind == "U" and not values.ndim else values.dtype
+        raise FootageError(f"{where} is {what}, no numbers of frames. Use the label file of the data set.")
+    if not (fits := np.abs(values.astype(np.float64)) <= MOST_FRAMES).all():  # neither NaN nor infinity is
         raise FootageError(f"{where} has {values[~fits][0]}, no number of a frame. Use the label file of the data set.")
     return values.astype(np.int64)
-
-
-def load_mat(path: Path) -> dict[str, Any]:
-    """Variables of a MATLAB file up to version 7.
-
-    Raises:
-        FootageError: when it is none.
-    """
-    from scipy.io import loadmat  # slow to import, and few need it
-
-    try:
-        return dict(loadmat(str(path)))
-    except Exception as error:  # scipy has no error of its own for damage: whatever it meets comes through
-        what = str(error).partition("\n")[0]
-        raise FootageError(f"{path}: no MATLAB file of version 5 to 7 ({what}). Save it with -v7.") from error
 
 
 def read_npy(path: Path) -> npt.NDArray[Any]:
     """The array of a `.npy` file; Python objects in it are refused, since reading them can run code."""
     with path.open("rb") as file:
         head = file.read(6)
-        file.seek(0)
-        try:
-            return np.asarray(npy.read_array(file, allow_pickle=False))
-        except Exception as error:  # numpy has no error of its own for damage either
-            if (head == b"\x93NUMPY" and "allow_pickle" in str(error)) or head[:1] == b"\x80":
-                raise FootageError(
-                    f"{path}: no plain array; pickled objects are not read, since they can run code. "
-                    "Save one .npy of numbers a clip."
-                ) from error
-            raise FootageError(f"{path}: no .npy file that can be read. Save it again.") from error
+    try:
+        return np.array(npy.open_memmap(path, mode="r"))  # which compares what the file claims with its length
+    except Exception as error:  # numpy has no error of its own for damage
+        if (head == b"\x93NUMPY" and "objects" in str(error)) or head[:1] == b"\x80":
+            raise FootageError(
+                f"{path}: no plain array; pickled objects are not read, since they can run code. "
+                "Save one .npy of numbers a clip."
+            ) from error
+        raise FootageError(f"{path}: no .npy file that can be read. Save it again.") from error
 
 
 def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
@@ -142,6 +145,8 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
         try:
             columns = [column.strip() for column in rows.fieldnames or []]
             rows.fieldnames = columns
+            if len(set(columns)) < len(columns):
+                raise FootageError(f"{path}:1: two columns of one name in {', '.join(columns)[:80]}. Keep one.")
             if {"clip", "start_frame", "end_frame"} <= set(columns):
                 return _read_intervals(path, rows, names)
             if {"frame", "label"} <= set(columns):
@@ -156,6 +161,7 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
 def _read_intervals(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) -> dict[str, LabelTrack]:
     found: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
     for row in rows:
+        _check_width(row, rows, path)
         name = match_clip(row["clip"] or "", names, f"{path}:{rows.line_num}")
         first, last = (_number(row, column, path, rows.line_num) for column in ("start_frame", "end_frame"))
         found[name].append((first, last))
@@ -165,6 +171,7 @@ def _read_intervals(path: Path, rows: "csv.DictReader[str]", names: Sequence[str
 def _read_frames(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) -> dict[str, LabelTrack]:
     found: dict[str, dict[int, int]] = {}
     for row in rows:
+        _check_width(row, rows, path)
         where = f"{path}:{rows.line_num}"
         if row.get("clip"):
             name = match_clip(row["clip"], names, where)
@@ -183,6 +190,14 @@ def _read_frames(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) 
             raise FootageError(f"{path}: frame {missing} of {name} has no label. Label every frame, from 0.")
         tracks[name] = as_labels([labels[frame] for frame in range(len(labels))], path.name)
     return tracks
+
+
+def _check_width(row: Mapping[str | None, Any], rows: "csv.DictReader[str]", path: Path) -> None:
+    if more := row.get(None):
+        columns = len(rows.fieldnames or ())
+        raise FootageError(
+            f"{path}:{rows.line_num}: {columns + len(more)} values for {columns} columns. Save the table again."
+        )
 
 
 def match_clip(text: str, names: Sequence[str], where: str) -> str:
@@ -253,8 +268,10 @@ def _number(row: Mapping[str, str | None], column: str, path: Path, line: int) -
     text = (row.get(column) or "").strip()
     try:
         value = float(text)
-        if value < 0 or value != int(value):
+        if not 0 <= value <= MOST_FRAMES or value != int(value):
             raise ValueError
     except (ValueError, OverflowError) as error:
-        raise FootageError(f"{path}:{line}: {column} is {text or 'missing'}, no whole number from 0.") from error
+        raise FootageError(
+            f"{path}:{line}: {column} is {text[:40] or 'missing'}, no whole number from 0 to {MOST_FRAMES:,}."
+        ) from error
     return int(value)

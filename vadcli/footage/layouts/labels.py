@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vadcli.errors import FootageError
 
 Labels = npt.NDArray[np.uint8]  # (n,), 1 = abnormal
+MOST_FRAMES = 100_000_000  # of one clip: 46 days at 25 a second
 
 
 @dataclass(frozen=True)

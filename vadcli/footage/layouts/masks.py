@@ -4,16 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.layouts.label_files import load_mat, read_npy
+from vadcli.footage.layouts.label_files import read_npy
+from vadcli.footage.matlab import load_mat
 from vadcli.footage.naming import images_in
 from vadcli.footage.opencv import cv2
 from vadcli.footage.pictures import read_picture
 
+MOST_BYTES = 1 << 30  # of the packed masks of a clip
 Mask = npt.NDArray[Any]  # (h, w), anything but 0 is abnormal
 
 
@@ -70,6 +73,9 @@ class MaskPacked:
     def masks(self) -> Sequence[Mask]:
         """One mask a frame."""
         try:
+            with ZipFile(self.origin) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
+                    raise ValueError("larger than masks of any clip")
             with self.origin.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 _, _, width = (int(side) for side in stored["shape"])
                 return list(np.unpackbits(stored["masks"], axis=2, count=width))
