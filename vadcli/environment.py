@@ -33,7 +33,9 @@ def variables(environment: Mapping[str, str]) -> Iterator[Leaf]:
     """
     keys = {section: type(getattr(Settings(), section)).model_fields for section in Settings.model_fields}
     known = {f"VAD_{key}".upper() for fields in keys.values() for key in fields}
-    of_all, of_one, problems = [], [], []
+    of_all: list[Leaf] = []
+    of_one: list[Leaf] = []
+    problems: list[str] = []
     for name, text in sorted(environment.items()):
         if not name.startswith("VAD_") or name in _NO_SETTINGS or not text.strip():
             continue
