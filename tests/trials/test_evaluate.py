@@ -149,6 +149,6 @@ def test_the_papers_tables_are_one_command_each(capsys, tmp_path, cache, models)
     assert "measured, paper fused" in out
     code, _, err = command(capsys, "--table", "9", *base)
     assert code == 2
-    assert "--table 9: unknown" in err
+    assert "'--table': '9' is not one of '1'" in err
     code, _, err = command(capsys, "--table", "fig3", *base)
     assert "needs one cache with labels" in err
