@@ -1,5 +1,6 @@
 """Every setting once: its type, default, bound and help; flags, presets and tables are made from here."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -222,7 +223,6 @@ class EvalSettings(Section):
     seed: Seed = 0
     recalls: tuple[Recall, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
     tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")
-    merge_gap_seconds: float = Field(1.0, ge=0, description="alarms closer than this are one")
     linger_seconds: float = Field(5.0, ge=0, description="an alarm that goes on after an event is excused for so long")
     calibration_windows: Positive = Field(512, description="normal windows a scene to calibrate every row on")
 
@@ -239,3 +239,18 @@ class Settings(Section):
     adapt: AdaptSettings = AdaptSettings()
     score: ScoreSettings = ScoreSettings()
     eval: EvalSettings = EvalSettings()
+
+
+_DROPPED = frozenset({"merge_gap_seconds"})  # from section `eval`, which files of earlier versions have
+
+
+def settings_of(header: Mapping[str, Any]) -> Settings:
+    """The settings in a file's header, without those that have been dropped since it was written.
+
+    Raises:
+        ValidationError: pydantic's, where they do not hold.
+    """
+    stored = header.get("settings")
+    if isinstance(stored, dict) and isinstance(stored.get("eval"), dict):
+        stored = stored | {"eval": {key: value for key, value in stored["eval"].items() if key not in _DROPPED}}
+    return Settings.model_validate(stored)

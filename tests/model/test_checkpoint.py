@@ -39,6 +39,13 @@ def test_a_checkpoint_comes_back_as_it_was_written(made):
     )
 
 
+def test_a_checkpoint_with_a_setting_that_was_dropped_since_is_read(made, tmp_path):
+    header = header_of(made)
+    header["settings"]["eval"]["merge_gap_seconds"] = 1.0
+    save_file({f"network.{n}": v for n, v in made.weights.items()}, tmp_path / "x", {"vad": json.dumps(header)})
+    assert load_checkpoint(tmp_path / "x").settings == SETTINGS
+
+
 def test_the_same_checkpoint_gives_the_same_bytes(made, tmp_path):
     save_checkpoint(tmp_path / "b", made)
     assert (tmp_path / "b").read_bytes() == made.path.read_bytes()

@@ -325,8 +325,8 @@ def test_pictures_without_a_rate_are_scored_at_the_one_that_is_given(vad, make_p
     assert "do not say their rate; taken as 25 a second (--fps)" in assumed.err and "do not say" not in given.err
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_stream_that_is_interrupted_leaves_what_was_scored_and_exits_130(model, tmp_path, film, how):
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stream_that_is_interrupted_leaves_what_was_scored(model, tmp_path, film, how, code):
     stream, out = remux(film, tmp_path / "film.mkv"), tmp_path / "out.json"
     process = _start("score", "-", "--model", model, "--out", out, stdin=subprocess.PIPE)
     process.stdin.write(stream.read_bytes())
@@ -339,7 +339,7 @@ def test_a_stream_that_is_interrupted_leaves_what_was_scored_and_exits_130(model
     assert not out.exists()
     process.send_signal(how)
     _, errors = process.communicate(timeout=300)
-    assert process.returncode == 130 and b"Traceback" not in errors, errors
+    assert process.returncode == code and b"Traceback" not in errors, errors
     assert len(json.loads(out.read_text())) >= written.count('"frame":') >= 4
     assert not list(tmp_path.glob(".out.json.*"))
 
@@ -446,6 +446,11 @@ def test_an_exported_model_scores_as_the_one_it_was_made_from(vad, film, model, 
     assert "(ONNX)" in report.read_text() and "Normalcy maps" not in report.read_text()
     refused = vad("score", film, "--model", exported, "--adapter", model)
     assert refused.code == 2 and "Export it with its adapter" in refused.err
+    for asked in (("--precision", "bfloat16"), ("--device", "cuda")):
+        refused = vad("score", film, "--model", exported, *asked)
+        assert refused.code == 2 and f"{' '.join(asked)}: an exported model runs in float32 on the CPU" in refused.err
+    same = vad("score", film, "--model", exported, "--precision", "float32", "--device", "cpu")
+    assert lines(same.out) == other
 
 
 def test_an_exported_model_of_many_scenes_gives_way_to_the_sources_beginning(vad, film, general, tmp_path):

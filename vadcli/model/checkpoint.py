@@ -17,7 +17,7 @@ from torch import Tensor
 from vadcli.errors import CheckpointError, InputError
 from vadcli.files import whole
 from vadcli.model.network import Network
-from vadcli.settings import ModelSettings, Settings
+from vadcli.settings import ModelSettings, Settings, settings_of
 
 FORMAT, VERSION = "vad-checkpoint", 1
 Stage = Literal["pretrain", "metatrain", "adapt"]
@@ -164,7 +164,7 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
             f"{path}: made by `vad {stage}`; this needs one made by {wanted}. Run `{_MAKES[stages[-1]]}`."
         )
     try:
-        settings = Settings.model_validate(header.get("settings"))
+        settings = settings_of(header)
     except ValidationError as error:
         raise CheckpointError(f"{path}: its settings do not hold ({_first_line(error.errors()[0]['msg'])}).") from error
     checkpoint = Checkpoint(

@@ -16,7 +16,7 @@ from vadcli.errors import CheckpointError, InputError
 from vadcli.files import whole
 from vadcli.limits import limit_met
 from vadcli.model.network import Network
-from vadcli.settings import Settings
+from vadcli.settings import ModelSettings, Settings, settings_of
 
 FORMAT = "vad-onnx"
 LARGEST_FRAME_GAP = 1e-3
@@ -108,11 +108,12 @@ class OnnxNetwork:
 
     Attributes:
         header: the JSON that was kept with it.
+        settings: of the run that made it, from the header.
         names: of what it gives.
     """
 
-    def __init__(self, session: Any, header: dict[str, Any]) -> None:
-        self.session, self.header = session, header
+    def __init__(self, session: Any, header: dict[str, Any], settings: Settings) -> None:
+        self.session, self.header, self.settings = session, header, settings
         self.names = [output.name for output in session.get_outputs()]
 
     @classmethod
@@ -138,8 +139,12 @@ class OnnxNetwork:
             raise CheckpointError(f"{path}: not an ONNX model, or damaged. Export it again.") from error
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise CheckpointError(f"{path}: an ONNX model, but not written by `vad export`.")
-        _check_shapes(path, session, header)
-        return cls(session, header)
+        try:
+            settings = settings_of(header)
+        except ValidationError as error:
+            raise CheckpointError(f"{path}: its settings do not hold. Export it again.") from error
+        _check_shapes(path, session, settings.model)
+        return cls(session, header, settings)
 
     def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """What a network predicts for windows (B, T·C, H, W).
@@ -174,12 +179,8 @@ def _forget_origin(graph: Any) -> None:
                     _forget_origin(inner)
 
 
-def _check_shapes(path: Path, session: Any, header: dict[str, Any]) -> None:
+def _check_shapes(path: Path, session: Any, model: ModelSettings) -> None:
     """Refuse a file whose network is not the one that its header tells of."""
-    try:
-        model = Settings.model_validate(header.get("settings")).model
-    except ValidationError as error:
-        raise CheckpointError(f"{path}: its settings do not hold. Export it again.") from error
     asked = {
         "windows": (model.channels * model.input_frames, *model.size),
         "frame": (model.channels, *model.size),

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
-from vadcli.errors import CheckpointError, InputError
+from vadcli.errors import InputError
 from vadcli.learning.scene import adapt_to_scene
 from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network
 from vadcli.model.network import Network
@@ -161,11 +160,15 @@ def _from_onnx(path: Path, adapter: Path | None, settings: Settings) -> Ready:
             f"--adapter {adapter}: an exported model cannot be adapted. "
             f"Export it with its adapter: vad export CHECKPOINT --adapter {adapter} --out {path}."
         )
+    score = settings.score
+    for flag, asked, only in (("--precision", score.precision, "float32"), ("--device", score.device, "cpu")):
+        if asked not in ("auto", only):
+            raise InputError(
+                f"{flag} {asked}: an exported model runs in float32 on the CPU. "
+                "Leave it out, or score with the checkpoint it was made from."
+            )
     exported = OnnxNetwork.open(path)
-    try:
-        stated = Settings.model_validate(exported.header.get("settings"))
-    except ValidationError as error:
-        raise CheckpointError(f"{path}: its settings do not hold. Export it again.") from error
+    stated = exported.settings
     stored = exported.header.get("calibration")
     calibration = Calibration.from_json(stored) if stored is not None else None
     parents: Any = exported.header.get("parents")
