@@ -2,15 +2,12 @@
 
 import errno
 import importlib
-import io
 import os
 import signal
 import sys
 import tempfile
 import threading
 import traceback
-from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -21,7 +18,7 @@ from typer.core import TyperGroup
 from vadcli import __version__
 from vadcli.errors import VadError
 from vadcli.limits import limit_met
-from vadcli.terminal import printable
+from vadcli.terminal import open_outlets, printable
 
 COMMANDS = {
     "prepare": "Decode videos, folders or benchmarks into one frame cache.",
@@ -122,14 +119,10 @@ def vad(
 def main() -> None:
     """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 and 143 when interrupted."""
     signal.signal(signal.SIGTERM, _end)  # a service that is stopped keeps what it has, as Ctrl-C does
-    for stream in (sys.stdout, sys.stderr):  # a file's name goes out as the bytes it is
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="surrogateescape")
+    open_outlets()
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
     if threading.active_count() > 1:  # a thread waits for a stream; the interpreter must not be torn down under it
-        with suppress(OSError, ValueError, AttributeError):  # closed, or never open
-            sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -150,8 +143,10 @@ def run(arguments: list[str]) -> int:
         command = typer.main.get_command(app)
         if instruction := os.environ.get(COMPLETION_VARIABLE):  # a shell asks what may follow, or for its script
             return int(shell_complete(command, {}, "vad", COMPLETION_VARIABLE, instruction))
-        with command.make_context("vad", arguments) as ctx:
-            command.invoke(ctx)
+        try:
+            with command.make_context("vad", arguments) as ctx:
+                command.invoke(ctx)
+        finally:
             sys.stdout.flush()
         return 0
     except VadError as error:
@@ -162,8 +157,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _complain("ended" if _ended else "interrupted")
         return 143 if _ended else 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has seen enough, and nothing else was asked for
         return 0
     except _ClickError as error:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "vad"
@@ -186,9 +180,13 @@ def _complain(*lines: str) -> None:
 
 
 def _defect(error: Exception) -> int:
-    handle, name = tempfile.mkstemp(prefix="vad-defect-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"vad {__version__}\narguments: {sys.argv[1:]}\n\n")
-        traceback.print_exception(error, file=file)
-    _complain(f"a defect of ours ({type(error).__name__}: {str(error)[:200]}). Please send us {Path(name)}.")
+    what = f"a defect of ours ({type(error).__name__}: {str(error)[:200]})"
+    try:
+        handle, name = tempfile.mkstemp(prefix="vad-defect-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"vad {__version__}\narguments: {sys.argv[1:]}\n\n")
+            traceback.print_exception(error, file=file)
+        _complain(f"{what}. Please send us {name}.")
+    except OSError:
+        _complain(f"{what}. Its report could not be written. Please send us the command line.")
     return 70

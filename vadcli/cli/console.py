@@ -26,7 +26,7 @@ def stderr_console() -> Console:
 def progress(quiet: bool = False) -> Iterator[Progress]:
     """Progress for a stage: rich on a terminal, one line every ten seconds elsewhere, silent when `quiet`."""
     if quiet:
-        yield Silent()
+        yield Quiet()
     elif sys.stderr.isatty():
         columns = (
             TextColumn("{task.description}"),
@@ -62,6 +62,14 @@ def tell(text: object) -> None:
     print(printable_lines(str(text)) if sys.stdout.isatty() else text)
 
 
+class Quiet(Silent):
+    """Nothing but failures."""
+
+    def warn(self, text: str) -> None:
+        """Write one line."""
+        say(text)
+
+
 class _Counting:
     """Counts units and seconds of the current piece of work."""
 
@@ -90,6 +98,8 @@ class _Counting:
     def note(self, text: str) -> None:
         """Write one line worth keeping."""
         self.say(text)
+
+    warn = note
 
 
 class Live(_Counting):

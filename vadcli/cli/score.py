@@ -90,9 +90,9 @@ def command(
     from vadcli.cli import console
     from vadcli.errors import InputError
 
-    if "-" in sources and sys.stdin.isatty():
+    if "-" in sources and (sys.stdin is None or sys.stdin.isatty()):
         raise InputError(
-            "-: stdin is a terminal. Pipe a container into it: ffmpeg -i VIDEO -c copy -f matroska - | vad score -"
+            "-: nothing is piped in. Pipe a container into it: ffmpeg -i VIDEO -c copy -f matroska - | vad score -"
         )
     on_terminal = out is None and sys.stdout.isatty()
     form = format_ or (format_of(out.name) if out else None) or ("table" if on_terminal else "ndjson")
@@ -101,11 +101,13 @@ def command(
         raise InputError("--open: writes events, and --records is frames. Use --records events with it.")
 
     from vadcli.stages.score import ScoreRequest, score
-    from vadcli.terminal import PrintableStream
+    from vadcli.terminal import PrintableStream, stop_with_reader
 
     request = ScoreRequest(
         sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report
     )
+    if not (fail_on_anomaly or out or heatmaps or annotated or report):
+        stop_with_reader()
     data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal
     with console.progress(quiet) as shown:
         tally = score(request, cast(TextIO, PrintableStream(sys.stdout)) if on_terminal else data, shown)

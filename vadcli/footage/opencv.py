@@ -3,6 +3,7 @@
 import os
 
 from vadcli.errors import InputError
+from vadcli.limits import limit_met
 
 os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
@@ -11,6 +12,8 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))  # twice those
 try:
     import cv2
 except ImportError as error:
+    if limit_met(error):
+        raise
     raise InputError(
         f"OpenCV cannot be loaded: {error}. Where a system library is missing, as in slim containers: "
         "apt install libgl1 libglib2.0-0, or pip install opencv-python-headless in place of opencv-python."

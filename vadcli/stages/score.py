@@ -89,6 +89,8 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
             if not run.tally.frames:  # no output has anything in it yet
                 raise
             run.tally.interrupted = True
+        if not run.tally.frames:
+            run.tally.require_all_scored()  # or empty outputs would replace older ones
         writer.close()
     return run.tally
 
