@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Quiet, input_option, model_option, output_option, with_settings
+from vadcli.cli.options import Quiet, file_option, input_option, model_option, with_settings
 from vadcli.errors import InputError
 from vadcli.settings import Settings
 
@@ -23,7 +23,7 @@ def command(
     base: Annotated[
         Path | None, model_option("--from", help="Checkpoint to adapt.", show_default="the model in the package")
     ] = None,
-    out: Annotated[Path, output_option("--out", "-o", help="Adapter to write.")] = Path("adapter.safetensors"),
+    out: Annotated[Path, file_option("--out", "-o", help="Adapter to write.")] = Path("adapter.safetensors"),
     scene: Annotated[str | None, input_option("--scene", help="Scene to take from a cache of several.")] = None,
     *,
     settings: Settings,

@@ -10,12 +10,14 @@ from vadcli.cli.options import (
     AsJson,
     Model,
     Quiet,
+    file_option,
     in_panel,
     one_of,
     output_option,
     with_settings,
 )
 from vadcli.errors import InputError
+from vadcli.files import check_output, check_output_folder, named
 from vadcli.settings import Settings
 
 # Parameters that only some kinds of evaluation use; elsewhere they are refused, or a gate would seem to have held.
@@ -23,7 +25,7 @@ _FOR_SCORES = ("labels", "drop_head", "drop_tail", "higher_is", "fps")
 _FOR_MODELS = ("model", "shots", "support", "score", "contrast", "baseline", "localise")
 _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "baseline", "localise")
 
-Protocol = Literal["paper", "official", "official-all", "online"]
+Protocol = Literal["paper", "official", "official-all", "minmax", "online"]
 ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
 Table = Literal["1", "2", "3", "4", "5", "6", "fig3", "fig4"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
@@ -122,7 +124,7 @@ def command(
     latex: Annotated[bool, output_option("--latex", help="Print tables as LaTeX.")] = False,
     plot: Annotated[Path | None, output_option("--plot", help="Folder for curves and timelines, PNG and SVG.")] = None,
     report: Annotated[
-        Path | None, output_option("--report", metavar="FILE.html", help="Report in one HTML file.")
+        Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")
     ] = None,
     *,
     settings: Settings,
@@ -132,7 +134,8 @@ def command(
 
     Protocols: paper (raw errors), official (as the released code: scaled over
     each test clip, so it looks ahead), official-all (the same over all clips
-    at once), online (calibrated on normal footage only, and causal, as a live
+    at once), minmax (scaled over each test clip, not filtered),
+    online (calibrated on normal footage only, and causal, as a live
     camera needs it). An AUC says whether it is micro (all frames pooled) or
     macro (mean over clips).
 
@@ -156,6 +159,11 @@ def command(
     _check_used(ctx, table, bool(scores))
     if scores and labels is None:
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
+    read = [model, baseline, labels, against, *(caches or ()), *map(Path, scores or ()), *(results or ())]
+    if report is not None:
+        check_output("--report", report, named(*read), "report")
+    if plot is not None:
+        check_output_folder("--plot", plot, {})
     from vadcli.evaluation.against import check_gates, compare, parse_gates
     from vadcli.evaluation.earlier import read_document
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS

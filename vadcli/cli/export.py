@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 import typer
 
 from vadcli.cli.console import hint, tell
-from vadcli.cli.options import Quiet
+from vadcli.cli.options import Quiet, file_option
 
 
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint made by `vad pretrain` or `vad metatrain`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    out: Annotated[Path, file_option("--out", "-o", help="File to write.")],
     adapter: Annotated[
         Path | None, typer.Option("--adapter", "-a", help="Adapter whose weights and calibration go into the file.")
     ] = None,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Caches, Quiet, Resume, model_option, output_option, with_settings
+from vadcli.cli.options import Caches, Quiet, Resume, file_option, model_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -15,7 +15,7 @@ from vadcli.settings import Settings
 def command(
     caches: Caches,
     base: Annotated[Path, model_option("--from", help="Checkpoint made by `vad pretrain`.")],
-    out: Annotated[Path, output_option("--out", "-o", help="Checkpoint to write.")] = Path("meta.safetensors"),
+    out: Annotated[Path, file_option("--out", "-o", help="Checkpoint to write.")] = Path("meta.safetensors"),
     *,
     settings: Settings,
     resume: Resume = False,

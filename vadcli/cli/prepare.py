@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadcli.cli.options import Quiet, input_option, output_option, with_settings
+from vadcli.cli.options import Quiet, file_option, input_option, with_settings
 from vadcli.settings import Settings
 
 Layout = Literal[
@@ -18,7 +18,7 @@ Layout = Literal[
 )
 def command(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Videos, folders, or benchmarks.")],
-    out: Annotated[Path, output_option("--out", "-o", help="Cache to write, or to add to.")],
+    out: Annotated[Path, file_option("--out", "-o", help="Cache to write, or to add to.")],
     layout: Annotated[
         Layout | None, input_option("--layout", help="How the sources are laid out.", show_default="found by looking")
     ] = None,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Caches, Quiet, Resume, output_option, with_settings
+from vadcli.cli.options import Caches, Quiet, Resume, file_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -14,7 +14,7 @@ from vadcli.settings import Settings
 )  # fmt: skip
 def command(
     caches: Caches,
-    out: Annotated[Path, output_option("--out", "-o", help="Checkpoint to write.")] = Path("model.safetensors"),
+    out: Annotated[Path, file_option("--out", "-o", help="Checkpoint to write.")] = Path("model.safetensors"),
     *,
     settings: Settings,
     resume: Resume = False,

@@ -5,7 +5,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from vadcli.cli.options import Model, Quiet, model_option, output_option, with_settings
+from vadcli.cli.options import Model, Quiet, file_option, model_option, output_option, with_settings
 from vadcli.scoring.records import Format, Records, format_of
 from vadcli.settings import Settings
 
@@ -52,7 +52,7 @@ def command(
         ),
     ] = None,
     open_: Annotated[bool, output_option("--open", help="With events: also write one when it begins.")] = False,
-    out: Annotated[Path | None, output_option("--out", "-o", help="File to write.", show_default="stdout")] = None,
+    out: Annotated[Path | None, file_option("--out", "-o", help="File to write.", show_default="stdout")] = None,
     fail_on_anomaly: Annotated[
         bool, output_option("--fail-on-anomaly", help="Exit with code 1 if there was an event.")
     ] = False,
@@ -60,10 +60,10 @@ def command(
         Path | None, output_option("--heatmaps", metavar="DIR", help="Folder for a picture of every event at its peak.")
     ] = None,
     annotated: Annotated[
-        Path | None, output_option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
+        Path | None, file_option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
     ] = None,
     report: Annotated[
-        Path | None, output_option("--report", metavar="FILE.html", help="Report in one HTML file.")
+        Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")
     ] = None,
     *,
     settings: Settings,

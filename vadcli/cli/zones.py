@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from vadcli.cli.console import hint
-from vadcli.cli.options import Quiet, output_option, with_settings
+from vadcli.cli.options import Quiet, file_option, with_settings
 from vadcli.settings import Settings
 
 
 @with_settings("source.ignore", "source.only", "source.mask_top")
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video, folder of pictures, stream or camera.")],
-    out: Annotated[Path, output_option("--out", "-o", help="Picture to write, .png or .jpg.")] = Path("zones.png"),
+    out: Annotated[Path, file_option("--out", "-o", help="Picture to write, .png or .jpg.")] = Path("zones.png"),
     *,
     settings: Settings,
     quiet: Quiet = False,

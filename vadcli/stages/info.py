@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vadcli.errors import CheckpointError, FootageError, InputError
-from vadcli.footage.naming import VIDEO_SUFFIXES
+from vadcli.files import VIDEO_SUFFIXES
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
