@@ -46,7 +46,7 @@ def test_a_variable_without_a_section_counts_for_every_command_and_one_with_a_se
 @given(st.sampled_from(KEYS))
 def test_every_setting_has_its_own_variable(key):
     (found,) = variables({f"VAD_{'_'.join(key).upper()}": "1"})
-    assert found[:2] == (key, 1)
+    assert (found.key, found.value) == (key, 1)
 
 
 def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch):
@@ -59,7 +59,7 @@ def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch
     assert len(lines) == 3
     for expected in (
         f"{config}:2: score.pool = 'none': ",
-        "VAD_DEVICE: pretrain.device = 'gpu': input should be 'auto', 'cpu' or 'cuda'",
+        "VAD_DEVICE: pretrain.device = 'gpu': must be 'auto', 'cpu' or 'cuda'",
         "VAD_SCORE_THRESHLD: unknown setting score.threshld. Did you mean threshold?",
     ):
         assert any(line.startswith(expected) for line in lines), expected
@@ -69,7 +69,7 @@ def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch
     ("name", "text", "expected"),
     [
         ("VAD_TRESHOLD", "1", "VAD_TRESHOLD: no setting has this name. Did you mean VAD_THRESHOLD?"),
-        ("VAD_THRESHOLD", "[1", "VAD_THRESHOLD: the value is not YAML, got '[1'"),
+        ("VAD_THRESHOLD", "[1", "VAD_THRESHOLD: not valid YAML"),
     ],
 )
 def test_a_variable_that_is_nearly_a_setting_is_refused(monkeypatch, name, text, expected):

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from typer.completion import shell_complete
 from typer.core import TyperGroup
 
 from vadcli import __version__
-from vadcli.errors import VadError
+from vadcli.errors import InputError, VadError
 from vadcli.limits import limit_met
 from vadcli.terminal import open_outlets, printable
 
@@ -34,6 +35,7 @@ COMMANDS = {
     "info": "Tell what a checkpoint, adapter, cache or video is.",
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
+_COMMAND_OF = {".safetensors": "info", ".h5": "eval", ".hdf5": "eval", ".onnx": "info"}  # by a file's name, else score
 COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
 _OUTSIDE = {  # what a system says of paths and disks, which is no defect of ours
     errno.ENOSPC,
@@ -70,6 +72,8 @@ class LazyCommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The real command, imported now."""
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise InputError(_unknown(args))
         name, stub, rest = super().resolve_command(ctx, args)
         return (name, load_command(name), rest) if name else (name, stub, rest)
 
@@ -161,8 +165,7 @@ def run(arguments: list[str]) -> int:
         return 0
     except _ClickError as error:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "vad"
-        message = error.format_message().replace("Value error, ", "")  # Typer's checks are pydantic's
-        _complain(f"{message} See `{where} --help`.")
+        _complain(f"{_refused(error)} See `{where} --help`.")
         return 2
     except Exception as error:
         if limit := limit_met(error):
@@ -172,6 +175,31 @@ def run(arguments: list[str]) -> int:
         else:
             return _defect(error)
         return 2
+
+
+def _unknown(arguments: list[str]) -> str:
+    """What to say to a word that is no command: the nearest one, or how a video is scored."""
+    import difflib
+    import shlex
+
+    word = arguments[0]
+    if near := difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7):
+        return f"{word}: no such command. Did you mean `vad {near[0]}`? See `vad --help`."
+    command = next((made for ending, made in _COMMAND_OF.items() if word.lower().endswith(ending)), "score")
+    if "://" in word or word.startswith("camera:") or Path(word).suffix or Path(word).exists():
+        return f"{word}: no such command. Did you mean `vad {command} {shlex.join(arguments)}`? See `vad --help`."
+    return f"{word}: no such command. See `vad --help`."
+
+
+def _refused(error: Any) -> str:
+    """What Click says of a command line; of a value, what must hold of it."""
+    if not hasattr(error.__cause__, "errors"):  # by Typer's checks, which are pydantic's
+        return str(error.format_message())
+    from vadcli.errors import said_plainly
+
+    problem = error.__cause__.errors()[0]
+    name = max(getattr(error.param, "opts", None) or ["value"], key=len)
+    return f"{name} {str(problem['input'])[:60]}: {said_plainly(problem).rstrip('.')}."
 
 
 def _complain(*lines: str) -> None:
