@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Quiet, file_option, input_option, model_option, with_settings
+from vadcli.cli.console import hint, progress, tell, tell_made
+from vadcli.cli.options import AsJson, Quiet, file_option, input_option, model_option, with_settings
 from vadcli.errors import InputError
 from vadcli.settings import Settings
 
@@ -27,6 +27,7 @@ def command(
     scene: Annotated[str | None, input_option("--scene", help="Scene to take from a cache of several.")] = None,
     *,
     settings: Settings,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model to a scene from a few of its frames, and calibrate it.
@@ -57,4 +58,7 @@ def command(
         f"calibrated on {fitted.calibration.frames} frames. Next: vad score VIDEO --adapter {out}",
         quiet,
     )
-    tell(out)
+    if as_json:
+        tell_made(out, {"losses": fitted.losses, "support_frames": fitted.support_frames})
+    else:
+        tell(out)

@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -60,6 +61,20 @@ def say(text: str) -> None:
 def tell(text: object) -> None:
     """Lines of data on stdout: as they are in a pipe or file, printable on a terminal."""
     print(printable_lines(str(text)) if sys.stdout.isatty() else text)
+
+
+def tell_made(made: Path, run: Mapping[str, object]) -> None:
+    """What a command has made, on stdout, as `vad info --json` says it, and under `run` what came of the run."""
+    from vadcli.stages.info import describe_file
+
+    tell_json(describe_file(made) | {"run": run})
+
+
+def tell_json(told: object) -> None:
+    """One JSON object on stdout."""
+    import json
+
+    print(json.dumps(told, indent=2))
 
 
 class Quiet(Silent):

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Caches, Quiet, Resume, file_option, model_option, with_settings
+from vadcli.cli.console import hint, progress, tell, tell_made
+from vadcli.cli.options import AsJson, Caches, Quiet, Resume, file_option, model_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -19,6 +19,7 @@ def command(
     *,
     settings: Settings,
     resume: Resume = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Meta-train it to adapt to an unseen scene in one update.
@@ -37,4 +38,7 @@ def command(
     with progress(quiet) as shown:
         metatrain_stage(caches, base, out, settings, resume=resume, progress=shown)
     hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)
-    tell(out)
+    if as_json:
+        tell_made(out, {})
+    else:
+        tell(out)

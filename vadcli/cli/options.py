@@ -162,5 +162,5 @@ Model = Annotated[
         "--model", "-m", help="Checkpoint to use.", envvar="VAD_MODEL", show_default="the model in the package"
     ),
 ]
-AsJson = Annotated[bool, output_option("--json", help="Print JSON on stdout.")]
+AsJson = Annotated[bool, output_option("--json", help="Print one JSON object, with its schema.")]
 Caches = Annotated[list[Path], typer.Argument(metavar="CACHE.h5", help="Caches made by `vad prepare`.")]
