@@ -13,7 +13,8 @@ from vadcli.settings import Settings
 
 
 @with_settings(
-    "adapt.shots", "adapt.steps", "adapt.normal_seconds", "source.fps", "source.mask_top", "adapt.device",
+    "adapt.shots", "adapt.steps", "adapt.normal_seconds", "source.fps", "source.mask_top", "source.ignore",
+    "source.only", "span.start", "span.end", "span.duration", "span.began", "span.join", "adapt.device",
     "adapt.precision",
 )  # fmt: skip
 def command(

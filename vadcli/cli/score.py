@@ -16,6 +16,13 @@ from vadcli.settings import Settings
     "score.warmup",
     "source.fps",
     "source.mask_top",
+    "source.ignore",
+    "source.only",
+    "span.start",
+    "span.end",
+    "span.duration",
+    "span.began",
+    "span.join",
     "score.batch_size",
     "score.device",
     "score.precision",
@@ -71,12 +78,17 @@ def command(
 ) -> None:
     """Find abnormal moments in recordings and streams.
 
+    A terminal gets a table of events, a pipe or file a record a frame
+    (NDJSON); `-r events` gives events there too, `-f` other formats.
+
     A score of 0 is the scene's typical frame, 1 the score that its normal
     footage exceeds once an hour. The first frames of a source have no score:
     the first prediction is made from them.
 
     Examples:
       vad score video.mp4
+
+      vad score gate/ --join --ignore "0,0 1,0.1" --start 00:10:00 --duration 60
 
       vad score recordings/ -a adapter.safetensors -r events -o events.csv
 
