@@ -59,7 +59,7 @@ def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch
     assert len(lines) == 3
     for expected in (
         f"{config}:2: score.pool = 'none': ",
-        "VAD_DEVICE: pretrain.device = 'gpu': input should be 'auto', 'cpu' or 'cuda'",
+        "VAD_DEVICE: pretrain.device = 'gpu': must be 'auto', 'cpu' or 'cuda'",
         "VAD_SCORE_THRESHLD: unknown setting score.threshld. Did you mean threshold?",
     ):
         assert any(line.startswith(expected) for line in lines), expected

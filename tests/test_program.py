@@ -62,6 +62,41 @@ def test_bad_usage_is_one_line_that_names_the_help(capsys, arguments):
     assert "--help`" in error and len(error.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["sore"], "sore: no such command. Did you mean `vad score`?"),
+        (["video.mp4"], "video.mp4: no such command. Did you mean `vad score video.mp4`?"),
+        (["my video.mp4", "-q"], "Did you mean `vad score 'my video.mp4' -q`?"),
+        (["rtsp://camera/live"], "Did you mean `vad score rtsp://camera/live`?"),
+        (["c.h5"], "Did you mean `vad eval c.h5`?"),
+        (["gate.safetensors"], "Did you mean `vad info gate.safetensors`?"),
+        (["score", "x.mp4", "--adapter", "nosuch"], "nosuch: no such adapter. Make one with `vad adapt NORMAL-VIDEO"),
+        (["score", "x.mp4", "--threshold", "abc"], "--threshold abc: must be a number. See `vad score --help`."),
+        (["score", "x.mp4", "--shots", "0"], "--shots 0: must be at least 1. See"),
+        (["score", "x.mp4", "--fps", "0"], "--fps: source.fps = 0.0: must be greater than 0"),
+        (["score", "x.mp4", "--set", "score.pool=-1"], "score.pool = -1: must be at least 1"),
+        (["score", "x.mp4", "--set", "score.pool=1.5"], "must be a whole number"),
+        (["score", "x.mp4", "--set", "score=3"], "must be a section with settings in it"),
+        (["score", "x.mp4", "--set", "span.join=perhaps"], "must be true or false"),
+        (["score", "x.mp4", "--set", "span.began=x"], "must be a day and time, as in 2025-11-25T10:00:00"),
+        (["pretrain", "c.h5", "--set", "model.size=17"], "must be a multiple of 8"),
+        (["pretrain", "c.h5", "--set", "model.size=[8, 8, 8]"], "must have at most 2 values"),
+        (["pretrain", "c.h5", "--set", "model.channels=2"], "must be 1 or 3"),
+        (["eval", "c.h5", "--set", "eval.recalls=3"], "must be a list"),
+        (["zones", "x.mp4", "--only", "x"], "a polygon is points x,y in shares"),
+        (["zones", "x.mp4", "--only", "0,0"], "must have at least 2 values, and has 1"),
+    ],
+)
+def test_bad_usage_is_answered_in_plain_words_with_the_cure(capsys, tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    Path("x.mp4").touch()
+    assert app.run(arguments) == 2
+    error = capsys.readouterr().err
+    assert expected in error and error.count("\n") == 1
+    assert not re.search(r"[Ii]nput should|[Vv]alue error|unable to|valid ", error), "pydantic's own words"
+
+
 def test_version_and_bare_call(capsys):
     assert app.run(["--version"]) == 0
     assert capsys.readouterr().out.strip() == f"vad {__version__}"

@@ -10,9 +10,43 @@
 Messages are one line: what, where, what was got, what to do. Programmer errors raise ValueError.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from vadcli.terminal import printable
+
+_PLAIN = {  # of the kinds of problems that pydantic tells apart, by how their names begin
+    "missing": "is missing",
+    "finite_number": "must be a finite number",
+    "int_": "must be a whole number",
+    "float_": "must be a number",
+    "bool_": "must be true or false",
+    "string_": "must be text",
+    "date": "must be a day and time, as in 2025-11-25T10:00:00",
+    "timezone_": "must be a day and time, as in 2025-11-25T10:00:00",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be greater than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "literal_error": "must be {expected}",
+    "too_short": "must have at least {min_length} values, and has {actual_length}",
+    "too_long": "must have at most {max_length} values, and has more",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be a section with settings in it",
+    "mapping_type": "must be a section with settings in it",
+    "model_": "must be a section with settings in it",
+    "value_error": "{error}",
+}
+
+
+def said_plainly(problem: Mapping[str, Any]) -> str:
+    """One of the problems that a pydantic ValidationError lists, in our words: what must hold of the value."""
+    kind = str(problem["type"])
+    words = next((text for start, text in _PLAIN.items() if kind.startswith(start)), "cannot be used")
+    bounds = problem.get("ctx", {}).items()
+    return words.format_map({name: f"{bound:.15g}" if isinstance(bound, float) else bound for name, bound in bounds})
 
 
 class VadError(Exception):

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -17,6 +18,31 @@ try:
 except ImportError:  # Windows has none
     fcntl = None  # type: ignore[assignment]
 
+VIDEO_SUFFIXES = frozenset([
+    ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ogv", ".flv", ".wmv", ".asf", ".y4m", ".mjpeg",
+    ".mjpg", ".mpg", ".mpeg", ".vob", ".ts", ".m2ts", ".mts", ".h264", ".264", ".h265", ".265", ".hevc",
+])  # fmt: skip
+IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp"])
+Kind = Literal["records", "report", "checkpoint", "cache", "video", "picture", "exported model"]
+# How the names of what we write end.
+_ENDINGS: dict[Kind, tuple[str, ...]] = {
+    "records": (".ndjson", ".jsonl", ".csv", ".json", ".txt", ".srt", ".vtt"),
+    "report": (".html", ".htm"),
+    "checkpoint": (".safetensors",),
+    "cache": (".h5", ".hdf5"),
+    "video": (".mp4", ".webm"),
+    "picture": (".png", ".jpg", ".jpeg"),
+    "exported model": (".onnx",),
+}
+_KNOWN_BY_NAME = ("cache", "video", "picture", "exported model")
+_OTHERS = {
+    ".pdf",
+    ".yaml",
+    ".yml",
+    *VIDEO_SUFFIXES,
+    *IMAGE_SUFFIXES,
+    *(one for some in _ENDINGS.values() for one in some),
+}
 _TEMPORARY = ".vad-"
 _LEFT_BEHIND = re.compile(rf"\..*{re.escape(_TEMPORARY)}[a-z0-9_]{{8}}(\.[^.]*)?")
 _KEPT_OF_NAME = 80  # characters, so that a temporary name is not too long where its own is not
@@ -24,22 +50,55 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _swept: set[Path] = set()
 
 
-def check_output(flag: str, path: Path, taken: Mapping[Path, str]) -> None:
+def check_output(
+    flag: str, path: Path, taken: Mapping[Path, str], kind: Kind | None = None, otherwise: str = ""
+) -> None:
     """Refuse an output before any work is done for it.
 
     Args:
         flag: that named it, for messages.
         path: to write.
         taken: what is read or written besides: resolved paths, and what people call them.
+        kind: what is written there, which a name has to suit; None for anything.
+        otherwise: how to get what the name seems to ask for, a sentence.
 
     Raises:
-        InputError: if it would replace one of those, is a folder, or lies where nothing can be written.
+        InputError: if it would replace one of those or a picture in one of them, is a folder, is the name of something
+            else, or lies where nothing can be written.
     """
-    if path.resolve() in taken:
-        raise InputError(f"{flag} {path}: would replace {taken[path.resolve()]}. Choose another name.")
+    if (replaced := _replaced(path, taken)) is not None:
+        raise InputError(f"{flag} {path}: would replace {replaced}. Choose another name.")
     if path.is_dir():
         raise InputError(f"{flag} {path}: a folder. Give the name of a file.")
+    if kind is not None and not _suits(path, kind):
+        *most, last = _ENDINGS[kind]
+        endings = f"{', '.join(most)} or {last}" if most else last
+        what = "records are" if kind == "records" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} is"
+        raise InputError(f"{flag} {path}: {what} written there. Use a name that ends in {endings}.{otherwise}")
     check_folder(flag, path.parent)
+
+
+def _suits(path: Path, kind: Kind) -> bool:
+    """Whether a name, or a device, can be that of an output: records and checkpoints may be called anything else."""
+    suffix = path.suffix.lower()
+    if suffix in _ENDINGS[kind] or kind in _KNOWN_BY_NAME:
+        return suffix in _ENDINGS[kind]
+    special = path.exists() and not path.is_file()
+    return not suffix or special or (kind != "report" and suffix not in _OTHERS)
+
+
+def _replaced(path: Path, taken: Mapping[Path, str]) -> str | None:
+    """What an output would replace: a file by any of its names, or footage in a folder of it."""
+    place = path.resolve()
+    if place in taken:
+        return taken[place]
+    if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
+        for folder in place.parents:
+            if folder in taken:
+                return f"or join the footage in {taken[folder]}"
+    if path.is_file():
+        return next((name for other, name in taken.items() if other.is_file() and other.samefile(path)), None)
+    return None
 
 
 def check_folder(flag: str, folder: Path) -> None:
@@ -52,6 +111,20 @@ def check_folder(flag: str, folder: Path) -> None:
         raise InputError(f"{flag}: the folder {folder} does not exist. Make it first.")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{flag}: the folder {folder} cannot be written to. Choose another.")
+
+
+def check_output_folder(flag: str, folder: Path, taken: Mapping[Path, str]) -> None:
+    """Refuse a folder for pictures, made if it is missing, before any work is done for it.
+
+    Raises:
+        InputError: if it is one of those or lies in one, is a file, or cannot be made.
+    """
+    place = folder.resolve()
+    if found := next((one for one in (place, *place.parents) if one in taken and one.is_dir()), None):
+        raise InputError(f"{flag} {folder}: its pictures would join the footage in {taken[found]}. Choose another.")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{flag} {folder}: a file. Give the name of a folder.")
+    check_folder(flag, folder if folder.is_dir() else folder.parent)
 
 
 def named(*paths: Path | None) -> dict[Path, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vadcli.environment import config_file, variables
-from vadcli.errors import SettingsError
+from vadcli.errors import SettingsError, said_plainly
 from vadcli.plain_yaml import Key, Leaf, leaves_of_file, leaves_of_text
 from vadcli.settings import Settings
 
@@ -113,7 +113,7 @@ def _described(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
                 f"{where}: unknown setting {'.'.join(location)}. {_suggest(location)}"
             )
         else:
-            message = problem["msg"][:1].lower() + problem["msg"][1:]
+            message = said_plainly(problem)
             text = f"{where}: {'.'.join(key)} = {_shortened(problem['input'])}: {message}"
             lines.setdefault((where, key[-1], message), text)
     more = len(lines) - MOST_PROBLEMS

@@ -13,7 +13,10 @@ class Progress(Protocol):
         """Say that `amount` more units are done; `figures` are shown beside the bar."""
 
     def note(self, text: str) -> None:
-        """Say one line worth keeping, such as a warning."""
+        """Say one line worth keeping, such as what a stage took for granted."""
+
+    def warn(self, text: str) -> None:
+        """Say one line that is said with --quiet too: why a source failed."""
 
 
 class Silent:
@@ -26,4 +29,7 @@ class Silent:
         """Ignore it."""
 
     def note(self, text: str) -> None:
+        """Ignore it."""
+
+    def warn(self, text: str) -> None:
         """Ignore it."""

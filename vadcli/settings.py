@@ -84,7 +84,7 @@ class SourceSettings(Reading):
     """How `vad adapt` and `vad score` read a source; with an adapter, as the footage it was made from was read."""
 
     ignore: tuple[Polygon, ...] = Field(
-        (), description='polygon that is not looked at, "x,y x,y …" in shares of width and height; `vad zones` helps'
+        (), description='polygon that is not looked at, "x,y x,y x,y" in shares of width and height; `vad zones` helps'
     )
     only: tuple[Polygon, ...] = Field((), description="polygon outside of which nothing is looked at")
 

@@ -254,16 +254,16 @@ def test_an_earlier_result_that_lacks_what_is_read_of_it_is_refused(tmp_path):
     row = whole["results"][0]
     for key in ("data", "labels", "shots", "support", "counting", "adaptation", "protocol", "score", "uses_future",
                 "frames", "micro_auc", "per_clip"):  # fmt: skip
-        refused(f"results.0.{key}: field required", results=[{k: v for k, v in row.items() if k != key}])
+        refused(f"results.0.{key} is missing", results=[{k: v for k, v in row.items() if k != key}])
     for key in ("file", "sha256", "unit", "variant", "size", "width"):
-        refused(f"model.{key}: field required", model={k: v for k, v in MODEL.items() if k != key})
+        refused(f"model.{key} is missing", model={k: v for k, v in MODEL.items() if k != key})
     refused(r"results.0.per_clip.0.influence", results=[row | {"per_clip": [{"clip": "c0"}]}])
-    refused(r"results.0.micro_auc: input should be", results=[row | {"micro_auc": None}])
-    refused(r"results: input should be a valid list", results=None)
+    refused(r"results.0.micro_auc must be a number", results=[row | {"micro_auc": None}])
+    refused(r"results must be a list", results=None)
     (tmp_path / "a.json").write_text(json.dumps(whole))
     assert read_document(tmp_path / "a.json")["results"] == whole["results"]
     (tmp_path / "a.json").write_text('{"schema": "vad.eval/1"}')
-    with pytest.raises(InputError, match="results: field required"):
+    with pytest.raises(InputError, match="results is missing"):
         read_document(tmp_path / "a.json")
 
 

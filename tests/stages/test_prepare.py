@@ -398,7 +398,7 @@ def test_bad_options_are_refused_before_anything_is_written(camera, vad, tmp_pat
 
 
 def test_a_missing_folder_for_the_output_is_named(camera, tmp_path):
-    with pytest.raises(InputError, match="there is no folder"):
+    with pytest.raises(InputError, match=r"absent does not exist\. Make it first"):
         run(camera, tmp_path / "absent" / "c.h5")
 
 

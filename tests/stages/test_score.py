@@ -481,3 +481,36 @@ def test_ctrl_c_before_the_first_frame_ends_with_130_and_writes_nothing(vad, fil
     answer = vad("score", film, "--model", model, *outputs)
     assert answer.code == 130 and "vad: interrupted" in answer.err
     assert not any(path.exists() for path in outputs[1::2])
+
+
+def test_a_run_whose_sources_all_fail_leaves_older_outputs_as_they_were(vad, model, tmp_path):
+    out, report = tmp_path / "old.ndjson", tmp_path / "old.html"
+    out.write_text("old")
+    report.write_text("old")
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_text("not a video")
+    for sources in (["a.mp4"], ["a.mp4", "b.mp4"]):
+        given = [tmp_path / name for name in sources]
+        assert vad("score", *given, "--model", model, "--out", out, "--report", report).code == 2
+    assert out.read_text() == report.read_text() == "old"
+
+
+def test_quiet_keeps_the_reason_of_every_source_that_failed(vad, film, model, tmp_path, make_video):
+    (tmp_path / "bad.mp4").write_text("not a video")
+    answer = vad("score", tmp_path / "bad.mp4", film, make_video("short.mp4", frames=3), "--model", model, "-q")
+    assert answer.code == 2 and answer.err.count("\n") == 3
+    assert "bad.mp4: this is text" in answer.err and "short.mp4: 3 frames; a window needs 5" in answer.err
+
+
+@pytest.mark.parametrize("calibrated", ["bare", "general"])
+def test_a_gate_does_not_pass_where_nothing_was_learned(film, calibrated, tmp_path, request):
+    stream = remux(film, tmp_path / "film.mkv", live="1")  # says nothing of its length
+    checkpoint = request.getfixturevalue(calibrated)
+    process = _start(
+        "score", "-", "--model", checkpoint, "--fail-on-anomaly", "--threshold", 1e6, stdin=subprocess.PIPE
+    )
+    _, err = process.communicate(stream.read_bytes(), timeout=300)
+    assert process.returncode == 2 and b"nothing was learned of -, so no event proves nothing" in err
+    process = _start("score", "-", "--model", checkpoint, "--threshold", 1e6, stdin=subprocess.PIPE)
+    _, err = process.communicate(stream.read_bytes(), timeout=300)
+    assert process.returncode == 0 and b"over before enough was seen" in err

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Quiet, input_option, model_option, output_option, with_settings
+from vadcli.cli.console import hint, progress, tell, tell_made
+from vadcli.cli.options import AsJson, Quiet, file_option, input_option, model_option, with_settings
 from vadcli.errors import InputError
 from vadcli.settings import Settings
 
 
 @with_settings(
-    "adapt.shots", "adapt.steps", "adapt.normal_seconds", "source.fps", "source.mask_top", "adapt.device",
+    "adapt.shots", "adapt.steps", "adapt.normal_seconds", "source.fps", "source.mask_top", "source.ignore",
+    "source.only", "span.start", "span.end", "span.duration", "span.began", "span.join", "adapt.device",
     "adapt.precision",
 )  # fmt: skip
 def command(
@@ -23,10 +24,11 @@ def command(
     base: Annotated[
         Path | None, model_option("--from", help="Checkpoint to adapt.", show_default="the model in the package")
     ] = None,
-    out: Annotated[Path, output_option("--out", "-o", help="Adapter to write.")] = Path("adapter.safetensors"),
+    out: Annotated[Path, file_option("--out", "-o", help="Adapter to write.")] = Path("adapter.safetensors"),
     scene: Annotated[str | None, input_option("--scene", help="Scene to take from a cache of several.")] = None,
     *,
     settings: Settings,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model to a scene from a few of its frames, and calibrate it.
@@ -57,4 +59,7 @@ def command(
         f"calibrated on {fitted.calibration.frames} frames. Next: vad score VIDEO --adapter {out}",
         quiet,
     )
-    tell(out)
+    if as_json:
+        tell_made(out, {"losses": fitted.losses, "support_frames": fitted.support_frames})
+    else:
+        tell(out)

@@ -2,14 +2,12 @@
 
 import errno
 import importlib
-import io
 import os
 import signal
 import sys
 import tempfile
 import threading
 import traceback
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -19,9 +17,9 @@ from typer.completion import shell_complete
 from typer.core import TyperGroup
 
 from vadcli import __version__
-from vadcli.errors import VadError
+from vadcli.errors import InputError, VadError
 from vadcli.limits import limit_met
-from vadcli.terminal import printable
+from vadcli.terminal import open_outlets, printable
 
 COMMANDS = {
     "prepare": "Decode videos, folders or benchmarks into one frame cache.",
@@ -37,6 +35,7 @@ COMMANDS = {
     "info": "Tell what a checkpoint, adapter, cache or video is.",
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
+_COMMAND_OF = {".safetensors": "info", ".h5": "eval", ".hdf5": "eval", ".onnx": "info"}  # by a file's name, else score
 COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
 _OUTSIDE = {  # what a system says of paths and disks, which is no defect of ours
     errno.ENOSPC,
@@ -73,6 +72,8 @@ class LazyCommands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The real command, imported now."""
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise InputError(_unknown(args))
         name, stub, rest = super().resolve_command(ctx, args)
         return (name, load_command(name), rest) if name else (name, stub, rest)
 
@@ -122,14 +123,10 @@ def vad(
 def main() -> None:
     """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 and 143 when interrupted."""
     signal.signal(signal.SIGTERM, _end)  # a service that is stopped keeps what it has, as Ctrl-C does
-    for stream in (sys.stdout, sys.stderr):  # a file's name goes out as the bytes it is
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="surrogateescape")
+    open_outlets()
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
     if threading.active_count() > 1:  # a thread waits for a stream; the interpreter must not be torn down under it
-        with suppress(OSError, ValueError, AttributeError):  # closed, or never open
-            sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -150,8 +147,10 @@ def run(arguments: list[str]) -> int:
         command = typer.main.get_command(app)
         if instruction := os.environ.get(COMPLETION_VARIABLE):  # a shell asks what may follow, or for its script
             return int(shell_complete(command, {}, "vad", COMPLETION_VARIABLE, instruction))
-        with command.make_context("vad", arguments) as ctx:
-            command.invoke(ctx)
+        try:
+            with command.make_context("vad", arguments) as ctx:
+                command.invoke(ctx)
+        finally:
             sys.stdout.flush()
         return 0
     except VadError as error:
@@ -162,13 +161,11 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _complain("ended" if _ended else "interrupted")
         return 143 if _ended else 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has seen enough, and nothing else was asked for
         return 0
     except _ClickError as error:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "vad"
-        message = error.format_message().replace("Value error, ", "")  # Typer's checks are pydantic's
-        _complain(f"{message} See `{where} --help`.")
+        _complain(f"{_refused(error)} See `{where} --help`.")
         return 2
     except Exception as error:
         if limit := limit_met(error):
@@ -180,15 +177,44 @@ def run(arguments: list[str]) -> int:
         return 2
 
 
+def _unknown(arguments: list[str]) -> str:
+    """What to say to a word that is no command: the nearest one, or how a video is scored."""
+    import difflib
+    import shlex
+
+    word = arguments[0]
+    if near := difflib.get_close_matches(word, COMMANDS, n=1, cutoff=0.7):
+        return f"{word}: no such command. Did you mean `vad {near[0]}`? See `vad --help`."
+    command = next((made for ending, made in _COMMAND_OF.items() if word.lower().endswith(ending)), "score")
+    if "://" in word or word.startswith("camera:") or Path(word).suffix or Path(word).exists():
+        return f"{word}: no such command. Did you mean `vad {command} {shlex.join(arguments)}`? See `vad --help`."
+    return f"{word}: no such command. See `vad --help`."
+
+
+def _refused(error: Any) -> str:
+    """What Click says of a command line; of a value, what must hold of it."""
+    if not hasattr(error.__cause__, "errors"):  # by Typer's checks, which are pydantic's
+        return str(error.format_message())
+    from vadcli.errors import said_plainly
+
+    problem = error.__cause__.errors()[0]
+    name = max(getattr(error.param, "opts", None) or ["value"], key=len)
+    return f"{name} {str(problem['input'])[:60]}: {said_plainly(problem).rstrip('.')}."
+
+
 def _complain(*lines: str) -> None:
     first, *rest = map(printable, lines or ("",))
     print("\n".join([f"vad: {first}", *rest]), file=sys.stderr)
 
 
 def _defect(error: Exception) -> int:
-    handle, name = tempfile.mkstemp(prefix="vad-defect-", suffix=".txt")
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(f"vad {__version__}\narguments: {sys.argv[1:]}\n\n")
-        traceback.print_exception(error, file=file)
-    _complain(f"a defect of ours ({type(error).__name__}: {str(error)[:200]}). Please send us {Path(name)}.")
+    what = f"a defect of ours ({type(error).__name__}: {str(error)[:200]})"
+    try:
+        handle, name = tempfile.mkstemp(prefix="vad-defect-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"vad {__version__}\narguments: {sys.argv[1:]}\n\n")
+            traceback.print_exception(error, file=file)
+        _complain(f"{what}. Please send us {name}.")
+    except OSError:
+        _complain(f"{what}. Its report could not be written. Please send us the command line.")
     return 70

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vadcli.cli.console import progress
+from vadcli.cli.console import progress, tell_json
 from vadcli.cli.options import AsJson, Quiet, with_settings
 from vadcli.settings import Settings
 
@@ -61,9 +61,7 @@ def command(
         else:
             told = bench_stage(model, device_name=where, batches=sizes, shots=shots, budget_s=seconds, progress=shown)
     if as_json or not sys.stdout.isatty():
-        import json
-
-        print(json.dumps(told, indent=2))
+        tell_json(told)
     elif units:
         _print_units(told)
     else:

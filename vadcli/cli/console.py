@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,7 +27,7 @@ def stderr_console() -> Console:
 def progress(quiet: bool = False) -> Iterator[Progress]:
     """Progress for a stage: rich on a terminal, one line every ten seconds elsewhere, silent when `quiet`."""
     if quiet:
-        yield Silent()
+        yield Quiet()
     elif sys.stderr.isatty():
         columns = (
             TextColumn("{task.description}"),
@@ -62,6 +63,28 @@ def tell(text: object) -> None:
     print(printable_lines(str(text)) if sys.stdout.isatty() else text)
 
 
+def tell_made(made: Path, run: Mapping[str, object]) -> None:
+    """What a command has made, on stdout, as `vad info --json` says it, and under `run` what came of the run."""
+    from vadcli.stages.info import describe_file
+
+    tell_json(describe_file(made) | {"run": run})
+
+
+def tell_json(told: object) -> None:
+    """One JSON object on stdout."""
+    import json
+
+    print(json.dumps(told, indent=2))
+
+
+class Quiet(Silent):
+    """Nothing but failures."""
+
+    def warn(self, text: str) -> None:
+        """Write one line."""
+        say(text)
+
+
 class _Counting:
     """Counts units and seconds of the current piece of work."""
 
@@ -90,6 +113,8 @@ class _Counting:
     def note(self, text: str) -> None:
         """Write one line worth keeping."""
         self.say(text)
+
+    warn = note
 
 
 class Live(_Counting):

@@ -10,12 +10,14 @@ from vadcli.cli.options import (
     AsJson,
     Model,
     Quiet,
+    file_option,
     in_panel,
     one_of,
     output_option,
     with_settings,
 )
 from vadcli.errors import InputError
+from vadcli.files import check_output, check_output_folder, named
 from vadcli.settings import Settings
 
 # Parameters that only some kinds of evaluation use; elsewhere they are refused, or a gate would seem to have held.
@@ -122,7 +124,7 @@ def command(
     latex: Annotated[bool, output_option("--latex", help="Print tables as LaTeX.")] = False,
     plot: Annotated[Path | None, output_option("--plot", help="Folder for curves and timelines, PNG and SVG.")] = None,
     report: Annotated[
-        Path | None, output_option("--report", metavar="FILE.html", help="Report in one HTML file.")
+        Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")
     ] = None,
     *,
     settings: Settings,
@@ -157,6 +159,11 @@ def command(
     _check_used(ctx, table, bool(scores))
     if scores and labels is None:
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
+    read = [model, baseline, labels, against, *(caches or ()), *map(Path, scores or ()), *(results or ())]
+    if report is not None:
+        check_output("--report", report, named(*read), "report")
+    if plot is not None:
+        check_output_folder("--plot", plot, {})
     from vadcli.evaluation.against import check_gates, compare, parse_gates
     from vadcli.evaluation.earlier import read_document
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS

@@ -1,21 +1,23 @@
 """`vad export`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from vadcli.cli.console import hint, tell
-from vadcli.cli.options import Quiet
+from vadcli.cli.console import hint, tell, tell_made
+from vadcli.cli.options import AsJson, Quiet, file_option
 
 
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint made by `vad pretrain` or `vad metatrain`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    out: Annotated[Path, file_option("--out", "-o", help="File to write.")],
     adapter: Annotated[
         Path | None, typer.Option("--adapter", "-a", help="Adapter whose weights and calibration go into the file.")
     ] = None,
     format_: Annotated[Literal["onnx"], typer.Option("--format", "-f", help="File format.")] = "onnx",
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a model as ONNX and check it against torch.
@@ -36,4 +38,7 @@ def command(
         "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
     )
     hint(f"largest difference to torch: of frames {agreement.frame:.1e}{features}", quiet)
-    tell(out)
+    if as_json:
+        tell_made(out, {"largest_difference": asdict(agreement)})
+    else:
+        tell(out)

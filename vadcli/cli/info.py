@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vadcli.cli.console import tell_json
 from vadcli.cli.options import AsJson
 
 
@@ -16,7 +17,9 @@ def command(
 
     Prints its settings, the files that it was made from (by SHA-256), its
     training record and its calibration; of a video its size, rate, length
-    and the time it began.
+    and the time it began. With --json, the object is of schema vad.info/1;
+    commands that make a file or folder print the same of it with --json, and
+    what came of the run as `run`.
 
     Examples:
       vad info meta.safetensors
@@ -29,9 +32,7 @@ def command(
 
     told = describe_file(file)
     if as_json:
-        import json
-
-        print(json.dumps(told, indent=2))
+        tell_json(told)
         return
     from rich.console import Console
     from rich.markup import escape
@@ -39,6 +40,7 @@ def command(
 
     from vadcli.terminal import printable
 
+    del told["schema"]
     tree = Tree(escape(printable(told.pop("file"))))
     _grow(tree, told)
     Console(highlight=False, width=200).print(tree, crop=False, overflow="ignore", no_wrap=True)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Caches, Quiet, Resume, model_option, output_option, with_settings
+from vadcli.cli.console import hint, progress, tell, tell_made
+from vadcli.cli.options import AsJson, Caches, Quiet, Resume, file_option, model_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -15,10 +15,11 @@ from vadcli.settings import Settings
 def command(
     caches: Caches,
     base: Annotated[Path, model_option("--from", help="Checkpoint made by `vad pretrain`.")],
-    out: Annotated[Path, output_option("--out", "-o", help="Checkpoint to write.")] = Path("meta.safetensors"),
+    out: Annotated[Path, file_option("--out", "-o", help="Checkpoint to write.")] = Path("meta.safetensors"),
     *,
     settings: Settings,
     resume: Resume = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Meta-train it to adapt to an unseen scene in one update.
@@ -37,4 +38,7 @@ def command(
     with progress(quiet) as shown:
         metatrain_stage(caches, base, out, settings, resume=resume, progress=shown)
     hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)
-    tell(out)
+    if as_json:
+        tell_made(out, {})
+    else:
+        tell(out)

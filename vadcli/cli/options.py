@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import types
 import typing
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from vadcli.errors import InputError
 from vadcli.presets import load_settings, preset_names
 from vadcli.settings import Section, Settings
 
@@ -32,6 +34,15 @@ def in_panel(panel: str) -> Callable[..., Any]:
 
 
 input_option, model_option, output_option = in_panel("Input"), in_panel("Model"), in_panel("Output")
+
+
+def _file(text: str) -> Path:
+    if str(text).endswith(("/", os.sep)):
+        raise InputError(f"{text}: a folder. Give the name of a file.")
+    return Path(text)
+
+
+file_option = functools.partial(output_option, parser=_file, metavar="FILE")  # of a file to write
 
 
 def setting(dotted: str) -> Any:
@@ -151,5 +162,5 @@ Model = Annotated[
         "--model", "-m", help="Checkpoint to use.", envvar="VAD_MODEL", show_default="the model in the package"
     ),
 ]
-AsJson = Annotated[bool, output_option("--json", help="Print JSON on stdout.")]
+AsJson = Annotated[bool, output_option("--json", help="Print one JSON object, with its schema.")]
 Caches = Annotated[list[Path], typer.Argument(metavar="CACHE.h5", help="Caches made by `vad prepare`.")]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadcli.cli.options import Quiet, input_option, output_option, with_settings
+from vadcli.cli.options import AsJson, Quiet, file_option, input_option, with_settings
 from vadcli.settings import Settings
 
 Layout = Literal[
@@ -18,7 +18,7 @@ Layout = Literal[
 )
 def command(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Videos, folders, or benchmarks.")],
-    out: Annotated[Path, output_option("--out", "-o", help="Cache to write, or to add to.")],
+    out: Annotated[Path, file_option("--out", "-o", help="Cache to write, or to add to.")],
     layout: Annotated[
         Layout | None, input_option("--layout", help="How the sources are laid out.", show_default="found by looking")
     ] = None,
@@ -32,6 +32,7 @@ def command(
     ] = None,
     *,
     settings: Settings,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Decode videos, folders or benchmarks into one frame cache.
@@ -56,7 +57,10 @@ def command(
 
     with console.progress(quiet) as progress:
         made = prepare(sources, out, settings.prepare, progress, layout=layout, split=split, labels=labels)
-    console.tell(made.summary(out))
+    if as_json:
+        console.tell_made(out, {"decoded": made.decoded, "problems": made.problems})
+    else:
+        console.tell(made.summary(out))
     trains = any(clip.split == "train" for clip in made.clips)
     console.hint(f"next: vad {f'pretrain {out} --out model.safetensors' if trains else f'eval {out}'}", quiet)
     if made.problems:

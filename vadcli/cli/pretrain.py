@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from vadcli.cli.console import hint, progress, tell
-from vadcli.cli.options import Caches, Quiet, Resume, output_option, with_settings
+from vadcli.cli.console import hint, progress, tell, tell_made
+from vadcli.cli.options import AsJson, Caches, Quiet, Resume, file_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -14,10 +14,11 @@ from vadcli.settings import Settings
 )  # fmt: skip
 def command(
     caches: Caches,
-    out: Annotated[Path, output_option("--out", "-o", help="Checkpoint to write.")] = Path("model.safetensors"),
+    out: Annotated[Path, file_option("--out", "-o", help="Checkpoint to write.")] = Path("model.safetensors"),
     *,
     settings: Settings,
     resume: Resume = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the network to predict the next frame of normal footage.
@@ -37,4 +38,7 @@ def command(
     with progress(quiet) as shown:
         pretrain_stage(caches, out, settings, resume=resume, progress=shown)
     hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)
-    tell(out)
+    if as_json:
+        tell_made(out, {})
+    else:
+        tell(out)

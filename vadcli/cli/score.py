@@ -5,7 +5,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from vadcli.cli.options import Model, Quiet, model_option, output_option, with_settings
+from vadcli.cli.options import Model, Quiet, file_option, model_option, output_option, with_settings
 from vadcli.scoring.records import Format, Records, format_of
 from vadcli.settings import Settings
 
@@ -16,6 +16,13 @@ from vadcli.settings import Settings
     "score.warmup",
     "source.fps",
     "source.mask_top",
+    "source.ignore",
+    "source.only",
+    "span.start",
+    "span.end",
+    "span.duration",
+    "span.began",
+    "span.join",
     "score.batch_size",
     "score.device",
     "score.precision",
@@ -52,7 +59,7 @@ def command(
         ),
     ] = None,
     open_: Annotated[bool, output_option("--open", help="With events: also write one when it begins.")] = False,
-    out: Annotated[Path | None, output_option("--out", "-o", help="File to write.", show_default="stdout")] = None,
+    out: Annotated[Path | None, file_option("--out", "-o", help="File to write.", show_default="stdout")] = None,
     fail_on_anomaly: Annotated[
         bool, output_option("--fail-on-anomaly", help="Exit with code 1 if there was an event.")
     ] = False,
@@ -60,10 +67,10 @@ def command(
         Path | None, output_option("--heatmaps", metavar="DIR", help="Folder for a picture of every event at its peak.")
     ] = None,
     annotated: Annotated[
-        Path | None, output_option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
+        Path | None, file_option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
     ] = None,
     report: Annotated[
-        Path | None, output_option("--report", metavar="FILE.html", help="Report in one HTML file.")
+        Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")
     ] = None,
     *,
     settings: Settings,
@@ -71,12 +78,17 @@ def command(
 ) -> None:
     """Find abnormal moments in recordings and streams.
 
+    A terminal gets a table of events, a pipe or file a record a frame
+    (NDJSON); `-r events` gives events there too, `-f` other formats.
+
     A score of 0 is the scene's typical frame, 1 the score that its normal
     footage exceeds once an hour. The first frames of a source have no score:
     the first prediction is made from them.
 
     Examples:
       vad score video.mp4
+
+      vad score gate/ --join --ignore "0,0 1,0.1" --start 00:10:00 --duration 60
 
       vad score recordings/ -a adapter.safetensors -r events -o events.csv
 
@@ -90,9 +102,9 @@ def command(
     from vadcli.cli import console
     from vadcli.errors import InputError
 
-    if "-" in sources and sys.stdin.isatty():
+    if "-" in sources and (sys.stdin is None or sys.stdin.isatty()):
         raise InputError(
-            "-: stdin is a terminal. Pipe a container into it: ffmpeg -i VIDEO -c copy -f matroska - | vad score -"
+            "-: nothing is piped in. Pipe a container into it: ffmpeg -i VIDEO -c copy -f matroska - | vad score -"
         )
     on_terminal = out is None and sys.stdout.isatty()
     form = format_ or (format_of(out.name) if out else None) or ("table" if on_terminal else "ndjson")
@@ -101,11 +113,13 @@ def command(
         raise InputError("--open: writes events, and --records is frames. Use --records events with it.")
 
     from vadcli.stages.score import ScoreRequest, score
-    from vadcli.terminal import PrintableStream
+    from vadcli.terminal import PrintableStream, stop_with_reader
 
     request = ScoreRequest(
         sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report
     )
+    if not (fail_on_anomaly or out or heatmaps or annotated or report):
+        stop_with_reader()
     data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal
     with console.progress(quiet) as shown:
         tally = score(request, cast(TextIO, PrintableStream(sys.stdout)) if on_terminal else data, shown)

@@ -5,17 +5,18 @@ from typing import Annotated
 
 import typer
 
-from vadcli.cli.console import hint
-from vadcli.cli.options import Quiet, output_option, with_settings
+from vadcli.cli.console import hint, tell, tell_json
+from vadcli.cli.options import AsJson, Quiet, file_option, with_settings
 from vadcli.settings import Settings
 
 
 @with_settings("source.ignore", "source.only", "source.mask_top")
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video, folder of pictures, stream or camera.")],
-    out: Annotated[Path, output_option("--out", "-o", help="Picture to write, .png or .jpg.")] = Path("zones.png"),
+    out: Annotated[Path, file_option("--out", "-o", help="Picture to write, .png or .jpg.")] = Path("zones.png"),
     *,
     settings: Settings,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw a camera's zones and a grid to read their corners from.
@@ -32,4 +33,8 @@ def command(
 
     height, width = draw(source, settings.source, out)
     hint(f'{width}x{height}; corners are read from the grid, as in --ignore "0,0 1,0.1" (x,y x,y)', quiet)
-    print(out)
+    if as_json:
+        picture = {"schema": "vad.info/1", "file": str(out), "kind": "picture", "height": height, "width": width}
+        tell_json(picture | {"run": {"source": source, **settings.source.model_dump(mode="json")}})
+    else:
+        tell(out)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from vadcli.errors import InputError
+from vadcli.errors import InputError, said_plainly
 from vadcli.evaluation.results import SCHEMA
 
 _ADVICE = "Give the output of `vad eval --json`."
@@ -70,5 +70,5 @@ def read_document(path: Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {place}: {first['msg'].lower()}, so it was cut or edited. {_ADVICE}") from error
+        raise InputError(f"{path}: {place} {said_plainly(first)}, so it was cut or edited. {_ADVICE}") from error
     return document

@@ -11,8 +11,9 @@ from vadcli.errors import InputError
 from vadcli.evaluation.evidence import GIVEN, Evidence
 from vadcli.evaluation.labels import Labels, as_flags, check_count
 from vadcli.evaluation.pool import Flags, Floats, Indices
+from vadcli.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from vadcli.footage.layouts.labels import FrameLabels, LabelTrack
-from vadcli.footage.naming import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural
+from vadcli.footage.naming import natural
 
 _SPLIT_FOLDERS = {"test", "testing", "frames"}
 _MOST_FPS = 1000

@@ -5,36 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-VIDEO_SUFFIXES = frozenset(
-    (
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".3gp",
-        ".avi",
-        ".mkv",
-        ".webm",
-        ".ogv",
-        ".flv",
-        ".wmv",
-        ".asf",
-        ".y4m",
-        ".mjpeg",
-        ".mjpg",
-        ".mpg",
-        ".mpeg",
-        ".vob",
-        ".ts",
-        ".m2ts",
-        ".mts",
-        ".h264",
-        ".264",
-        ".h265",
-        ".265",
-        ".hevc",
-    )
-)
-IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp"])
+from vadcli.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def natural(path: Path | str) -> list[tuple[int, int, str]]:

@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vadcli.errors import FootageError, InputError
+from vadcli.errors import FootageError
+from vadcli.files import check_output, named
 from vadcli.footage.cache import Cache, Clip, Split, open_cache, shorten
 from vadcli.footage.cache_writer import clashes, write_cache
 from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
@@ -96,8 +97,7 @@ def prepare(
     """
     form = CacheFormat(settings.size, settings.channels, settings.codec)
     recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top)
-    if not out.parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.parent}. Make it first.")
+    check_output("--out", out, named(labels, *map(Path, sources)), "cache")
     with workplace(out) as folder:  # from before the cache is read, so that what it is replaced by holds all of it
         earlier = _earlier(out, form)
         clips, problems = _find(sources, layout, split, labels)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vadcli.errors import CheckpointError, InputError
+from vadcli.errors import CheckpointError, InputError, said_plainly
 from vadcli.files import whole
 from vadcli.model.network import Network
 from vadcli.settings import ModelSettings, Settings, settings_of
@@ -154,6 +154,8 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
         InputError: if there is no such file.
         CheckpointError: if it is damaged, from a stranger, or of another stage.
     """
+    if stages == ("adapt",) and not path.is_file():
+        raise InputError(f"{path}: no such adapter. Make one with `vad adapt NORMAL-VIDEO --out {path}`.")
     tensors, header = read_tensors(path, FORMAT)
     stage = header.get("stage")
     if stage not in get_args(Stage):
@@ -166,7 +168,9 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
     try:
         settings = settings_of(header)
     except ValidationError as error:
-        raise CheckpointError(f"{path}: its settings do not hold ({_first_line(error.errors()[0]['msg'])}).") from error
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise CheckpointError(f"{path}: its settings do not hold: {place} {said_plainly(first)}.") from error
     checkpoint = Checkpoint(
         stage=cast(Stage, stage),
         settings=settings,

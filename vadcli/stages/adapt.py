@@ -64,7 +64,7 @@ def adapt_stage(
     Raises:
         VadError: for footage that is too short, or a model that cannot adapt.
     """
-    check_output("--out", out, named(base, None if is_live(source) else Path(source)))
+    check_output("--out", out, named(base, None if is_live(source) else Path(source)), "checkpoint")
     checkpoint = load_checkpoint(base or PACKAGED_MODEL, "pretrain", "metatrain")
     model, run = checkpoint.model, settings.adapt
     device = pick_device(run.device)

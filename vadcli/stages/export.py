@@ -13,7 +13,7 @@ def export_stage(source: Path, out: Path, adapter: Path | None) -> Agreement:
     Raises:
         VadError: for files that do not fit, or a result that differs from torch by more than a thousandth.
     """
-    check_output("--out", out, named(source, adapter))
+    check_output("--out", out, named(source, adapter), "exported model")
     checkpoint = load_checkpoint(source, "pretrain", "metatrain")
     adapted = load_checkpoint(adapter, "adapt") if adapter else None
     calibration = adapted.calibration if adapted else checkpoint.calibration

@@ -1,18 +1,20 @@
 """`vad info`: what a file of ours is, from its header alone."""
 
 import itertools
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vadcli.errors import CheckpointError, FootageError, InputError
-from vadcli.footage.naming import VIDEO_SUFFIXES
+from vadcli.files import VIDEO_SUFFIXES
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint
 
+SCHEMA = "vad.info/1"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def describe_file(path: Path) -> dict[str, Any]:
-    """What a checkpoint, adapter, cache, exported model or video is: plain values for JSON.
+    """What a file of ours or a video is: plain values for JSON, first of all `schema`, `file` and `kind`.
 
     Raises:
         InputError: if there is no such file, or it is none of these.
@@ -22,18 +24,25 @@ def describe_file(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: no such file. `vad info` tells of checkpoints, adapters, caches, exported models and videos."
         )
+    return {"schema": SCHEMA, "file": str(path), "bytes": path.stat().st_size} | _described(path)
+
+
+def _described(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
-        magic = file.read(8)
-    if magic == HDF5_MAGIC:
+        magic = file.read(9)
+    if magic.startswith(HDF5_MAGIC):
         return _describe_cache(path)
     if path.suffix == ".onnx":
         from vadcli.model.onnx import OnnxNetwork
 
         header = OnnxNetwork.open(path).header
-        return {"file": str(path), "kind": "exported model", "bytes": path.stat().st_size, **header}
+        return {"kind": "exported model", **header}
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return _describe_video(path)
-    return _describe_checkpoint(path, load_checkpoint(path))
+    if magic[8:] != b"{":  # with which a checkpoint's header begins
+        with suppress(FootageError):
+            return _describe_video(path)
+    return _describe_checkpoint(load_checkpoint(path))
 
 
 def _describe_video(path: Path) -> dict[str, Any]:
@@ -43,9 +52,7 @@ def _describe_video(path: Path) -> dict[str, Any]:
     reader.close()
     info, coded = reader.info, reader.coding
     return {
-        "file": str(path),
         "kind": "video",
-        "bytes": path.stat().st_size,
         "container": coded[0],
         "codec": coded[1],
         "pixels": coded[2],
@@ -58,14 +65,12 @@ def _describe_video(path: Path) -> dict[str, Any]:
     }
 
 
-def _describe_checkpoint(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     adapted = sum(value.numel() for value in checkpoint.step_sizes.values())
     prototypes = checkpoint.training.get("figures", {})
     result: dict[str, Any] = {
-        "file": str(path),
         "kind": "adapter" if checkpoint.stage == "adapt" else "checkpoint",
         "stage": checkpoint.stage,
-        "bytes": path.stat().st_size,
         "sha256": checkpoint.sha256,
         "parameters": checkpoint.num_parameters,
         "adapted_parameters": adapted if checkpoint.stage != "adapt" else checkpoint.num_parameters,
@@ -102,9 +107,7 @@ def _describe_cache(path: Path) -> dict[str, Any]:
                 )
             }
             return {
-                "file": str(path),
                 "kind": "cache",
-                "bytes": path.stat().st_size,
                 "size": list(cache.size),
                 "channels": cache.channels,
                 "codec": cache.codec,

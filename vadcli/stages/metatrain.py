@@ -39,7 +39,7 @@ def metatrain_stage(
     Raises:
         VadError: for caches, a checkpoint, settings or a resume point that do not fit.
     """
-    check_output("--out", out, named(base, *paths))
+    check_output("--out", out, named(base, *paths), "checkpoint")
     start = load_checkpoint(base, "pretrain", "metatrain")
     run = settings.metatrain
     model = start.model

@@ -35,7 +35,7 @@ def pretrain_stage(
     Raises:
         VadError: for caches, settings or a resume point that do not fit.
     """
-    check_output("--out", out, named(*paths))
+    check_output("--out", out, named(*paths), "checkpoint")
     with ExitStack() as stack:
         stack.enter_context(sole_training(out, progress))
         caches = open_training_caches(paths, stack)

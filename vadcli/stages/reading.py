@@ -1,23 +1,40 @@
 """A source read as a model wants it, and as the adapter's footage was read."""
 
+from vadcli.footage.segments import Segments
 from vadcli.footage.source import FrameSource, open_source
-from vadcli.settings import ModelSettings, Settings, SourceSettings
+from vadcli.footage.span import Span
+from vadcli.footage.zones import Zones
+from vadcli.settings import ModelSettings, Settings, SourceSettings, SpanSettings
 
 
-def open_for(model: ModelSettings, source: str, how: SourceSettings, *, original: bool = False) -> FrameSource:
+def open_for(
+    model: ModelSettings,
+    source: str | Segments,
+    how: SourceSettings,
+    *,
+    original: bool = False,
+    span: SpanSettings = SpanSettings(),  # noqa: B008 (frozen)
+) -> FrameSource:
     """Open a source at the model's size.
 
     Args:
         model: what reads it.
-        source: as the user gave it.
+        source: as the user gave it, or segments of it.
         how: which frames are taken, and what of them.
         original: also hand over each frame at its own size.
+        span: which stretch of it.
 
     Raises:
         FootageError: when there is nothing to read.
     """
     return open_source(
-        source, size=model.size, channels=model.channels, fps=how.fps, original=original, mask_top=how.mask_top
+        source,
+        size=model.size,
+        channels=model.channels,
+        fps=how.fps,
+        original=original,
+        zones=Zones(how.mask_top, how.ignore, how.only),
+        span=Span(span.start, span.end, span.duration, span.began),
     )
 
 

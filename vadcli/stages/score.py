@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vadcli.errors import FootageError, InputError
-from vadcli.files import check_folder, check_output, named, naming, whole
+from vadcli.files import Kind, check_output, check_output_folder, named, naming, whole
 from vadcli.footage.source import find_sources, is_live
 from vadcli.footage.stream import shown
 from vadcli.progress import Progress
@@ -22,6 +22,8 @@ from vadcli.settings import ScoreSettings, Settings, SourceSettings
 from vadcli.stages.ready import Ready, get_ready
 from vadcli.stages.score_inputs import Following, open_footage, with_shots
 from vadcli.stages.score_run import Part, Run, Tally
+
+_BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
             if not run.tally.frames:  # no output has anything in it yet
                 raise
             run.tally.interrupted = True
+        if not run.tally.frames:
+            run.tally.require_all_scored()  # or empty outputs would replace older ones
         writer.close()
     return run.tally
 
@@ -152,20 +156,20 @@ def _check(request: ScoreRequest, sources: Sequence[str]) -> None:
         raise InputError("--shots: adapts to one stream at a time. Run `vad score` once for each.")
     if request.annotated and len(sources) > 1:
         raise InputError(f"--annotated: one source makes one video, got {len(sources)}. Give one source.")
-    if request.annotated and request.annotated.suffix.lower() not in (".mp4", ".webm"):
-        raise InputError(f"--annotated {request.annotated}: use a name that ends in .mp4 or .webm.")
     if request.form in ("srt", "vtt") and len(sources) > 1:
         raise InputError(f"--format {request.form}: subtitles are of one source, got {len(sources)}.")
-    outputs = {"--out": request.out, "--annotated": request.annotated, "--report": request.report}
+    outputs: list[tuple[str, Path | None, Kind]] = [
+        ("--out", request.out, "records"),
+        ("--annotated", request.annotated, "video"),
+        ("--report", request.report, "report"),
+    ]
     taken = named(request.model, request.adapter, *(Path(source) for source in sources if not is_live(source)))
-    for flag, path in outputs.items():
+    for flag, path, kind in outputs:
         if path is not None:
-            check_output(flag, path, taken)
+            check_output(flag, path, taken, kind, _BY_OTHER_FLAGS if kind == "records" else "")
             taken[path.resolve()] = flag
     if request.heatmaps:
-        if request.heatmaps.exists() and not request.heatmaps.is_dir():
-            raise InputError(f"--heatmaps {request.heatmaps}: a file. Give the name of a folder.")
-        check_folder("--heatmaps", request.heatmaps if request.heatmaps.is_dir() else request.heatmaps.parent)
+        check_output_folder("--heatmaps", request.heatmaps, taken)
 
 
 def _sinks(request: ScoreRequest, stack: ExitStack) -> list[Sink]:

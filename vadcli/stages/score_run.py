@@ -32,6 +32,7 @@ class Tally:
         events: found.
         first: the first event, for the gate's message.
         failed: what went wrong, an error a source.
+        unlearned: names of sources of which too little was seen to know what is normal.
         interrupted: whether the user stopped it.
         timing: where the engine's time went.
     """
@@ -41,14 +42,20 @@ class Tally:
     events: int = 0
     first: str = ""
     failed: list[VadError] = field(default_factory=list)
+    unlearned: list[str] = field(default_factory=list)
     interrupted: bool = False
     timing: Timing = field(default_factory=Timing)
 
     def require_no_anomaly(self) -> None:
-        """Raise GateFailed if there was an event."""
+        """Raise GateFailed if there was an event, FootageError if nobody can say whether there was one."""
         if self.events:
             plural = "s" * (self.events > 1)
             raise GateFailed(f"--fail-on-anomaly: {self.events} event{plural}, the first in {self.first}.")
+        if self.unlearned:
+            raise FootageError(
+                f"--fail-on-anomaly: nothing was learned of {', '.join(self.unlearned)}, so no event proves nothing. "
+                "Use a shorter --warmup, or calibrate first: vad adapt NORMAL-VIDEO."
+            )
 
     def require_all_scored(self) -> None:
         """Raise what went wrong with the only source, or say how many could not be scored."""
@@ -146,7 +153,7 @@ class Run:
             raise error
         self.tally.failed.append(error)
         if not alone:
-            self.progress.note(str(error))
+            self.progress.warn(str(error))
 
     def _begin(self, part: Part, item: Begun, *, together: bool) -> None:
         name, ready = part.names[item.source], part.ready
@@ -204,9 +211,11 @@ class Run:
             self.fail(FootageError(short), alone=alone)
         else:
             self.tally.sources += 1
-            if watch.calibration is None:
+            if watch.calibration is None or (part.ready.relearns and watch.kind != "warmup"):
+                self.tally.unlearned.append(name)
+                scores = "there are no scores" if watch.calibration is None else "scores go by the model's own footage"
                 self.progress.note(
-                    f"{name}: over before enough was seen to know what is normal, so there are no scores. "
+                    f"{name}: over before enough was seen to know what is normal, so {scores}. "
                     "Use a shorter --warmup, or calibrate first: vad adapt NORMAL-VIDEO."
                 )
         if watch is not None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vadcli.errors import FootageError, InputError
+from vadcli.errors import FootageError
 from vadcli.files import check_output, named, whole
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import is_live, open_source
@@ -10,7 +10,6 @@ from vadcli.footage.zones import Zones
 from vadcli.rendering.zones import draw_grid, draw_zones
 from vadcli.settings import SourceSettings
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
 LEAST_SIDE = 16
 
 
@@ -28,9 +27,7 @@ def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
     Raises:
         VadError: when there is no picture, or the file cannot be written.
     """
-    if out.suffix.lower() not in SUFFIXES:
-        raise InputError(f"--out {out}: a picture is written. Give a name in {' or '.join(SUFFIXES[:2])}.")
-    check_output("--out", out, named(None if is_live(source) else Path(source)))
+    check_output("--out", out, named(None if is_live(source) else Path(source)), "picture")
     with open_source(source, size=(LEAST_SIDE, LEAST_SIDE), channels=3, original=True) as opened:
         picture = next((frame.original for frame in opened), None)
     if picture is None:

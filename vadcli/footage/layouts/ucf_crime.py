@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from vadcli.errors import FootageError
+from vadcli.files import VIDEO_SUFFIXES
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.labels import Intervals
-from vadcli.footage.naming import VIDEO_SUFFIXES, natural
+from vadcli.footage.naming import natural
 
 TRAIN_LIST = "Anomaly_Train.txt"
 ANNOTATIONS = ("Temporal_Anomaly_Annotation_for_Testing_Videos.txt", "Temporal_Anomaly_Annotation.txt")

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+from vadcli.files import VIDEO_SUFFIXES
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.places import Place
-from vadcli.footage.naming import VIDEO_SUFFIXES, images_in, left_out, tree, videos_below, videos_in
+from vadcli.footage.naming import images_in, left_out, tree, videos_below, videos_in
 
 
 def detect(path: Path) -> bool:
