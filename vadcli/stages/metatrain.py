@@ -10,6 +10,8 @@ from vadcli.errors import InputError
 from vadcli.files import check_output, named
 from vadcli.footage.episodes import Episodes
 from vadcli.footage.windows import split_normal
+from vadcli.learning.caches import data_digest, open_training_caches, require_same_frames, training_record
+from vadcli.learning.job import Job, job_key, sole_job
 from vadcli.learning.metatrain import initial_step_sizes, metatrain
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
@@ -18,14 +20,6 @@ from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
 from vadcli.stages.calibrating import calibrate_model
-from vadcli.stages.training import (
-    data_digest,
-    open_training_caches,
-    require_same_frames,
-    run_key,
-    sole_training,
-    training_record,
-)
 
 
 def metatrain_stage(
@@ -47,7 +41,7 @@ def metatrain_stage(
         model = model.model_copy(update={"unit": _fresh_unit(settings.model.unit)})
     settings = settings.model_copy(update={"model": model, "pretrain": start.settings.pretrain})
     with ExitStack() as stack:
-        stack.enter_context(sole_training(out, progress))
+        stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
         require_same_frames(model, caches[0], paths[0])
         device = pick_device(run.device)
@@ -62,18 +56,9 @@ def metatrain_stage(
         episodes = Episodes(
             caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
         )
-        learner, step_sizes = metatrain(
-            network,
-            step_sizes,
-            episodes.episode,
-            run,
-            key=run_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256),
-            device=device,
-            precision=precision,
-            out=out,
-            resume=resume,
-            progress=progress,
-        )
+        key = job_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256)
+        job = Job(out, key, resume, device, precision, progress)
+        learner, step_sizes = metatrain(network, step_sizes, episodes.episode, run, job)
         checkpoint = Checkpoint(
             stage="metatrain",
             settings=settings,
@@ -81,12 +66,12 @@ def metatrain_stage(
             step_sizes=step_sizes,
             parents={"from": start.sha256, "data": data},
             training=training_record(
-                caches, paths, learner, device, episodes=run.episodes, pretraining=dict(start.training)
+                caches, paths, learner, job, episodes=run.episodes, pretraining=dict(start.training)
             ),
             calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
         )
         save_checkpoint(out, checkpoint)
-        out.with_name(out.name + ".resume").unlink(missing_ok=True)
+        job.resume_point.unlink(missing_ok=True)
     return checkpoint
 
 

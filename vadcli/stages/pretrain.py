@@ -1,6 +1,5 @@
 """`vad pretrain`: from caches of normal footage to a checkpoint of stage "pretrain"."""
 
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +8,9 @@ import torch
 
 from vadcli.files import check_output, named
 from vadcli.footage.windows import Windows, split_normal
-from vadcli.learning.pretrain import pretrain
+from vadcli.learning.caches import data_digest, fit_to_cache, open_training_caches, training_record
+from vadcli.learning.job import Job, job_key, sole_job
+from vadcli.learning.pretrain import pretrain, steps_of
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
@@ -17,14 +18,6 @@ from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings
 from vadcli.stages.calibrating import calibrate_model
-from vadcli.stages.training import (
-    data_digest,
-    fit_to_cache,
-    open_training_caches,
-    run_key,
-    sole_training,
-    training_record,
-)
 
 
 def pretrain_stage(
@@ -37,7 +30,7 @@ def pretrain_stage(
     """
     check_output("--out", out, named(*paths))
     with ExitStack() as stack:
-        stack.enter_context(sole_training(out, progress))
+        stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
         settings = fit_to_cache(settings, caches[0], paths[0])
         run, model = settings.pretrain, settings.model
@@ -49,33 +42,21 @@ def pretrain_stage(
         training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
         windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
         checks = Windows(caches, model.input_frames, clips=held_out) if held_out else None
-        total = math.ceil(run.epochs * len(windows) / run.batch_size)
-        total = min(total, run.max_steps) if run.max_steps else total
         data = data_digest(caches)
+        total = steps_of(windows, run)
+        key = job_key("pretrain", model.model_dump(), run.model_dump(exclude={"device"}), data, total)
+        job = Job(out, key, resume, device, precision, progress)
         torch.manual_seed(run.seed)
         network = Network(model)
-
-        learner = pretrain(
-            network,
-            windows,
-            checks,
-            run,
-            total_steps=total,
-            key=run_key("pretrain", model.model_dump(), run.model_dump(exclude={"device"}), data, total),
-            device=device,
-            precision=precision,
-            out=out,
-            resume=resume,
-            progress=progress,
-        )
+        learner = pretrain(network, windows, checks, run, job)
         checkpoint = Checkpoint(
             stage="pretrain",
             settings=settings,
             weights=network.state_dict(),
             parents={"data": data},
-            training=training_record(caches, paths, learner, device, windows=learner.step * run.batch_size),
+            training=training_record(caches, paths, learner, job, windows=learner.step * run.batch_size),
             calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
         )
         save_checkpoint(out, checkpoint)
-        out.with_name(out.name + ".resume").unlink(missing_ok=True)
+        job.resume_point.unlink(missing_ok=True)
     return checkpoint
