@@ -32,9 +32,11 @@ def command(
 
       vad metatrain scenes.h5 --from model.safetensors --shots 10
     """
+    from vadcli.processes import joined
     from vadcli.stages.metatrain import metatrain_stage
 
-    with progress(quiet) as shown:
+    with joined(settings.metatrain.device) as processes, progress(quiet or not processes.leads) as shown:
         metatrain_stage(caches, base, out, settings, resume=resume, progress=shown)
-    hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)
-    tell(out)
+    if processes.leads:
+        hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)
+        tell(out)

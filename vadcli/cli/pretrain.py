@@ -32,9 +32,11 @@ def command(
 
       vad pretrain a.h5 b.h5 --set model.width=32 --epochs 5
     """
+    from vadcli.processes import joined
     from vadcli.stages.pretrain import pretrain_stage
 
-    with progress(quiet) as shown:
+    with joined(settings.pretrain.device) as processes, progress(quiet or not processes.leads) as shown:
         pretrain_stage(caches, out, settings, resume=resume, progress=shown)
-    hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)
-    tell(out)
+    if processes.leads:
+        hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)
+        tell(out)

@@ -93,6 +93,7 @@ def training_record(
         "steps": learner.step,
         "seconds": round(learner.seconds, 1),
         "device": job.device.type,
+        "processes": job.processes.count,
         "figures": {name: round(value, 8) for name, value in learner.last.items()},
         "versions": versions(),
         **more,

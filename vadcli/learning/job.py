@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from vadcli.files import locked
+from vadcli.processes import Processes
 from vadcli.progress import Progress
 
 
@@ -25,6 +26,7 @@ class Job:
         device: where to train.
         precision: of the convolutions; weights, and whatever is adapted, stay in float32.
         progress: is told of every step.
+        processes: that share the work; only the lead writes.
     """
 
     out: Path
@@ -33,6 +35,7 @@ class Job:
     device: torch.device
     precision: torch.dtype
     progress: Progress
+    processes: Processes
 
     @property
     def resume_point(self) -> Path:

@@ -119,7 +119,8 @@ class Course:
         unit: of the work, such as windows or episodes.
         units: of the whole training, those before a resume included.
         units_a_step: as many; the last step may have fewer.
-        take_step: computes the gradients of step n and returns its figures, detached.
+        take_step: computes the gradients of step n and returns its figures, detached; of both this process's part of
+            what they are for the whole step.
         rate_at: factor on the learning rate at step n.
         look: measures more for the log, such as validation losses.
         look_every: steps between looks, a multiple of `log_every`; 0 for none but the last.
@@ -157,48 +158,68 @@ def train(learner: Learner, course: Course, settings: Training, job: Job) -> Non
         InputError: if a loss is not a number, or the checkpoint is there already and nothing to resume.
         KeyboardInterrupt: when asked to stop, after the step at hand is in the resume point.
     """
-    of, progress = f"of {course.steps}", job.progress
-    if job.resume and job.resume_point.is_file():
-        learner.restore(job.resume_point)
-        progress.note(f"{course.name}: resumed at step {learner.step} {of}")
-    elif job.resume and job.out.is_file():
-        raise InputError(f"{job.out}: finished, there is nothing to resume. Without --resume it is made anew.")
-    log = MetricsLog(job.metrics_log, learner.step)
-    groups = learner.optimizer.param_groups
+    of, progress, processes = f"of {course.steps}", job.progress, job.processes
+    if processes.count > course.units_a_step:
+        raise InputError(
+            f"{course.name}: {processes.count} processes share {course.units_a_step} {course.unit} a step, and each "
+            f"needs one. Use at most {course.units_a_step} processes, or larger steps."
+        )
+    log = _begin(learner, course, job)
+    leaves, groups = list(learner.tensors.values()), learner.optimizer.param_groups
     base_rates = [group["lr"] for group in groups]
     progress.start(course.name, course.units - learner.step * course.units_a_step, course.unit)
     began, saved, before = time.perf_counter(), time.perf_counter(), learner.seconds
     with interruptions_noted() as asked_to_stop:
-        while learner.step < course.steps and not asked_to_stop():
+        while learner.step < course.steps and not processes.any(asked_to_stop()):
             units = course.units_of(learner.step)
             for group, rate in zip(groups, base_rates, strict=True):
                 group["lr"] = rate * course.rate_at(learner.step)
             learner.optimizer.zero_grad(set_to_none=True)
             figures = course.take_step(learner.step)
+            processes.sum_gradients(leaves)
             if settings.gradient_clip is not None:
-                figures["gradient"] = torch.nn.utils.clip_grad_norm_(
-                    list(learner.tensors.values()), settings.gradient_clip
-                )
+                length = torch.nn.utils.clip_grad_norm_(leaves, settings.gradient_clip)
             learner.optimizer.step()
             learner.step += 1
             now, last = time.perf_counter(), learner.step == course.steps
             learner.seconds = before + now - began
             shown: dict[str, float] = {}
             if last or learner.step % settings.log_every == 0:  # only here does the device have to catch up
-                shown = learner.last = {name: float(value) for name, value in figures.items()}
+                shown = learner.last = processes.sum_figures(figures)
+                if settings.gradient_clip is not None:
+                    shown["gradient"] = float(length)
                 if not all(map(math.isfinite, shown.values())):
                     raise InputError(
                         f"{course.name}: the loss is not a number at step {learner.step}. Lower the learning rate."
                     )
                 looked = course.look() if last or (course.look_every and learner.step % course.look_every == 0) else {}
-                rate = groups[0]["lr"]
-                log.write(step=learner.step, seconds=round(learner.seconds, 3), rate=rate, **shown, **looked)
+                seconds, rate = round(learner.seconds, 3), groups[0]["lr"]
+                if log is not None:
+                    log.write(step=learner.step, seconds=seconds, rate=rate, **shown, **looked)
                 learner.last = shown | looked
             progress.advance(units, **{name: value for name, value in shown.items() if name != "gradient"})
-            if now - saved > settings.checkpoint_seconds:
+            if processes.leads and now - saved > settings.checkpoint_seconds:
                 learner.save(job.resume_point)
                 saved = now
-        if asked_to_stop():
-            learner.save(job.resume_point)
+        if processes.any(asked_to_stop()):
+            if processes.leads:
+                learner.save(job.resume_point)
             progress.note(f"{course.name}: interrupted at step {learner.step} {of}; --resume goes on from there")
             raise KeyboardInterrupt
+
+
+def _begin(learner: Learner, course: Course, job: Job) -> MetricsLog | None:
+    """Go back to the resume point, if there is one and it is asked for; all processes begin as the lead does.
+
+    Returns:
+        the lead's log.
+    """
+    point, processes = job.resume_point, job.processes
+    if job.resume and processes.any(processes.leads and point.is_file()):
+        with processes.file_of_lead(point) as file:
+            learner.restore(file)
+        job.progress.note(f"{course.name}: resumed at step {learner.step} of {course.steps}")
+    elif job.resume and processes.leads and job.out.is_file():
+        raise InputError(f"{job.out}: finished, there is nothing to resume. Without --resume it is made anew.")
+    processes.follow([*learner.tensors.values(), *learner.stored.values()])
+    return MetricsLog(job.metrics_log, learner.step) if processes.leads else None

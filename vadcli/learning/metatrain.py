@@ -46,7 +46,8 @@ def freeze(
     inputs, target = to_network(windows, device)
     with torch.no_grad(), autocast(device, precision):
         frozen = network.begin(inputs, settings.scope)
-    return tuple(part.float() for part in frozen), target
+    dtype = next(network.parameters()).dtype
+    return tuple(part.to(dtype) for part in frozen), target
 
 
 def metatrain(
@@ -91,10 +92,13 @@ def metatrain(
     graph: Graph = "second" if settings.second_order else "first"
 
     def take_step(step: int) -> dict[str, Tensor]:
-        figures: dict[str, Tensor] = {}
+        names = ["inner", "outer", "frame", *(["compactness"] if network.unit is not None else [])]
+        if network.unit is not None and (step + 1) % settings.log_every == 0:
+            names.append("prototypes")
+        figures = {name: torch.zeros((), device=job.device) for name in names}
         first = step * settings.meta_batch
         episodes_here = min(settings.meta_batch, settings.episodes - first)
-        for index in range(first, first + episodes_here):
+        for index in range(first, first + episodes_here)[job.processes.share]:
             episode = episodes(index)
             windows = torch.cat([episode.support, episode.query])
             frozen, target = freeze(network, windows, settings, job.device, job.precision)
@@ -109,11 +113,11 @@ def metatrain(
             shown = {"inner": history[0], "outer": loss.detach(), "frame": terms.frame.detach()}
             if prediction.unit is not None:
                 shown["compactness"] = terms.compactness.detach()
-                if (step + 1) % settings.log_every == 0:
+                if "prototypes" in figures:
                     shown["prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
             for name, value in shown.items():
-                figures[name] = figures.get(name, 0) + value / episodes_here
-        return {name: torch.as_tensor(value) for name, value in figures.items()}
+                figures[name] = figures[name] + value / episodes_here
+        return figures
 
     train(
         learner,

@@ -58,32 +58,33 @@ def pretrain(
     optimizer = torch.optim.Adam(parameters.values(), lr=settings.learning_rate, fused=True)
     learner = Learner(parameters, optimizer, job.key, stored=dict(network.named_buffers()))
     objective = objective_of(settings)
-    mirror = torch.Generator()
+    mirror, share = torch.Generator(), job.processes.share
     stack = ExitStack()
     stream: list[Iterator[Tensor]] = []
 
     def take_step(step: int) -> dict[str, Tensor]:
         if not stream:  # only now is it known at which step a resumed run goes on
             pinned = job.device.type == "cuda"
-            loader = WindowLoader(windows, settings.batch_size, settings.seed, first_step=step, pin_memory=pinned)
+            loader = WindowLoader(windows, settings.batch_size, settings.seed, step, pinned, share)
             stream.append(iter(stack.enter_context(loader)))
-        batch = next(stream[0])  # (B, T+1, H, W, C) uint8
+        batch = next(stream[0])  # (B, T+1, H, W, C) uint8, of this process
         if settings.flip:
             mirror.manual_seed(settings.seed * 1_000_003 + step)
-            chosen = torch.rand(len(batch), generator=mirror) < 0.5
+            chosen = torch.rand(settings.batch_size, generator=mirror)[share] < 0.5
             batch = torch.where(chosen[:, None, None, None, None], batch.flip(3), batch)
         inputs, target = to_network(batch, job.device)
         with autocast(job.device, job.precision):
             prediction = network(inputs)
         terms = losses(prediction, target, objective.margin)
         total = terms.total(objective.feature_weight, objective.diversity_weight)
-        total.backward()
+        part = len(batch) / settings.batch_size
+        (total * part).backward()
         figures = {"loss": total.detach(), "frame": terms.frame.detach()}
         if prediction.unit is not None:
             figures |= {"compactness": terms.compactness.detach(), "diversity": terms.diversity.detach()}
             if (step + 1) % settings.log_every == 0:
                 figures["prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
-        return figures
+        return {name: value * part for name, value in figures.items()}
 
     def look() -> dict[str, float]:
         return validate(network, checks, settings, job) if checks else {}
@@ -123,29 +124,23 @@ def warn_of_collapse(figures: dict[str, float], network: Network, progress: Prog
 
 
 @torch.no_grad()
-def validate(
-    network: Network,
-    checks: Windows,
-    settings: PretrainSettings,
-    job: Job,
-) -> dict[str, float]:
+def validate(network: Network, checks: Windows, settings: PretrainSettings, job: Job) -> dict[str, float]:
     """Mean losses on held-out normal windows, spread evenly over all of them."""
-    sums: dict[str, float] = {}
-    count = 0
-    network.eval()
+    names = ["validation_frame"]
+    names += ["validation_compactness", "validation_prototypes"] if network.unit is not None else []
     chosen = np.linspace(0, len(checks) - 1, min(len(checks), VALIDATION_WINDOWS)).astype(int).tolist()
-    for first in range(0, len(chosen), settings.batch_size):
-        batch = checks.batch(chosen[first : first + settings.batch_size])
-        inputs, target = to_network(batch, job.device)
+    batches = [chosen[first : first + settings.batch_size] for first in range(0, len(chosen), settings.batch_size)]
+    sums = torch.zeros(len(batches), len(names), dtype=torch.float64)
+    network.eval()
+    for index in range(len(batches))[job.processes.share]:
+        inputs, target = to_network(checks.batch(batches[index]), job.device)
         with autocast(job.device, job.precision):
             prediction = network(inputs)
         terms = losses(prediction, target, settings.diversity_margin)
-        figures = {"validation_frame": terms.frame}
+        figures = [terms.frame]
         if prediction.unit is not None:
-            figures["validation_compactness"] = terms.compactness
-            figures["validation_prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
-        for name, value in figures.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * len(batch)
-        count += len(batch)
+            figures += [terms.compactness, effective_prototypes(prediction.unit.prototypes).mean()]
+        sums[index] = torch.tensor([float(value) for value in figures], dtype=torch.float64) * len(batches[index])
     network.train()
-    return {name: value / count for name, value in sums.items()}
+    totals = np.add.accumulate(job.processes.sum(sums).numpy())[-1]  # in the batches' order, whoever computed them
+    return {name: float(total) / len(chosen) for name, total in zip(names, totals, strict=True)}

@@ -16,6 +16,7 @@ from vadcli.learning.metatrain import initial_step_sizes, metatrain
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
@@ -33,7 +34,7 @@ def metatrain_stage(
     Raises:
         VadError: for caches, a checkpoint, settings or a resume point that do not fit.
     """
-    check_output("--out", out, named(base, *paths))
+    processes = present()
     start = load_checkpoint(base, "pretrain", "metatrain")
     run = settings.metatrain
     model = start.model
@@ -41,7 +42,9 @@ def metatrain_stage(
         model = model.model_copy(update={"unit": _fresh_unit(settings.model.unit)})
     settings = settings.model_copy(update={"model": model, "pretrain": start.settings.pretrain})
     with ExitStack() as stack:
-        stack.enter_context(sole_job(out, progress))
+        if processes.leads:
+            check_output("--out", out, named(base, *paths))
+            stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
         require_same_frames(model, caches[0], paths[0])
         device = pick_device(run.device)
@@ -57,7 +60,7 @@ def metatrain_stage(
             caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
         )
         key = job_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256)
-        job = Job(out, key, resume, device, precision, progress)
+        job = Job(out, key, resume, device, precision, progress, processes)
         learner, step_sizes = metatrain(network, step_sizes, episodes.episode, run, job)
         checkpoint = Checkpoint(
             stage="metatrain",
@@ -68,10 +71,13 @@ def metatrain_stage(
             training=training_record(
                 caches, paths, learner, job, episodes=run.episodes, pretraining=dict(start.training)
             ),
-            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
+            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress)
+            if processes.leads
+            else None,
         )
-        save_checkpoint(out, checkpoint)
-        job.resume_point.unlink(missing_ok=True)
+        if processes.leads:
+            save_checkpoint(out, checkpoint)
+            job.resume_point.unlink(missing_ok=True)
     return checkpoint
 
 

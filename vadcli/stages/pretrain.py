@@ -14,6 +14,7 @@ from vadcli.learning.pretrain import pretrain, steps_of
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings
@@ -28,9 +29,11 @@ def pretrain_stage(
     Raises:
         VadError: for caches, settings or a resume point that do not fit.
     """
-    check_output("--out", out, named(*paths))
+    processes = present()
     with ExitStack() as stack:
-        stack.enter_context(sole_job(out, progress))
+        if processes.leads:
+            check_output("--out", out, named(*paths))
+            stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
         settings = fit_to_cache(settings, caches[0], paths[0])
         run, model = settings.pretrain, settings.model
@@ -45,7 +48,7 @@ def pretrain_stage(
         data = data_digest(caches)
         total = steps_of(windows, run)
         key = job_key("pretrain", model.model_dump(), run.model_dump(exclude={"device"}), data, total)
-        job = Job(out, key, resume, device, precision, progress)
+        job = Job(out, key, resume, device, precision, progress, processes)
         torch.manual_seed(run.seed)
         network = Network(model)
         learner = pretrain(network, windows, checks, run, job)
@@ -55,8 +58,11 @@ def pretrain_stage(
             weights=network.state_dict(),
             parents={"data": data},
             training=training_record(caches, paths, learner, job, windows=learner.step * run.batch_size),
-            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
+            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress)
+            if processes.leads
+            else None,
         )
-        save_checkpoint(out, checkpoint)
-        job.resume_point.unlink(missing_ok=True)
+        if processes.leads:
+            save_checkpoint(out, checkpoint)
+            job.resume_point.unlink(missing_ok=True)
     return checkpoint
