@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 from vadcli import __version__
 from vadcli.errors import VadError
 from vadcli.limits import limit_met
+from vadcli.processes import started_by_torchrun
 from vadcli.terminal import printable
 
 COMMANDS = {
@@ -127,7 +128,8 @@ def main() -> None:
             stream.reconfigure(errors="surrogateescape")
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
-    if threading.active_count() > 1:  # a thread waits for a stream; the interpreter must not be torn down under it
+    # A thread waits for a stream, or gloo lets go of a tensor: the interpreter must not be torn down under them.
+    if threading.active_count() > 1 or started_by_torchrun().count > 1:
         with suppress(OSError, ValueError, AttributeError):  # closed, or never open
             sys.stdout.flush()
         os._exit(code)
@@ -159,6 +161,8 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except typer.Exit as stop:
         return int(stop.exit_code)
+    except SystemExit as stop:  # of a process for which another speaks
+        return int(stop.code or 0)
     except (KeyboardInterrupt, typer.Abort):
         _complain("ended" if _ended else "interrupted")
         return 143 if _ended else 130

@@ -52,10 +52,13 @@ def command(
     """
     from vadcli.cli import console
     from vadcli.errors import FootageError
+    from vadcli.processes import joined
     from vadcli.stages.prepare import prepare
 
-    with console.progress(quiet) as progress:
+    with joined("cpu") as processes, console.progress(quiet or not processes.leads) as progress:
         made = prepare(sources, out, settings.prepare, progress, layout=layout, split=split, labels=labels)
+    if not processes.leads:
+        return
     console.tell(made.summary(out))
     trains = any(clip.split == "train" for clip in made.clips)
     console.hint(f"next: vad {f'pretrain {out} --out model.safetensors' if trains else f'eval {out}'}", quiet)

@@ -14,7 +14,7 @@ import torch
 from tests import synthetic_cache
 from vadcli.model.checkpoint import load_checkpoint, read_tensors
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 TINY = ["model.width=3", "model.num_prototypes=3", "pretrain.max_steps=6", "pretrain.batch_size=3",
         "pretrain.log_every=1", "pretrain.device=cpu", "pretrain.precision=float32", "pretrain.flip=true",
         "pretrain.schedule=cosine", "pretrain.validation_share=0.3", "metatrain.device=cpu"]  # fmt: skip
@@ -94,10 +94,11 @@ def test_two_processes_pretrain_as_one(cache, whole, tmp_path, unit):
 
 
 META = """
-import sys, torch
+import os, sys
 from pathlib import Path
-from tests.learning.test_processes import meta_gradients
+from tests.test_processes import meta_gradients
 meta_gradients(Path(sys.argv[1]), Path(sys.argv[2]))
+os._exit(0)  # as the program does
 """
 
 
@@ -203,6 +204,23 @@ def test_more_processes_than_windows_a_step_are_refused_in_one_line(cache, tmp_p
     results = ended(begin(2, *pretraining(cache, tmp_path / "a", "pretrain.batch_size=1")))
     told = [err for _, _, err in results if err]
     assert len(told) == 1 and "2 processes share 1 windows a step, and each needs one. Use at most 1" in told[0]
+
+
+def test_two_processes_prepare_the_cache_of_one(tmp_path, make_video):
+    for index in range(5):
+        make_video(f"films/{index}.mp4", frames=8 + index, seed=index)
+    for count in (1, 2):
+        told = together(count, "-m", "vadcli", "prepare", tmp_path / "films", "--out", tmp_path / f"{count}.h5")
+        assert "5 of 5 clips are new" in told[0][1] and told[1:] == [(0, "", "")] * (count - 1)
+    assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "2.h5").read_bytes()
+
+
+def test_of_two_processes_one_evaluates(tmp_path):
+    (tmp_path / "s.csv").write_text("clip,frame,score\n" + "".join(f"a,{i},{i % 3}\n" for i in range(9)))
+    (tmp_path / "l.csv").write_text("clip,start_frame,end_frame\na,2,2\n")
+    command = ["-m", "vadcli", "eval", "--scores", tmp_path / "s.csv", "--labels", tmp_path / "l.csv", "--json"]
+    (_, out, _), other = together(2, *command)
+    assert json.loads(out)["results"] and other == (0, "", "")
 
 
 @pytest.mark.slow
