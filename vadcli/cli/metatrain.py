@@ -14,7 +14,7 @@ from vadcli.settings import Settings
 )  # fmt: skip
 def command(
     caches: Caches,
-    base: Annotated[Path, model_option("--from", help="Checkpoint made by `vad pretrain`.")],
+    base: Annotated[Path, model_option("--from", help="Checkpoint made by `vad pretrain`, or package for vad's own.")],
     out: Annotated[Path, output_option("--out", "-o", help="Checkpoint to write.")] = Path("meta.safetensors"),
     *,
     settings: Settings,

@@ -10,7 +10,7 @@ from vadcli.errors import InputError
 from vadcli.footage.cache import Cache, open_cache
 from vadcli.learning.job import Job
 from vadcli.learning.loop import Learner
-from vadcli.model.checkpoint import versions
+from vadcli.model.checkpoint import Checkpoint, versions
 from vadcli.settings import ModelSettings, Settings
 
 
@@ -54,6 +54,22 @@ def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
                 f"{path}: frames of {describe(cache)}, but model.{name} is {shown}. Prepare with --{name} {shown}."
             )
     return settings.model_copy(update={"model": settings.model.model_copy(update=follow)})
+
+
+def model_to_go_on_with(settings: Settings, start: Checkpoint) -> ModelSettings:
+    """The network of a checkpoint, which pre-training goes on with; without a unit if that is the objective.
+
+    Raises:
+        InputError: if a setting asks for another.
+    """
+    model = start.model
+    for name in settings.model.model_fields_set:
+        if getattr(settings.model, name) != getattr(model, name):
+            raise InputError(
+                f"{start.path}: its model.{name} is {getattr(model, name)}, and {getattr(settings.model, name)} is "
+                "asked for. Leave that out, or train without --from."
+            )
+    return model.model_copy(update={"unit": settings.model.unit}) if model.unit == "none" else model
 
 
 def require_same_frames(model: ModelSettings, cache: Cache, path: Path) -> None:

@@ -13,7 +13,7 @@ from vadcli.footage.windows import split_normal
 from vadcli.learning.caches import data_digest, open_training_caches, require_same_frames, training_record
 from vadcli.learning.job import Job, job_key, sole_job
 from vadcli.learning.metatrain import initial_step_sizes, metatrain
-from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, model_file, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.processes import present
@@ -35,7 +35,7 @@ def metatrain_stage(
         VadError: for caches, a checkpoint, settings or a resume point that do not fit.
     """
     processes = present()
-    start = load_checkpoint(base, "pretrain", "metatrain")
+    start = load_checkpoint(model_file(base), "pretrain", "metatrain")
     run = settings.metatrain
     model = start.model
     if model.unit == "none":

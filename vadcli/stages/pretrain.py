@@ -8,10 +8,17 @@ import torch
 
 from vadcli.files import check_output, named
 from vadcli.footage.windows import Windows, split_normal
-from vadcli.learning.caches import data_digest, fit_to_cache, open_training_caches, training_record
+from vadcli.learning.caches import (
+    data_digest,
+    fit_to_cache,
+    model_to_go_on_with,
+    open_training_caches,
+    require_same_frames,
+    training_record,
+)
 from vadcli.learning.job import Job, job_key, sole_job
 from vadcli.learning.pretrain import pretrain, steps_of
-from vadcli.model.checkpoint import Checkpoint, save_checkpoint
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, model_file, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.processes import present
@@ -22,20 +29,31 @@ from vadcli.stages.calibrating import calibrate_model
 
 
 def pretrain_stage(
-    paths: Sequence[Path], out: Path, settings: Settings, *, resume: bool, progress: Progress
+    paths: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    *,
+    resume: bool,
+    progress: Progress,
+    base: Path | None = None,
 ) -> Checkpoint:
-    """Train a network on the train split of caches and write it to `out`.
+    """Train a network on the train split of caches and write it to `out`, from the weights of `base` if there is one.
 
     Raises:
-        VadError: for caches, settings or a resume point that do not fit.
+        VadError: for caches, a checkpoint, settings or a resume point that do not fit.
     """
     processes = present()
+    start = load_checkpoint(model_file(base), "pretrain", "metatrain") if base else None
     with ExitStack() as stack:
         if processes.leads:
-            check_output("--out", out, named(*paths))
+            check_output("--out", out, named(base, *paths))
             stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
-        settings = fit_to_cache(settings, caches[0], paths[0])
+        if start:
+            settings = settings.model_copy(update={"model": model_to_go_on_with(settings, start)})
+            require_same_frames(settings.model, caches[0], paths[0])
+        else:
+            settings = fit_to_cache(settings, caches[0], paths[0])
         run, model = settings.pretrain, settings.model
         if run.objective == "frame":
             model = model.model_copy(update={"unit": "none"})
@@ -46,17 +64,21 @@ def pretrain_stage(
         windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
         checks = Windows(caches, model.input_frames, clips=held_out) if held_out else None
         data = data_digest(caches)
-        total = steps_of(windows, run)
-        key = job_key("pretrain", model.model_dump(), run.model_dump(exclude={"device"}), data, total)
+        begun = {"from": start.sha256} if start else {}
+        decisive = [model.model_dump(), run.model_dump(exclude={"device"}), data, steps_of(windows, run)]
+        key = job_key("pretrain", *decisive, *begun.values())
         job = Job(out, key, resume, device, precision, progress, processes)
         torch.manual_seed(run.seed)
         network = Network(model)
+        if start:
+            own = network.state_dict().keys()
+            network.load_state_dict({k: v for k, v in start.weights.items() if k in own}, strict=False)
         learner = pretrain(network, windows, checks, run, job)
         checkpoint = Checkpoint(
             stage="pretrain",
             settings=settings,
             weights=network.state_dict(),
-            parents={"data": data},
+            parents={**begun, "data": data},
             training=training_record(caches, paths, learner, job, windows=learner.step * run.batch_size),
             calibration=calibrate_model(network, training, held_out, settings, device, precision, progress)
             if processes.leads
