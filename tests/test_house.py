@@ -24,6 +24,7 @@ FLOORS = [
         "presets",
         "environment",
         "plain_yaml",
+        "processes",
         "progress",
         "files",
         "errors",

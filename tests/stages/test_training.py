@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -287,6 +288,38 @@ def test_metatraining_gives_an_autoencoder_the_memory_that_is_asked_for_but_no_i
             [cache], tmp_path / "a", tmp_path / "m", load_settings(None, [*METATRAIN, "model.unit=items"]),
             resume=False, progress=Silent(),
         )  # fmt: skip
+
+
+def test_pretraining_goes_on_from_a_model_and_the_checkpoint_names_it(cache, pretrained, tmp_path):
+    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1e-12"])
+    made = pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent(), base=pretrained)
+    start = load_checkpoint(pretrained)
+    assert made.parents["from"] == start.sha256 and made.model == start.model
+    for name, value in start.weights.items():
+        assert torch.allclose(value, made.weights[name], atol=1e-9), name
+
+
+def test_pretraining_from_a_model_refuses_another_shape_in_one_line(cache, pretrained, tmp_path):
+    settings = load_settings(None, [*PRETRAIN, "model.width=4"])
+    with pytest.raises(InputError, match=r"its model.width is 3, and 4 is asked for. Leave that out, or train without"):
+        pretrain_stage([cache], tmp_path / "b", settings, resume=False, progress=Silent(), base=pretrained)
+    for shipped in ("package", "edge"):
+        with pytest.raises(InputError, match=r"but the model reads 128x128 with 1. Prepare with --size 128x128"):
+            pretrain_stage(
+                [cache], tmp_path / "b", load_settings(None), resume=False, progress=Silent(), base=Path(shipped)
+            )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_resume_point_belongs_to_the_model_that_it_began_from(cache, pretrained, tmp_path, monkeypatch):
+    settings = load_settings(None, PRETRAIN)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent(), base=pretrained)
+    with pytest.raises(CheckpointError, match="other settings or data"):
+        pretrain_stage([cache], tmp_path / "a", settings, resume=True, progress=Silent())
+    pretrain_stage([cache], tmp_path / "a", settings, resume=True, progress=Silent(), base=pretrained)
 
 
 @pytest.mark.parametrize("scope", ["head", "decoder"])

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from vadcli import __version__
 from vadcli.errors import InputError, VadError
 from vadcli.limits import limit_met
+from vadcli.processes import started_by_torchrun
 from vadcli.terminal import open_outlets, printable
 
 COMMANDS = {
@@ -126,7 +127,8 @@ def main() -> None:
     open_outlets()
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
-    if threading.active_count() > 1:  # a thread waits for a stream; the interpreter must not be torn down under it
+    # A thread waits for a stream, or gloo lets go of a tensor: the interpreter must not be torn down under them.
+    if threading.active_count() > 1 or started_by_torchrun().count > 1:
         os._exit(code)
     sys.exit(code)
 
@@ -158,6 +160,8 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except typer.Exit as stop:
         return int(stop.exit_code)
+    except SystemExit as stop:  # of a process for which another speaks
+        return int(stop.code or 0)
     except (KeyboardInterrupt, typer.Abort):
         _complain("ended" if _ended else "interrupted")
         return 143 if _ended else 130

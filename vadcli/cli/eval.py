@@ -18,6 +18,7 @@ from vadcli.cli.options import (
 )
 from vadcli.errors import InputError
 from vadcli.files import check_output, check_output_folder, named
+from vadcli.processes import started_by_torchrun
 from vadcli.settings import Settings
 
 # Parameters that only some kinds of evaluation use; elsewhere they are refused, or a gate would seem to have held.
@@ -152,6 +153,8 @@ def command(
 
       vad eval ped1.h5 ped2.h5 --model meta.safetensors --table 2
     """
+    if not started_by_torchrun().leads:
+        return
     if as_json + markdown + latex > 1:
         raise InputError("--json, --markdown and --latex: choose one.")
     if (caches and scores) or not (caches or scores or table):

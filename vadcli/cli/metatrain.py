@@ -14,7 +14,7 @@ from vadcli.settings import Settings
 )  # fmt: skip
 def command(
     caches: Caches,
-    base: Annotated[Path, model_option("--from", help="Checkpoint made by `vad pretrain`.")],
+    base: Annotated[Path, model_option("--from", help="Checkpoint made by `vad pretrain`, or package for vad's own.")],
     out: Annotated[Path, file_option("--out", "-o", help="Checkpoint to write.")] = Path("meta.safetensors"),
     *,
     settings: Settings,
@@ -33,10 +33,13 @@ def command(
 
       vad metatrain scenes.h5 --from model.safetensors --shots 10
     """
+    from vadcli.processes import joined
     from vadcli.stages.metatrain import metatrain_stage
 
-    with progress(quiet) as shown:
+    with joined(settings.metatrain.device) as processes, progress(quiet or not processes.leads) as shown:
         metatrain_stage(caches, base, out, settings, resume=resume, progress=shown)
+    if not processes.leads:
+        return
     hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)
     if as_json:
         tell_made(out, {})

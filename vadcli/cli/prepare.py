@@ -53,10 +53,13 @@ def command(
     """
     from vadcli.cli import console
     from vadcli.errors import FootageError
+    from vadcli.processes import joined
     from vadcli.stages.prepare import prepare
 
-    with console.progress(quiet) as progress:
+    with joined("cpu") as processes, console.progress(quiet or not processes.leads) as progress:
         made = prepare(sources, out, settings.prepare, progress, layout=layout, split=split, labels=labels)
+    if not processes.leads:
+        return
     if as_json:
         console.tell_made(out, {"decoded": made.decoded, "problems": made.problems})
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from vadcli.cli.console import hint, progress, tell, tell_made
-from vadcli.cli.options import AsJson, Caches, Quiet, Resume, file_option, with_settings
+from vadcli.cli.options import AsJson, Caches, Quiet, Resume, file_option, model_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -15,6 +15,10 @@ from vadcli.settings import Settings
 def command(
     caches: Caches,
     out: Annotated[Path, file_option("--out", "-o", help="Checkpoint to write.")] = Path("model.safetensors"),
+    base: Annotated[
+        Path | None,
+        model_option("--from", help="Model to start from: a checkpoint, or package for the one that comes with vad."),
+    ] = None,
     *,
     settings: Settings,
     resume: Resume = False,
@@ -31,12 +35,17 @@ def command(
 
       vad pretrain ped2.h5 --preset edge --out ped2.safetensors --resume
 
+      vad pretrain mine.h5 --from package --epochs 2 --out mine.safetensors
+
       vad pretrain a.h5 b.h5 --set model.width=32 --epochs 5
     """
+    from vadcli.processes import joined
     from vadcli.stages.pretrain import pretrain_stage
 
-    with progress(quiet) as shown:
-        pretrain_stage(caches, out, settings, resume=resume, progress=shown)
+    with joined(settings.pretrain.device) as processes, progress(quiet or not processes.leads) as shown:
+        pretrain_stage(caches, out, settings, resume=resume, progress=shown, base=base)
+    if not processes.leads:
+        return
     hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)
     if as_json:
         tell_made(out, {})

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
 from vadcli.footage.identity import place_of, stamp_of
 from vadcli.footage.layouts import ClipSource, find_clips, label_clips, told_apart, unique_names
 from vadcli.footage.naming import images_in
-from vadcli.footage.parts import CacheFormat, Part, find_part
+from vadcli.footage.parts import CacheFormat, Part, find_part, parts_folder
 from vadcli.footage.source import open_reader
 from vadcli.footage.stored import StoredClip, is_stored, stored_clips, under_stored_names
 from vadcli.footage.workplace import workplace
+from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.settings import PrepareSettings
 
@@ -91,6 +92,9 @@ def prepare(
             abnormal frames are `test` and all others `train`.
         labels: a label file or folder for all sources.
 
+    Returns:
+        what came of it; of several processes, which share the clips and the folder of the cache, only the lead says.
+
     Raises:
         FootageError: when nothing at all can be used, or the cache that is there is of another kind.
         InputError: when the disk is full.
@@ -98,7 +102,10 @@ def prepare(
     form = CacheFormat(settings.size, settings.channels, settings.codec)
     recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top)
     check_output("--out", out, named(labels, *map(Path, sources)), "cache")
-    with workplace(out) as folder:  # from before the cache is read, so that what it is replaced by holds all of it
+    processes = present()
+    own = workplace(out) if processes.leads else nullcontext(parts_folder(out))
+    with own as folder:  # from before the cache is read, so that what it is replaced by holds all of it
+        processes.wait()
         earlier = _earlier(out, form)
         clips, problems = _find(sources, layout, split, labels)
         for clip in clips:
@@ -106,6 +113,11 @@ def prepare(
                 progress.note(clip.note)
         todo, refused = _todo(clips, recipe, stored_clips(out) if earlier else {}, progress)
         problems += refused
+        if processes.count > 1:
+            _decode(todo[processes.share], recipe, folder, settings.workers, progress)
+            processes.wait()
+        if not processes.leads:
+            return Prepared((), (), (), 0, 0)
         parts, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
         problems += failed
         decoded = tuple(clip.name for clip in todo if clip.name in parts)
@@ -189,7 +201,7 @@ def _decode(
         else:
             waiting.append(clip)
     if parts:
-        progress.note(f"{len(parts)} clips were decoded by an earlier run")
+        progress.note(f"{len(parts)} clips are decoded already")
     counter, stop = _Counter(), threading.Event()
     problems: dict[str, str] = {}
     notes: list[str] = []

@@ -178,7 +178,13 @@ class WindowLoader:
     """Endless shuffled batches, read ahead in a thread; batch n is the same however often one stops and goes on."""
 
     def __init__(
-        self, windows: Windows, batch_size: int, seed: int, first_step: int = 0, pin_memory: bool = False
+        self,
+        windows: Windows,
+        batch_size: int,
+        seed: int,
+        first_step: int = 0,
+        pin_memory: bool = False,
+        share: slice = slice(None),
     ) -> None:
         """Begin to read.
 
@@ -188,8 +194,10 @@ class WindowLoader:
             seed: of the orders.
             first_step: number of the first batch, to go on where an interrupted run stopped.
             pin_memory: hand over page-locked batches, for upload to a GPU.
+            share: which windows of every batch to read, where processes share them.
         """
         self._windows, self._batch_size, self._seed, self._pin = windows, batch_size, seed, pin_memory
+        self._share = share
         self._queue: queue.Queue[Tensor | BaseException] = queue.Queue(BATCHES_AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, args=(first_step,), name="windows", daemon=True)
@@ -233,7 +241,7 @@ class WindowLoader:
     def _read(self, step: int) -> None:
         try:
             while not self._stop.is_set():
-                batch = self._windows.batch(self.indices(step))
+                batch = self._windows.batch(self.indices(step)[self._share])
                 self._hand_over(batch.pin_memory() if self._pin else batch)
                 step += 1
         except BaseException as error:

@@ -14,8 +14,8 @@ from torch import Tensor
 from vadcli.errors import CheckpointError, InputError
 from vadcli.files import naming
 from vadcli.learning.interruption import interruptions_noted
+from vadcli.learning.job import Job
 from vadcli.model.checkpoint import read_tensors, save_tensors
-from vadcli.progress import Progress
 from vadcli.settings import Training
 
 RESUME_FORMAT = "vad-resume"
@@ -110,86 +110,116 @@ class MetricsLog:
             file.write(json.dumps(values) + "\n")
 
 
-def run(
-    learner: Learner,
-    total_steps: int,
-    take_step: Callable[[int], dict[str, Tensor]],
-    settings: Training,
-    *,
-    out: Path,
-    resume: bool,
-    progress: Progress,
-    what: str,
-    units_a_step: int,
-    total_units: int,
-    unit: str,
-    rate_at: Callable[[int], float] = lambda step: 1.0,
-    look: Callable[[], dict[str, float]] = dict,
-    look_every: int = 0,
-) -> None:
-    """Take steps until `total_steps`, logging to `out`.metrics.ndjson and keeping a resume point in `out`.resume.
+@dataclass(frozen=True)
+class Course:
+    """What one kind of training brings to the loop.
+
+    Attributes:
+        name: of the work, for people.
+        unit: of the work, such as windows or episodes.
+        units: of the whole training, those before a resume included.
+        units_a_step: as many; the last step may have fewer.
+        take_step: computes the gradients of step n and returns its figures, detached; of both this process's part of
+            what they are for the whole step.
+        rate_at: factor on the learning rate at step n.
+        look: measures more for the log, such as validation losses.
+        look_every: steps between looks, a multiple of `log_every`; 0 for none but the last.
+    """
+
+    name: str
+    unit: str
+    units: int
+    units_a_step: int
+    take_step: Callable[[int], dict[str, Tensor]]
+    rate_at: Callable[[int], float] = lambda step: 1.0
+    look: Callable[[], dict[str, float]] = dict
+    look_every: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Of the whole training."""
+        return -(-self.units // self.units_a_step)
+
+    def units_of(self, step: int) -> int:
+        """Units of step n, counted from 0."""
+        return min(self.units_a_step, self.units - step * self.units_a_step)
+
+
+def train(learner: Learner, course: Course, settings: Training, job: Job) -> None:
+    """Take all steps of a course, writing the metrics log and, now and then, a resume point.
 
     Args:
         learner: changed in place.
-        total_steps: of the whole run, those before a resume included.
-        take_step: computes step n's gradients and returns its figures, detached.
+        course: what to take, and how.
         settings: clipping, logging and resume intervals.
-        out: the checkpoint that the run is for.
-        resume: start from the resume point if there is one.
-        progress: told of every step.
-        what: name of the work, for people.
-        units_a_step: windows or episodes a step; the last may have fewer.
-        total_units: of the whole run.
-        unit: their name.
-        rate_at: factor on the learning rate at step n.
-        look: measures more, such as validation losses, for the log.
-        look_every: steps between looks, a multiple of `log_every`; 0 for none but the last.
+        job: where to train, and what for.
 
     Raises:
-        InputError: if a loss is not a number, or `out` is there already and nothing to resume.
+        InputError: if a loss is not a number, or the checkpoint is there already and nothing to resume.
         KeyboardInterrupt: when asked to stop, after the step at hand is in the resume point.
     """
-    point = out.with_name(out.name + ".resume")
-    if resume and point.is_file():
-        learner.restore(point)
-        progress.note(f"{what}: resumed at step {learner.step} of {total_steps}")
-    elif resume and out.is_file():
-        raise InputError(f"{out}: finished, there is nothing to resume. Without --resume it is made anew.")
-    log = MetricsLog(out.with_name(out.name + ".metrics.ndjson"), learner.step)
-    base_rates = [group["lr"] for group in learner.optimizer.param_groups]
-    progress.start(what, total_units - learner.step * units_a_step, unit)
+    of, progress, processes = f"of {course.steps}", job.progress, job.processes
+    if processes.count > course.units_a_step:
+        raise InputError(
+            f"{course.name}: {processes.count} processes share {course.units_a_step} {course.unit} a step, and each "
+            f"needs one. Use at most {course.units_a_step} processes, or larger steps."
+        )
+    log = _begin(learner, course, job)
+    leaves, groups = list(learner.tensors.values()), learner.optimizer.param_groups
+    base_rates = [group["lr"] for group in groups]
+    progress.start(course.name, course.units - learner.step * course.units_a_step, course.unit)
     began, saved, before = time.perf_counter(), time.perf_counter(), learner.seconds
     with interruptions_noted() as asked_to_stop:
-        while learner.step < total_steps and not asked_to_stop():
-            for group, rate in zip(learner.optimizer.param_groups, base_rates, strict=True):
-                group["lr"] = rate * rate_at(learner.step)
+        while learner.step < course.steps and not processes.any(asked_to_stop()):
+            units = course.units_of(learner.step)
+            for group, rate in zip(groups, base_rates, strict=True):
+                group["lr"] = rate * course.rate_at(learner.step)
             learner.optimizer.zero_grad(set_to_none=True)
-            figures = take_step(learner.step)
+            figures = course.take_step(learner.step)
+            processes.sum_gradients(leaves)
             if settings.gradient_clip is not None:
-                figures["gradient"] = torch.nn.utils.clip_grad_norm_(
-                    list(learner.tensors.values()), settings.gradient_clip
-                )
+                length = torch.nn.utils.clip_grad_norm_(leaves, settings.gradient_clip)
             learner.optimizer.step()
             learner.step += 1
-            now, last = time.perf_counter(), learner.step == total_steps
+            now, last = time.perf_counter(), learner.step == course.steps
             learner.seconds = before + now - began
             shown: dict[str, float] = {}
             if last or learner.step % settings.log_every == 0:  # only here does the device have to catch up
-                shown = learner.last = {name: float(value) for name, value in figures.items()}
+                shown = learner.last = processes.sum_figures(figures)
+                if settings.gradient_clip is not None:
+                    shown["gradient"] = float(length)
                 if not all(map(math.isfinite, shown.values())):
                     raise InputError(
-                        f"{what}: the loss is not a number at step {learner.step}. Lower the learning rate."
+                        f"{course.name}: the loss is not a number at step {learner.step}. Lower the learning rate."
                     )
-                looked = look() if last or (look_every and learner.step % look_every == 0) else {}
-                rate = learner.optimizer.param_groups[0]["lr"]
-                log.write(step=learner.step, seconds=round(learner.seconds, 3), rate=rate, **shown, **looked)
+                looked = course.look() if last or (course.look_every and learner.step % course.look_every == 0) else {}
+                seconds, rate = round(learner.seconds, 3), groups[0]["lr"]
+                if log is not None:
+                    log.write(step=learner.step, seconds=seconds, rate=rate, **shown, **looked)
                 learner.last = shown | looked
-            units = min(units_a_step, total_units - (learner.step - 1) * units_a_step)
             progress.advance(units, **{name: value for name, value in shown.items() if name != "gradient"})
-            if now - saved > settings.checkpoint_seconds:
-                learner.save(point)
+            if processes.leads and now - saved > settings.checkpoint_seconds:
+                learner.save(job.resume_point)
                 saved = now
-        if asked_to_stop():
-            learner.save(point)
-            progress.note(f"{what}: interrupted at step {learner.step} of {total_steps}; --resume goes on from there")
+        if processes.any(asked_to_stop()):
+            if processes.leads:
+                learner.save(job.resume_point)
+            progress.note(f"{course.name}: interrupted at step {learner.step} {of}; --resume goes on from there")
             raise KeyboardInterrupt
+
+
+def _begin(learner: Learner, course: Course, job: Job) -> MetricsLog | None:
+    """Go back to the resume point, if there is one and it is asked for; all processes begin as the lead does.
+
+    Returns:
+        the lead's log.
+    """
+    point, processes = job.resume_point, job.processes
+    if job.resume and processes.any(processes.leads and point.is_file()):
+        with processes.file_of_lead(point) as file:
+            learner.restore(file)
+        job.progress.note(f"{course.name}: resumed at step {learner.step} of {course.steps}")
+    elif job.resume and processes.leads and job.out.is_file():
+        raise InputError(f"{job.out}: finished, there is nothing to resume. Without --resume it is made anew.")
+    processes.follow([*learner.tensors.values(), *learner.stored.values()])
+    return MetricsLog(job.metrics_log, learner.step) if processes.leads else None

@@ -1,20 +1,19 @@
 """Meta-training: weights that fit an unseen scene in one update, and a step size for every one of them."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from vadcli.footage.episodes import Episode
 from vadcli.footage.windows import to_network
-from vadcli.learning import loop
 from vadcli.learning.inner import Graph, Objective, adapt, predict
+from vadcli.learning.job import Job
+from vadcli.learning.loop import Course, Learner, train
 from vadcli.learning.pretrain import warn_of_collapse
 from vadcli.model.losses import effective_prototypes
 from vadcli.model.network import AdaptedPart, Frozen, Network
 from vadcli.model.runtime import autocast
-from vadcli.progress import Progress
 from vadcli.settings import MetatrainSettings
 
 
@@ -47,7 +46,8 @@ def freeze(
     inputs, target = to_network(windows, device)
     with torch.no_grad(), autocast(device, precision):
         frozen = network.begin(inputs, settings.scope)
-    return tuple(part.float() for part in frozen), target
+    dtype = next(network.parameters()).dtype
+    return tuple(part.to(dtype) for part in frozen), target
 
 
 def metatrain(
@@ -55,14 +55,8 @@ def metatrain(
     step_sizes: dict[str, Tensor],
     episodes: Callable[[int], Episode],
     settings: MetatrainSettings,
-    *,
-    key: str,
-    device: torch.device,
-    precision: torch.dtype,
-    out: Path,
-    resume: bool,
-    progress: Progress,
-) -> tuple[loop.Learner, dict[str, Tensor]]:
+    job: Job,
+) -> tuple[Learner, dict[str, Tensor]]:
     """Meta-train `network`'s adapted weights in place, and their step sizes.
 
     An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and log α. The best steps
@@ -70,25 +64,20 @@ def metatrain(
     of small changes to α do not get there in a run, a logarithm does, and stays positive.
 
     Args:
-        network: pre-trained; moved to `device`.
+        network: pre-trained; moved to the job's device.
         step_sizes: α to start from.
         episodes: episode by number, the same at every call.
-        settings: of the run.
-        key: identifies settings and data, for `--resume`.
-        device: where to train.
-        precision: of the frozen convolutions; what is adapted runs in float32.
-        out: the checkpoint that the run is for.
-        resume: go on from the resume point if there is one.
-        progress: told of every step.
+        settings: how.
+        job: where, and what for.
 
     Returns:
         the learner, and the learned step sizes.
     """
-    network.to(device).channels_last().eval().requires_grad_(False)  # stored items stay as they are
+    network.to(job.device).channels_last().eval().requires_grad_(False)  # stored items stay as they are
     part = AdaptedPart(network, settings.scope)
     named = dict(network.named_parameters())
     theta = {name: named[name].requires_grad_() for name in step_sizes}
-    log_alpha = {name: value.to(device).log().requires_grad_() for name, value in step_sizes.items()}
+    log_alpha = {name: value.to(job.device).log().requires_grad_() for name, value in step_sizes.items()}
     optimizer = torch.optim.Adam(
         [
             {"params": list(theta.values()), "lr": settings.learning_rate},
@@ -96,20 +85,23 @@ def metatrain(
         ],
         fused=True,
     )
-    learner = loop.Learner(
-        {**theta, **{f"log_alpha.{name}": value for name, value in log_alpha.items()}}, optimizer, key
+    learner = Learner(
+        {**theta, **{f"log_alpha.{name}": value for name, value in log_alpha.items()}}, optimizer, job.key
     )
     objective = inner_objective(settings)
     graph: Graph = "second" if settings.second_order else "first"
 
     def take_step(step: int) -> dict[str, Tensor]:
-        figures: dict[str, Tensor] = {}
+        names = ["inner", "outer", "frame", *(["compactness"] if network.unit is not None else [])]
+        if network.unit is not None and (step + 1) % settings.log_every == 0:
+            names.append("prototypes")
+        figures = {name: torch.zeros((), device=job.device) for name in names}
         first = step * settings.meta_batch
         episodes_here = min(settings.meta_batch, settings.episodes - first)
-        for index in range(first, first + episodes_here):
+        for index in range(first, first + episodes_here)[job.processes.share]:
             episode = episodes(index)
             windows = torch.cat([episode.support, episode.query])
-            frozen, target = freeze(network, windows, settings, device, precision)
+            frozen, target = freeze(network, windows, settings, job.device, job.precision)
             count = len(episode.support)
             support = tuple(value[:count] for value in frozen), target[:count]
             query = tuple(value[count:] for value in frozen), target[count:]
@@ -121,24 +113,17 @@ def metatrain(
             shown = {"inner": history[0], "outer": loss.detach(), "frame": terms.frame.detach()}
             if prediction.unit is not None:
                 shown["compactness"] = terms.compactness.detach()
-                if (step + 1) % settings.log_every == 0:
+                if "prototypes" in figures:
                     shown["prototypes"] = effective_prototypes(prediction.unit.prototypes).mean()
             for name, value in shown.items():
-                figures[name] = figures.get(name, 0) + value / episodes_here
-        return {name: torch.as_tensor(value) for name, value in figures.items()}
+                figures[name] = figures[name] + value / episodes_here
+        return figures
 
-    loop.run(
+    train(
         learner,
-        -(-settings.episodes // settings.meta_batch),
-        take_step,
+        Course("meta-training", "episodes", settings.episodes, settings.meta_batch, take_step),
         settings,
-        out=out,
-        resume=resume,
-        progress=progress,
-        what="meta-training",
-        units_a_step=settings.meta_batch,
-        total_units=settings.episodes,
-        unit="episodes",
+        job,
     )
-    warn_of_collapse(learner.last, network, progress)
+    warn_of_collapse(learner.last, network, job.progress)
     return learner, {name: value.detach().exp() for name, value in log_alpha.items()}

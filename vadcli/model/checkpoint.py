@@ -143,6 +143,12 @@ def read_tensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], d
     return tensors, header
 
 
+def model_file(named: Path) -> Path:
+    """The file of a model: itself, or the one in the package where it is called `package` or by its own name."""
+    in_package = str(named) in ("package", PACKAGED_MODEL.stem) and not named.is_file()
+    return PACKAGED_MODEL if in_package else named
+
+
 def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
     """Read a checkpoint and check it.
 

@@ -25,6 +25,7 @@ from torch.nn.functional import normalize
 from vadcli.model.arithmetic import SHORTEST, to_unit_length
 from vadcli.model.products import compare, gather, spread
 from vadcli.model.unit import Unit, UnitOutput, as_encoding
+from vadcli.processes import present
 
 SHRINKAGE_GUARD = 1e-18
 
@@ -149,7 +150,7 @@ class ItemsUnit(Unit):
         """Move each item toward the queries nearest to it: p ← f(p + Σ v' q), f to unit length (eq. 3 to 5).
 
         v' is a softmax over queries divided by its largest value among those nearest to the item, so its sum cancels:
-        what is left is exp(cosine − largest cosine). The queries are those of the whole batch.
+        what is left is exp(cosine − largest cosine). The queries are those of the whole batch, in all processes.
 
         Args:
             x: (B, N, C).
@@ -158,7 +159,9 @@ class ItemsUnit(Unit):
         """
         own = cosines.masked_fill(cosines < cosines.amax(1, keepdim=True), -torch.inf)  # (B, M, N), U_m
         largest = own.amax((0, 2), keepdim=True).clamp_min(-1)  # (1, M, 1); an item with no query of its own stays
-        self.items.copy_(normalize(self.items + gather((own - largest).exp() * scale, x).sum(0), dim=1))
+        processes = present()
+        moved = gather((own - processes.most(largest)).exp() * scale, x).sum(0).to(self.items)  # (M, C)
+        self.items.copy_(normalize(self.items + processes.sum(moved), dim=1))
 
 
 def _directions(encoding: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,22 +10,17 @@ from vadcli.errors import InputError
 from vadcli.files import check_output, named
 from vadcli.footage.episodes import Episodes
 from vadcli.footage.windows import split_normal
+from vadcli.learning.caches import data_digest, open_training_caches, require_same_frames, training_record
+from vadcli.learning.job import Job, job_key, sole_job
 from vadcli.learning.metatrain import initial_step_sizes, metatrain
-from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, model_file, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
 from vadcli.stages.calibrating import calibrate_model
-from vadcli.stages.training import (
-    data_digest,
-    open_training_caches,
-    require_same_frames,
-    run_key,
-    sole_training,
-    training_record,
-)
 
 
 def metatrain_stage(
@@ -39,15 +34,17 @@ def metatrain_stage(
     Raises:
         VadError: for caches, a checkpoint, settings or a resume point that do not fit.
     """
-    check_output("--out", out, named(base, *paths), "checkpoint")
-    start = load_checkpoint(base, "pretrain", "metatrain")
+    processes = present()
+    start = load_checkpoint(model_file(base), "pretrain", "metatrain")
     run = settings.metatrain
     model = start.model
     if model.unit == "none":
         model = model.model_copy(update={"unit": _fresh_unit(settings.model.unit)})
     settings = settings.model_copy(update={"model": model, "pretrain": start.settings.pretrain})
     with ExitStack() as stack:
-        stack.enter_context(sole_training(out, progress))
+        if processes.leads:
+            check_output("--out", out, named(base, *paths), "checkpoint")
+            stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
         require_same_frames(model, caches[0], paths[0])
         device = pick_device(run.device)
@@ -62,18 +59,9 @@ def metatrain_stage(
         episodes = Episodes(
             caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
         )
-        learner, step_sizes = metatrain(
-            network,
-            step_sizes,
-            episodes.episode,
-            run,
-            key=run_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256),
-            device=device,
-            precision=precision,
-            out=out,
-            resume=resume,
-            progress=progress,
-        )
+        key = job_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256)
+        job = Job(out, key, resume, device, precision, progress, processes)
+        learner, step_sizes = metatrain(network, step_sizes, episodes.episode, run, job)
         checkpoint = Checkpoint(
             stage="metatrain",
             settings=settings,
@@ -81,12 +69,15 @@ def metatrain_stage(
             step_sizes=step_sizes,
             parents={"from": start.sha256, "data": data},
             training=training_record(
-                caches, paths, learner, device, episodes=run.episodes, pretraining=dict(start.training)
+                caches, paths, learner, job, episodes=run.episodes, pretraining=dict(start.training)
             ),
-            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
+            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress)
+            if processes.leads
+            else None,
         )
-        save_checkpoint(out, checkpoint)
-        out.with_name(out.name + ".resume").unlink(missing_ok=True)
+        if processes.leads:
+            save_checkpoint(out, checkpoint)
+            job.resume_point.unlink(missing_ok=True)
     return checkpoint
 
 

@@ -1,6 +1,5 @@
 """`vad pretrain`: from caches of normal footage to a checkpoint of stage "pretrain"."""
 
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,37 +8,52 @@ import torch
 
 from vadcli.files import check_output, named
 from vadcli.footage.windows import Windows, split_normal
-from vadcli.learning.pretrain import pretrain
-from vadcli.model.checkpoint import Checkpoint, save_checkpoint
+from vadcli.learning.caches import (
+    data_digest,
+    fit_to_cache,
+    model_to_go_on_with,
+    open_training_caches,
+    require_same_frames,
+    training_record,
+)
+from vadcli.learning.job import Job, job_key, sole_job
+from vadcli.learning.pretrain import pretrain, steps_of
+from vadcli.model.checkpoint import Checkpoint, load_checkpoint, model_file, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings
 from vadcli.stages.calibrating import calibrate_model
-from vadcli.stages.training import (
-    data_digest,
-    fit_to_cache,
-    open_training_caches,
-    run_key,
-    sole_training,
-    training_record,
-)
 
 
 def pretrain_stage(
-    paths: Sequence[Path], out: Path, settings: Settings, *, resume: bool, progress: Progress
+    paths: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    *,
+    resume: bool,
+    progress: Progress,
+    base: Path | None = None,
 ) -> Checkpoint:
-    """Train a network on the train split of caches and write it to `out`.
+    """Train a network on the train split of caches and write it to `out`, from the weights of `base` if there is one.
 
     Raises:
-        VadError: for caches, settings or a resume point that do not fit.
+        VadError: for caches, a checkpoint, settings or a resume point that do not fit.
     """
-    check_output("--out", out, named(*paths), "checkpoint")
+    processes = present()
+    start = load_checkpoint(model_file(base), "pretrain", "metatrain") if base else None
     with ExitStack() as stack:
-        stack.enter_context(sole_training(out, progress))
+        if processes.leads:
+            check_output("--out", out, named(base, *paths), "checkpoint")
+            stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
-        settings = fit_to_cache(settings, caches[0], paths[0])
+        if start:
+            settings = settings.model_copy(update={"model": model_to_go_on_with(settings, start)})
+            require_same_frames(settings.model, caches[0], paths[0])
+        else:
+            settings = fit_to_cache(settings, caches[0], paths[0])
         run, model = settings.pretrain, settings.model
         if run.objective == "frame":
             model = model.model_copy(update={"unit": "none"})
@@ -49,33 +63,28 @@ def pretrain_stage(
         training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
         windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
         checks = Windows(caches, model.input_frames, clips=held_out) if held_out else None
-        total = math.ceil(run.epochs * len(windows) / run.batch_size)
-        total = min(total, run.max_steps) if run.max_steps else total
         data = data_digest(caches)
+        begun = {"from": start.sha256} if start else {}
+        decisive = [model.model_dump(), run.model_dump(exclude={"device"}), data, steps_of(windows, run)]
+        key = job_key("pretrain", *decisive, *begun.values())
+        job = Job(out, key, resume, device, precision, progress, processes)
         torch.manual_seed(run.seed)
         network = Network(model)
-
-        learner = pretrain(
-            network,
-            windows,
-            checks,
-            run,
-            total_steps=total,
-            key=run_key("pretrain", model.model_dump(), run.model_dump(exclude={"device"}), data, total),
-            device=device,
-            precision=precision,
-            out=out,
-            resume=resume,
-            progress=progress,
-        )
+        if start:
+            own = network.state_dict().keys()
+            network.load_state_dict({k: v for k, v in start.weights.items() if k in own}, strict=False)
+        learner = pretrain(network, windows, checks, run, job)
         checkpoint = Checkpoint(
             stage="pretrain",
             settings=settings,
             weights=network.state_dict(),
-            parents={"data": data},
-            training=training_record(caches, paths, learner, device, windows=learner.step * run.batch_size),
-            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress),
+            parents={**begun, "data": data},
+            training=training_record(caches, paths, learner, job, windows=learner.step * run.batch_size),
+            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress)
+            if processes.leads
+            else None,
         )
-        save_checkpoint(out, checkpoint)
-        out.with_name(out.name + ".resume").unlink(missing_ok=True)
+        if processes.leads:
+            save_checkpoint(out, checkpoint)
+            job.resume_point.unlink(missing_ok=True)
     return checkpoint

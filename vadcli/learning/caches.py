@@ -1,47 +1,17 @@
-"""What pre-training and meta-training share: caches that fit the network, a run's identity, and its record."""
+"""Caches to train on: alike, of the network's size, and what a checkpoint tells of them."""
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vadcli.errors import InputError
-from vadcli.files import locked
 from vadcli.footage.cache import Cache, open_cache
+from vadcli.learning.job import Job
 from vadcli.learning.loop import Learner
-from vadcli.model.checkpoint import versions
-from vadcli.progress import Progress
+from vadcli.model.checkpoint import Checkpoint, versions
 from vadcli.settings import ModelSettings, Settings
-
-
-@contextmanager
-def sole_training(out: Path, progress: Progress) -> Iterator[None]:
-    """Keep `out` for this run; of one that fails, nothing is left but what it can be resumed from.
-
-    Raises:
-        InputError: where another run is making `out`.
-    """
-    busy = f"{out}: another training is making it. Wait, or use another --out."
-    with locked(out.with_name(f".{out.name}.lock"), busy, progress.note):
-        log, point = (out.with_name(f"{out.name}.{kind}") for kind in ("metrics.ndjson", "resume"))
-        logged = log.read_bytes() if log.is_file() else None
-        begun = _identity(point)
-        try:
-            yield
-        except Exception:
-            if _identity(point) == begun and logged is None:
-                log.unlink(missing_ok=True)
-            elif _identity(point) == begun and logged is not None:
-                log.write_bytes(logged)
-            raise
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None
 
 
 def open_training_caches(paths: Sequence[Path], stack: ExitStack) -> list[Cache]:
@@ -86,6 +56,22 @@ def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
     return settings.model_copy(update={"model": settings.model.model_copy(update=follow)})
 
 
+def model_to_go_on_with(settings: Settings, start: Checkpoint) -> ModelSettings:
+    """The network of a checkpoint, which pre-training goes on with; without a unit if that is the objective.
+
+    Raises:
+        InputError: if a setting asks for another.
+    """
+    model = start.model
+    for name in settings.model.model_fields_set:
+        if getattr(settings.model, name) != getattr(model, name):
+            raise InputError(
+                f"{start.path}: its model.{name} is {getattr(model, name)}, and {getattr(settings.model, name)} is "
+                "asked for. Leave that out, or train without --from."
+            )
+    return model.model_copy(update={"unit": settings.model.unit}) if model.unit == "none" else model
+
+
 def require_same_frames(model: ModelSettings, cache: Cache, path: Path) -> None:
     """Check that a trained network reads the cache's frames.
 
@@ -110,13 +96,8 @@ def data_digest(caches: Sequence[Cache]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def run_key(*parts: Any) -> str:
-    """Identity of a run: a hash of everything that decides its result."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
 def training_record(
-    caches: Sequence[Cache], paths: Sequence[Path], learner: Learner, device: torch.device, **more: Any
+    caches: Sequence[Cache], paths: Sequence[Path], learner: Learner, job: Job, **more: Any
 ) -> dict[str, Any]:
     """What a checkpoint tells of how it was made."""
     clips = [clip for cache in caches for clip in cache.clips if clip.split == "train"]
@@ -127,7 +108,8 @@ def training_record(
         "frames": sum(clip.num_frames for clip in clips),
         "steps": learner.step,
         "seconds": round(learner.seconds, 1),
-        "device": device.type,
+        "device": job.device.type,
+        "processes": job.processes.count,
         "figures": {name: round(value, 8) for name, value in learner.last.items()},
         "versions": versions(),
         **more,

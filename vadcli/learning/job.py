@@ -1,0 +1,83 @@
+"""One training as a whole: what identifies it, where it runs, and the files it keeps beside its checkpoint."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vadcli.files import locked
+from vadcli.processes import Processes
+from vadcli.progress import Progress
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every part of a training is handed.
+
+    Attributes:
+        out: the checkpoint that it makes.
+        key: identifies settings and data; a resume point with another key is refused.
+        resume: go on from the resume point if there is one.
+        device: where to train.
+        precision: of the convolutions; weights, and whatever is adapted, stay in float32.
+        progress: is told of every step.
+        processes: that share the work; only the lead writes.
+    """
+
+    out: Path
+    key: str
+    resume: bool
+    device: torch.device
+    precision: torch.dtype
+    progress: Progress
+    processes: Processes
+
+    @property
+    def resume_point(self) -> Path:
+        """Where an interrupted training goes on; gone once the checkpoint is there."""
+        return _beside(self.out, "resume")
+
+    @property
+    def metrics_log(self) -> Path:
+        """Figures, one JSON object a line."""
+        return _beside(self.out, "metrics.ndjson")
+
+
+def job_key(*parts: Any) -> str:
+    """A hash of everything that decides a training's result."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@contextmanager
+def sole_job(out: Path, progress: Progress) -> Iterator[None]:
+    """Keep `out` for this training; of one that fails, nothing is left but what it can be resumed from.
+
+    Raises:
+        InputError: where another training is making `out`.
+    """
+    busy = f"{out}: another training is making it. Wait, or use another --out."
+    with locked(out.with_name(f".{out.name}.lock"), busy, progress.note):
+        log, point = _beside(out, "metrics.ndjson"), _beside(out, "resume")
+        logged = log.read_bytes() if log.is_file() else None
+        begun = _identity(point)
+        try:
+            yield
+        except Exception:
+            if _identity(point) == begun and logged is None:
+                log.unlink(missing_ok=True)
+            elif _identity(point) == begun and logged is not None:
+                log.write_bytes(logged)
+            raise
+
+
+def _beside(out: Path, kind: str) -> Path:
+    return out.with_name(f"{out.name}.{kind}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.is_file() else None
