@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -514,3 +515,17 @@ def test_a_gate_does_not_pass_where_nothing_was_learned(film, calibrated, tmp_pa
     process = _start("score", "-", "--model", checkpoint, "--threshold", 1e6, stdin=subprocess.PIPE)
     _, err = process.communicate(stream.read_bytes(), timeout=300)
     assert process.returncode == 0 and b"over before enough was seen" in err
+
+
+def test_shards_score_every_source_once_and_one_without_any_is_empty(vad, film, model, tmp_path):
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        shutil.copy(film, folder / f"{name}.avi")
+    scored = []
+    for index in range(4):
+        answer = vad("score", folder, "--model", model, "--shard", f"{index}/4", "-f", "ndjson")
+        assert answer.code == 0, answer.err
+        scored.append({line["source"] for line in lines(answer.out)})
+    assert [len(sources) for sources in scored] == [1, 1, 1, 0]
+    assert len(set().union(*scored)) == 3

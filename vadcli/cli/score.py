@@ -5,7 +5,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
-from vadcli.cli.options import Model, Quiet, file_option, model_option, output_option, with_settings
+from vadcli.cli.options import Model, Quiet, file_option, input_option, model_option, output_option, with_settings
 from vadcli.scoring.records import Format, Records, format_of
 from vadcli.settings import Settings
 
@@ -72,6 +72,10 @@ def command(
     report: Annotated[
         Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")
     ] = None,
+    shard: Annotated[
+        str | None,
+        input_option("--shard", metavar="I/N", help="One of N jobs: every N-th source from number I, counted from 0."),
+    ] = None,
     *,
     settings: Settings,
     quiet: Quiet = False,
@@ -91,6 +95,8 @@ def command(
       vad score gate/ --join --ignore "0,0 1,0.1" --start 00:10:00 --duration 60
 
       vad score recordings/ -a adapter.safetensors -r events -o events.csv
+
+      vad score recordings/ --shard $SLURM_ARRAY_TASK_ID/100 -o part-$SLURM_ARRAY_TASK_ID.ndjson
 
       vad score video.mp4 --shots 10 --warmup 20 --report report.html
 
@@ -112,12 +118,14 @@ def command(
     if open_ and records == "frames":
         raise InputError("--open: writes events, and --records is frames. Use --records events with it.")
 
+    from vadcli.footage.shards import parse_shard
     from vadcli.stages.score import ScoreRequest, score
     from vadcli.terminal import PrintableStream, stop_with_reader
 
     request = ScoreRequest(
-        sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report
-    )
+        sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report,
+        parse_shard(shard or "0/1"),
+    )  # fmt: skip
     if not (fail_on_anomaly or out or heatmaps or annotated or report):
         stop_with_reader()
     data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal

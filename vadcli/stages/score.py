@@ -9,6 +9,7 @@ from typing import TextIO
 
 from vadcli.errors import FootageError, InputError
 from vadcli.files import Kind, check_output, check_output_folder, named, naming, whole
+from vadcli.footage.shards import shard
 from vadcli.footage.source import find_sources, is_live
 from vadcli.footage.stream import shown
 from vadcli.progress import Progress
@@ -42,6 +43,7 @@ class ScoreRequest:
         heatmaps: folder for pictures of events.
         annotated: video to write.
         report: HTML file to write.
+        shard: which of the sources: number and count, as `footage.shards.shard` takes them.
         settings: of the run.
     """
 
@@ -57,6 +59,7 @@ class ScoreRequest:
     heatmaps: Path | None = None
     annotated: Path | None = None
     report: Path | None = None
+    shard: tuple[int, int] = (0, 1)
 
 
 def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
@@ -70,7 +73,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     Raises:
         VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
     """
-    sources = find_sources(request.sources, progress.note)
+    sources = shard(find_sources(request.sources, progress.note), *request.shard)
     _check(request, sources)
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
