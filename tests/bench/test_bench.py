@@ -3,20 +3,23 @@
 import json
 import shutil
 import time
+from dataclasses import asdict
 from itertools import product
 
 import pytest
 import torch
 
 from vadcli.bench import program
+from vadcli.bench.comparison import compared, read_earlier
 from vadcli.bench.footage import write_film
 from vadcli.bench.network import NetworkBench
 from vadcli.bench.stopwatch import Timed, measurement, timed_in_turn
 from vadcli.bench.units import peak_bytes
+from vadcli.errors import InputError
 from vadcli.model.network import Network
 from vadcli.model.runtime import multiplies_bfloat16
 from vadcli.settings import ModelSettings
-from vadcli.stages.bench import ratios_of
+from vadcli.stages.bench import SCHEMA, ratios_of
 
 CPU = torch.device("cpu")
 SMALL = ("--size", "32", "--width", "2", "--batches", "1,2", "--shots", "1", "--seconds", "0.01", "--device", "cpu")
@@ -148,3 +151,39 @@ def test_calls_that_are_compared_take_turns():
     )
     assert order == ["slow", "fast"] * 4
     assert slow.runs == fast.runs == 3 and slow.seconds >= 0.01 and slow.seconds > fast.seconds
+
+
+def document(*lines, threads=1):
+    return {"schema": SCHEMA, "machine": {"threads": threads}, "model": {"width": 2}, "measurements": lines}
+
+
+def test_an_earlier_run_is_compared_line_by_line(tmp_path):
+    before = document(asdict(line("forward", 1.0, 10)), asdict(line("gone", 1.0, 1)))
+    (tmp_path / "before.json").write_text(json.dumps(before))
+    now = document(asdict(line("forward", 1.0, 25)), asdict(line("new", 1.0, 1)), threads=2)
+    told = compared(now, read_earlier(tmp_path / "before.json", SCHEMA))
+    assert [one["against_earlier"] for one in told["measurements"]] == [2.5, None]
+    assert told["against"] == {
+        "file": "before.json", "same_machine": False, "same_model": True, "measured_once": 2,
+    }  # fmt: skip
+    assert "against" not in now
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "no such file"),
+        ("{", "Invalid JSON"),
+        ("[]", "the file: Input should be an object"),
+        ("{}", "schema: Field required"),
+        (json.dumps(document() | {"schema": "vad.bench/1"}), "vad.bench/1, and this vad writes vad.bench/2"),
+        (json.dumps(document({"path": "x"})), "measurements.0.device: Field required"),
+    ],
+)
+def test_what_is_no_earlier_benchmark_is_refused_before_anything_is_measured(vad, tmp_path, text, problem):
+    if text is not None:
+        (tmp_path / "a.json").write_text(text)
+    answer = vad("bench", *SMALL, "--compare", tmp_path / "a.json")
+    assert (answer.code, answer.out) == (2, "") and problem in answer.err and len(answer.err.splitlines()) == 1
+    with pytest.raises(InputError, match="Give the output of `vad bench --json`"):
+        read_earlier(tmp_path / "a.json", SCHEMA)

@@ -1,6 +1,7 @@
 """`vad bench`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,10 @@ def command(
         bool, typer.Option("--units", help="Compare the prototype unit with its rivals: parameters, memory, speed.")
     ] = False,
     seconds: Annotated[float, typer.Option("--seconds", min=0.01, help="Time to spend on each measurement.")] = 2.0,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", metavar="FILE.json", help="Earlier --json output; shows how many times as fast."),
+    ] = None,
     as_json: AsJson = False,
     *,
     settings: Settings,
@@ -42,6 +47,10 @@ def command(
       vad bench --preset paper --batches 1 --shots 2 --json
 
       vad bench --preset paper --units
+
+      vad bench --json > before.json
+
+      vad bench --compare before.json
     """
     from vadcli.errors import InputError
 
@@ -51,15 +60,20 @@ def command(
         sizes = []
     if not sizes or min(sizes) < 1:
         raise InputError(f"--batches {batches}: expected numbers above 0, as in 1,8,32")
+    if compare and units:
+        raise InputError("--compare and --units: units are compared with each other. Choose one.")
+    from vadcli.bench.comparison import compared, read_earlier
     from vadcli.bench.units import bench_units_stage
-    from vadcli.stages.bench import bench_stage
+    from vadcli.stages.bench import SCHEMA, bench_stage
 
     model, where = settings.model, settings.score.device
+    earlier = read_earlier(compare, SCHEMA) if compare else None
     with progress(quiet) as shown:
         if units:
             told = bench_units_stage(model, device_name=where, budget_s=seconds, progress=shown)
         else:
             told = bench_stage(model, device_name=where, batches=sizes, shots=shots, budget_s=seconds, progress=shown)
+    told = compared(told, earlier) if earlier else told
     if as_json or not sys.stdout.isatty():
         tell_json(told)
     elif units:
@@ -75,17 +89,25 @@ def _print_table(told: dict[str, Any]) -> None:
     machine, peaks = told["machine"], told["matrix_product_gflops"]
     title = f"{', '.join(machine['devices'].values())}, {machine['threads']} threads"
     table = Table(title=title, title_justify="left")
-    for name in ("path", "device", "precision", "batch", "a call", "rate", "× literal", "of peak", "memory"):
+    against = told.get("against")
+    more = ["× earlier"] if against else []
+    for name in ("path", "device", "precision", "batch", "a call", "rate", *more, "× literal", "of peak", "memory"):
         table.add_column(name, justify="left" if name in ("path", "device", "precision") else "right")
     for line in told["measurements"]:
         ratio, share, memory = line["against_literal"], line["share_of_peak"], line["peak_mib"]
+        earlier = line.get("against_earlier")
         table.add_row(
             line["path"], line["device"], line["precision"], str(line["batch"]), f"{line['seconds']:.3g} s",
-            f"{line['rate']:,.4g} {line['unit']}/s", f"{ratio:.1f}" if ratio else "", f"{share:.0%}" if share else "",
+            f"{line['rate']:,.4g} {line['unit']}/s", *([f"{earlier:.2f}" if earlier else ""] if against else []),
+            f"{ratio:.1f}" if ratio else "", f"{share:.0%}" if share else "",
             f"{memory:,.0f} MiB" if memory else "",
         )  # fmt: skip
     console = Console(highlight=False)
     console.print(table)
+    if against:
+        others = "" if against["same_machine"] else ", of another machine or number of threads"
+        others += "" if against["same_model"] else ", of another network"
+        console.print(f"earlier: {against['file']}{others}; {against['measured_once']} lines in one of both only")
     for name, ratio in told["ratios"].items():
         console.print(f"{name}: {ratio:.2f}")
     for change in told["output_changes"]:
