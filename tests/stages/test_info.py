@@ -79,3 +79,58 @@ def test_info_tells_what_a_video_is(vad, make_film):
     assert (told["fps"], told["frames"], told["seconds"]) == (25, 50, 2.0)
     assert told["began"].startswith("2025-11-25T10:00:00")
     assert "fps: 25" in vad("info", film).out
+
+
+LOG = [
+    {"step": 1, "seconds": 0.1, "rate": 1e-4, "loss": 1.0, "frame": 0.5},
+    {"step": 2, "seconds": 0.2, "rate": 1e-4, "loss": 0.9, "frame": 0.4, "validation_frame": 0.45},
+]
+
+
+def write_log(checkpoint, text=None):
+    log = checkpoint.with_name(f"{checkpoint.name}.metrics.ndjson")
+    log.write_text("".join(json.dumps(line) + "\n" for line in LOG) if text is None else text)
+    return log
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_learning_curves_are_drawn_from_the_log_beside_the_checkpoint(vad, checkpoint, tmp_path, suffix):
+    log = write_log(checkpoint)
+    for number, file in enumerate((checkpoint, log)):  # the log itself, too, while training still runs
+        answer = vad("info", file, "--plot", tmp_path / f"{number}{suffix}")
+        assert answer.code == 0 and answer.out.strip() == str(tmp_path / f"{number}{suffix}")
+    first, second = (tmp_path / f"{number}{suffix}" for number in (0, 1))
+    assert first.read_bytes() == second.read_bytes() and first.stat().st_size > 5000
+    if suffix == ".svg":
+        assert all(f">{text}<" in first.read_text() for text in ("loss", "frame", "rate", "held out", checkpoint.name))
+
+
+def test_curves_have_every_point_and_stand_beside_what_they_were_held_out_from():
+    from vadcli.rendering.learning_curves import learning_curves
+
+    figure = learning_curves(LOG, "a")
+    panels = {panel.get_title(loc="left"): panel for panel in figure.axes if panel.get_title(loc="left")}
+    assert list(panels) == ["rate", "loss", "frame"]
+    training, held_out = panels["frame"].get_lines()
+    assert training.get_xydata().tolist() == [[1, 0.5], [2, 0.4]] and held_out.get_xydata().tolist() == [[2, 0.45]]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "problem"),
+    [
+        (None, "a.jpg", "use a name that ends in .png or .svg"),
+        ("", "a.png", "holds no step of a training"),
+        ('[1]\n{"step": "x"}\n{"loss": 1}\n', "a.png", "holds no step of a training"),
+        ("missing", "a.png", "no such metrics log"),
+    ],
+)
+def test_curves_that_cannot_be_drawn_are_refused_in_one_line(vad, checkpoint, tmp_path, text, name, problem):
+    if text != "missing":
+        write_log(checkpoint, text)
+    answer = vad("info", checkpoint, "--plot", tmp_path / name)
+    assert (answer.code, answer.out) == (2, "") and problem in answer.err and len(answer.err.splitlines()) == 1
+
+
+def test_a_line_of_the_log_that_a_kill_cut_short_is_left_out(vad, checkpoint, tmp_path):
+    write_log(checkpoint, json.dumps(LOG[0]) + '\n{"step": 2, "lo')
+    assert vad("info", checkpoint, "--plot", tmp_path / "a.svg").code == 0

@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,42 @@ def test_wherever_in_a_step_the_signal_comes_the_step_is_taken_once(
     logs = [(tmp_path / f"{run}.metrics.ndjson").read_text().splitlines() for run in ("whole", "parts")]
     whole, parts = ([json.loads(line) | {"seconds": 0} for line in log] for log in logs)
     assert whole == parts
+
+
+def test_tensorboard_has_the_figures_of_the_log_also_after_a_resume(cache, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    settings = load_settings(None, [*PRETRAIN, "pretrain.checkpoint_seconds=1e-9"])
+    told = {"progress": Silent(), "tensorboard": True}
+    with monkeypatch.context() as patch:
+        stop_at(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_stage([cache], tmp_path / "a", settings, resume=False, **told)
+    pretrain_stage([cache], tmp_path / "a", settings, resume=True, **told)
+    log = [json.loads(line) for line in (tmp_path / "a.metrics.ndjson").read_text().splitlines()]
+    events = EventAccumulator(str(tmp_path / "a.tensorboard"))
+    events.Reload()
+    for name in ("loss", "rate", "gradient", "validation_frame"):
+        shown = [(event.step, event.value) for event in events.Scalars(name)]
+        assert shown == [(line["step"], pytest.approx(line[name], rel=1e-6)) for line in log if name in line], name
+
+
+def test_a_training_that_fails_leaves_no_events(cache, tmp_path):
+    pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
+    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
+    with pytest.raises(InputError, match="not a number"):
+        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent(), tensorboard=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_that_is_not_installed_is_named_before_training(cache, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match=r"the extra `tensorboard`: pip install 'vadcli\[tensorboard\]'"):
+        pretrain_stage(
+            [cache], tmp_path / "a", load_settings(None, PRETRAIN), resume=False, progress=Silent(), tensorboard=True
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_who_asks_to_stop_twice_does_not_wait_for_the_step():

@@ -5,31 +5,42 @@ from typing import Annotated, Any
 
 import typer
 
-from vadcli.cli.console import tell_json
-from vadcli.cli.options import AsJson
+from vadcli.cli.console import tell, tell_json
+from vadcli.cli.options import AsJson, file_option
 
 
 def command(
     file: Annotated[Path, typer.Argument(help="Checkpoint, adapter, cache, exported model or video.")],
+    plot: Annotated[
+        Path | None,
+        file_option("--plot", help="Learning curves to draw, .png or .svg, from the metrics log beside it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what a checkpoint, adapter, cache or video is.
 
     Prints its settings, the files that it was made from (by SHA-256), its
     training record and its calibration; of a video its size, rate, length
-    and the time it began. With --json, the object is of schema vad.info/1;
+    and the time it began. With --plot, how a training went is drawn instead,
+    also while it still runs. With --json, the object is of schema vad.info/1;
     commands that make a file or folder print the same of it with --json, and
     what came of the run as `run`.
 
     Examples:
       vad info meta.safetensors
 
+      vad info model.safetensors --plot curves.png
+
       vad info gate_20251125_100000.mp4
 
       vad info ped2.h5 --json | jq '.clips[] | select(.labels)'
     """
-    from vadcli.stages.info import describe_file
+    from vadcli.stages.info import describe_file, plot_training
 
+    if plot is not None:
+        plot_training(file, plot)
+        tell(plot)
+        return
     told = describe_file(file)
     if as_json:
         tell_json(told)

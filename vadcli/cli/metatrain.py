@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from vadcli.cli.console import hint, progress, tell, tell_made
-from vadcli.cli.options import AsJson, Caches, Quiet, Resume, file_option, model_option, with_settings
+from vadcli.cli.options import AsJson, Caches, Quiet, Resume, TensorBoard, file_option, model_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -20,6 +20,7 @@ def command(
     settings: Settings,
     resume: Resume = False,
     as_json: AsJson = False,
+    tensorboard: TensorBoard = False,
     quiet: Quiet = False,
 ) -> None:
     """Meta-train it to adapt to an unseen scene in one update.
@@ -37,7 +38,7 @@ def command(
     from vadcli.stages.metatrain import metatrain_stage
 
     with joined(settings.metatrain.device) as processes, progress(quiet or not processes.leads) as shown:
-        metatrain_stage(caches, base, out, settings, resume=resume, progress=shown)
+        metatrain_stage(caches, base, out, settings, resume=resume, tensorboard=tensorboard, progress=shown)
     if not processes.leads:
         return
     hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)

@@ -156,6 +156,9 @@ _SET = _optional(
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
+TensorBoard = Annotated[
+    bool, output_option("--tensorboard", help="Also write figures as TensorBoard events, to OUT.tensorboard.")
+]
 Model = Annotated[
     Path | None,
     model_option(

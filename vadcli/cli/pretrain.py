@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from vadcli.cli.console import hint, progress, tell, tell_made
-from vadcli.cli.options import AsJson, Caches, Quiet, Resume, file_option, model_option, with_settings
+from vadcli.cli.options import AsJson, Caches, Quiet, Resume, TensorBoard, file_option, model_option, with_settings
 from vadcli.settings import Settings
 
 
@@ -23,6 +23,7 @@ def command(
     settings: Settings,
     resume: Resume = False,
     as_json: AsJson = False,
+    tensorboard: TensorBoard = False,
     quiet: Quiet = False,
 ) -> None:
     """Train the network to predict the next frame of normal footage.
@@ -43,7 +44,7 @@ def command(
     from vadcli.stages.pretrain import pretrain_stage
 
     with joined(settings.pretrain.device) as processes, progress(quiet or not processes.leads) as shown:
-        pretrain_stage(caches, out, settings, resume=resume, progress=shown, base=base)
+        pretrain_stage(caches, out, settings, resume=resume, tensorboard=tensorboard, progress=shown, base=base)
     if not processes.leads:
         return
     hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Job:
         precision: of the convolutions; weights, and whatever is adapted, stay in float32.
         progress: is told of every step.
         processes: that share the work; only the lead writes.
+        tensorboard: also write TensorBoard's events.
     """
 
     out: Path
@@ -36,6 +38,7 @@ class Job:
     precision: torch.dtype
     progress: Progress
     processes: Processes
+    tensorboard: bool = False
 
     @property
     def resume_point(self) -> Path:
@@ -45,7 +48,17 @@ class Job:
     @property
     def metrics_log(self) -> Path:
         """Figures, one JSON object a line."""
-        return _beside(self.out, "metrics.ndjson")
+        return metrics_log(self.out)
+
+    @property
+    def events(self) -> Path:
+        """The same figures as TensorBoard's events, a folder."""
+        return _beside(self.out, "tensorboard")
+
+
+def metrics_log(out: Path) -> Path:
+    """The metrics log of the checkpoint `out`."""
+    return _beside(out, "metrics.ndjson")
 
 
 def job_key(*parts: Any) -> str:
@@ -62,12 +75,15 @@ def sole_job(out: Path, progress: Progress) -> Iterator[None]:
     """
     busy = f"{out}: another training is making it. Wait, or use another --out."
     with locked(out.with_name(f".{out.name}.lock"), busy, progress.note):
-        log, point = _beside(out, "metrics.ndjson"), _beside(out, "resume")
+        log, point, events = metrics_log(out), _beside(out, "resume"), _beside(out, "tensorboard")
+        watched = events.exists()
         logged = log.read_bytes() if log.is_file() else None
         begun = _identity(point)
         try:
             yield
         except Exception:
+            if _identity(point) == begun and not watched:
+                shutil.rmtree(events, ignore_errors=True)
             if _identity(point) == begun and logged is None:
                 log.unlink(missing_ok=True)
             elif _identity(point) == begun and logged is not None:

@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from vadcli.errors import CheckpointError, InputError
 from vadcli.files import naming
 from vadcli.learning.interruption import interruptions_noted
 from vadcli.learning.job import Job
+from vadcli.learning.tensorboard import EventsLog, require_tensorboard
 from vadcli.model.checkpoint import read_tensors, save_tensors
 from vadcli.settings import Training
 
@@ -109,6 +111,9 @@ class MetricsLog:
         with naming(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
 
+    def close(self) -> None:
+        """Nothing: the file is open only while a line is written."""
+
 
 @dataclass(frozen=True)
 class Course:
@@ -164,12 +169,16 @@ def train(learner: Learner, course: Course, settings: Training, job: Job) -> Non
             f"{course.name}: {processes.count} processes share {course.units_a_step} {course.unit} a step, and each "
             f"needs one. Use at most {course.units_a_step} processes, or larger steps."
         )
-    log = _begin(learner, course, job)
+    if job.tensorboard:
+        require_tensorboard()
+    logs = _begin(learner, course, job)
     leaves, groups = list(learner.tensors.values()), learner.optimizer.param_groups
     base_rates = [group["lr"] for group in groups]
     progress.start(course.name, course.units - learner.step * course.units_a_step, course.unit)
     began, saved, before = time.perf_counter(), time.perf_counter(), learner.seconds
-    with interruptions_noted() as asked_to_stop:
+    with ExitStack() as stack, interruptions_noted() as asked_to_stop:
+        for log in logs:
+            stack.callback(log.close)
         while learner.step < course.steps and not processes.any(asked_to_stop()):
             units = course.units_of(learner.step)
             for group, rate in zip(groups, base_rates, strict=True):
@@ -194,7 +203,7 @@ def train(learner: Learner, course: Course, settings: Training, job: Job) -> Non
                     )
                 looked = course.look() if last or (course.look_every and learner.step % course.look_every == 0) else {}
                 seconds, rate = round(learner.seconds, 3), groups[0]["lr"]
-                if log is not None:
+                for log in logs:
                     log.write(step=learner.step, seconds=seconds, rate=rate, **shown, **looked)
                 learner.last = shown | looked
             progress.advance(units, **{name: value for name, value in shown.items() if name != "gradient"})
@@ -208,11 +217,11 @@ def train(learner: Learner, course: Course, settings: Training, job: Job) -> Non
             raise KeyboardInterrupt
 
 
-def _begin(learner: Learner, course: Course, job: Job) -> MetricsLog | None:
+def _begin(learner: Learner, course: Course, job: Job) -> list[MetricsLog | EventsLog]:
     """Go back to the resume point, if there is one and it is asked for; all processes begin as the lead does.
 
     Returns:
-        the lead's log.
+        the logs, which the lead alone has.
     """
     point, processes = job.resume_point, job.processes
     if job.resume and processes.any(processes.leads and point.is_file()):
@@ -222,4 +231,9 @@ def _begin(learner: Learner, course: Course, job: Job) -> MetricsLog | None:
     elif job.resume and processes.leads and job.out.is_file():
         raise InputError(f"{job.out}: finished, there is nothing to resume. Without --resume it is made anew.")
     processes.follow([*learner.tensors.values(), *learner.stored.values()])
-    return MetricsLog(job.metrics_log, learner.step) if processes.leads else None
+    logs: list[MetricsLog | EventsLog] = []
+    if processes.leads:
+        logs.append(MetricsLog(job.metrics_log, learner.step))
+        if job.tensorboard:
+            logs.append(EventsLog(job.events, learner.step))
+    return logs

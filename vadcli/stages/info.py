@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from vadcli.errors import CheckpointError, FootageError, InputError
-from vadcli.files import VIDEO_SUFFIXES
+from vadcli.files import VIDEO_SUFFIXES, check_output, named
+from vadcli.learning.job import metrics_log
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint
 
 SCHEMA = "vad.info/1"
+LOG_SUFFIX = ".metrics.ndjson"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -43,6 +45,22 @@ def _described(path: Path) -> dict[str, Any]:
         with suppress(FootageError):
             return _describe_video(path)
     return _describe_checkpoint(load_checkpoint(path))
+
+
+def plot_training(path: Path, out: Path) -> None:
+    """Draw the learning curves of a checkpoint, or of one that is still being trained, from the log beside it.
+
+    Raises:
+        InputError: if there is no log, or `out` is not a .png or .svg.
+    """
+    from vadcli.rendering.learning_curves import learning_curves, read_log
+    from vadcli.rendering.plots import save
+
+    log = path if path.name.endswith(LOG_SUFFIX) else metrics_log(path)
+    if out.suffix.lower() not in (".png", ".svg"):
+        raise InputError(f"--plot {out}: use a name that ends in .png or .svg.")
+    check_output("--plot", out, named(path, log))
+    save(learning_curves(read_log(log), log.name.removesuffix(LOG_SUFFIX)), out)
 
 
 def _describe_video(path: Path) -> dict[str, Any]:

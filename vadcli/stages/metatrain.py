@@ -24,7 +24,14 @@ from vadcli.stages.calibrating import calibrate_model
 
 
 def metatrain_stage(
-    paths: Sequence[Path], base: Path, out: Path, settings: Settings, *, resume: bool, progress: Progress
+    paths: Sequence[Path],
+    base: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    resume: bool,
+    progress: Progress,
+    tensorboard: bool = False,
 ) -> Checkpoint:
     """Meta-train θ and α of the checkpoint `base` on scenes of the train split, and write them to `out`.
 
@@ -60,7 +67,7 @@ def metatrain_stage(
             caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
         )
         key = job_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256)
-        job = Job(out, key, resume, device, precision, progress, processes)
+        job = Job(out, key, resume, device, precision, progress, processes, tensorboard)
         learner, step_sizes = metatrain(network, step_sizes, episodes.episode, run, job)
         checkpoint = Checkpoint(
             stage="metatrain",

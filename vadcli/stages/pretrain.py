@@ -36,6 +36,7 @@ def pretrain_stage(
     resume: bool,
     progress: Progress,
     base: Path | None = None,
+    tensorboard: bool = False,
 ) -> Checkpoint:
     """Train a network on the train split of caches and write it to `out`, from the weights of `base` if there is one.
 
@@ -67,7 +68,7 @@ def pretrain_stage(
         begun = {"from": start.sha256} if start else {}
         decisive = [model.model_dump(), run.model_dump(exclude={"device"}), data, steps_of(windows, run)]
         key = job_key("pretrain", *decisive, *begun.values())
-        job = Job(out, key, resume, device, precision, progress, processes)
+        job = Job(out, key, resume, device, precision, progress, processes, tensorboard)
         torch.manual_seed(run.seed)
         network = Network(model)
         if start:
