@@ -32,7 +32,7 @@ _ENDINGS: dict[Kind, tuple[str, ...]] = {
     "cache": (".h5", ".hdf5"),
     "video": (".mp4", ".webm"),
     "picture": (".png", ".jpg", ".jpeg"),
-    "exported model": (".onnx",),
+    "exported model": (".onnx", ".pt2"),
 }
 _KNOWN_BY_NAME = ("cache", "video", "picture", "exported model")
 _OTHERS = {

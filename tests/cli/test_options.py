@@ -17,7 +17,10 @@ from vadcli.settings import Settings
 from vadcli.stages.eval_tables import FIGURES
 
 # Flags whose value means another thing in one command: a list, a side in pixels, another rate, another file.
-OTHER_TYPE = {("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"), ("export", "--format")}
+OTHER_TYPE = {
+    ("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"), ("export", "--format"),
+    ("bench", "--compare"),
+}  # fmt: skip
 
 
 def options(name):

@@ -9,6 +9,7 @@ pytest.importorskip("onnxscript", reason="needs the extra `export`")
 import onnx
 
 from vadcli.errors import CheckpointError, InputError
+from vadcli.footage.windows import to_network
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.onnx import OnnxNetwork
@@ -29,13 +30,20 @@ def test_exported_equals_torch_for_any_batch(tmp_path, unit, padding):
     exported = OnnxNetwork.open(tmp_path / "a.onnx")
     assert exported.header["settings"]["model"]["size"] == [16, 24]
     for batch in (1, 5):
-        windows = torch.rand(batch, 4, 16, 24) * 2 - 1
+        pixels = torch.randint(0, 256, (batch, 5, 16, 24, 1), dtype=torch.uint8)
+        windows, target = to_network(pixels, "cpu")
         frame, feature, features = exported(windows)
         with torch.no_grad():
             expected = network(windows)
         torch.testing.assert_close(frame, expected.frame, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(features, expected.features, rtol=1e-4, atol=1e-5)
+        given = exported.run(pixels)
+        torch.testing.assert_close(
+            given["frame_error"], (expected.frame - target).square().mean(1), rtol=1e-4, atol=1e-5
+        )
+        torch.testing.assert_close(given["errors"][:, 0], given["frame_error"].mean((1, 2)), rtol=1e-4, atol=1e-6)
         if unit == "prototypes":
+            torch.testing.assert_close(given["errors"][:, 1], given["feature_error"].mean((1, 2)), rtol=1e-4, atol=1e-6)
             torch.testing.assert_close(feature, expected.feature_error, rtol=1e-3, atol=1e-5)
 
 

@@ -29,14 +29,15 @@ COMMANDS = {
     "adapt": "Fit a model to a scene from a few of its frames, and calibrate it.",
     "score": "Find abnormal moments in recordings and streams.",
     "eval": "Compare scores with labels: every metric, every protocol.",
-    "export": "Write a model as ONNX and check it against torch.",
+    "export": "Write a model for other runtimes and check it against torch.",
     "zones": "Draw a camera's zones and a grid to read their corners from.",
     "demo": "Write labelled synthetic camera scenes to try everything on.",
     "bench": "Measure the speed of every path on this machine.",
     "info": "Tell what a checkpoint, adapter, cache or video is.",
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
-_COMMAND_OF = {".safetensors": "info", ".h5": "eval", ".hdf5": "eval", ".onnx": "info"}  # by a file's name, else score
+# By a file's name; any other is scored.
+_COMMAND_OF = {".safetensors": "info", ".h5": "eval", ".hdf5": "eval", ".onnx": "info", ".pt2": "info"}
 COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
 _OUTSIDE = {  # what a system says of paths and disks, which is no defect of ours
     errno.ENOSPC,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
+from zipfile import BadZipFile
 
 import torch
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from torch import Tensor
 from vadcli.errors import CheckpointError, InputError, said_plainly
 from vadcli.files import whole
 from vadcli.model.network import Network
+from vadcli.model.pt2 import MAGIC, read_archive
 from vadcli.settings import ModelSettings, Settings, settings_of
 
 FORMAT, VERSION = "vad-checkpoint", 1
@@ -90,7 +92,14 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: when the folder is missing, read-only or full.
     """
-    header = {
+    tensors = {f"network.{name}": value for name, value in checkpoint.weights.items()}
+    tensors |= {f"step_sizes.{name}": value for name, value in checkpoint.step_sizes.items()}
+    save_tensors(path, tensors, header_of(checkpoint))
+
+
+def header_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """All of a checkpoint but its tensors, as JSON."""
+    return {
         "format": FORMAT,
         "version": VERSION,
         "stage": checkpoint.stage,
@@ -99,9 +108,6 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "training": dict(checkpoint.training),
         "calibration": checkpoint.calibration,
     }
-    tensors = {f"network.{name}": value for name, value in checkpoint.weights.items()}
-    tensors |= {f"step_sizes.{name}": value for name, value in checkpoint.step_sizes.items()}
-    save_tensors(path, tensors, header)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -118,7 +124,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
 
 
 def read_tensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and JSON header of a file written by `save_tensors`.
+    """Tensors and JSON header of a file written by `save_tensors`, or of an exported .pt2.
 
     Raises:
         InputError: if there is no such file.
@@ -126,16 +132,21 @@ def read_tensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], d
     """
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint. Make one with `{_MAKES['pretrain']}`.")
+    with path.open("rb") as opened:
+        exported = opened.read(len(MAGIC)) == MAGIC
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("vad", "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, RuntimeError, ValueError) as error:
+        if exported:
+            tensors, header = read_archive(path)
+        else:
+            with safe_open(path, framework="pt") as file:
+                header = json.loads((file.metadata() or {}).get("vad", "null"))
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, BadZipFile, LookupError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: not a checkpoint of vad, or damaged ({_first_line(error)}). Make it again."
         ) from error
     if not isinstance(header, dict) or header.get("format") != expected_format:
-        raise CheckpointError(f"{path}: safetensors, but not written by vad as {expected_format}.")
+        raise CheckpointError(f"{path}: not written by vad as {expected_format}.")
     if header.get("version") != VERSION:
         raise CheckpointError(
             f"{path}: version {header.get('version')!r}; this vad reads version {VERSION}. Use the vad that wrote it."

@@ -3,88 +3,53 @@
 import json
 import logging
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import Tensor
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.files import whole
 from vadcli.limits import limit_met
-from vadcli.model.network import Network
+from vadcli.model.exported import MOST_WINDOWS, OUTPUTS, Agreement, ExportedModule, as_windows, require_agreement
 from vadcli.settings import ModelSettings, Settings, settings_of
 
 FORMAT = "vad-onnx"
-LARGEST_FRAME_GAP = 1e-3
-_OUTPUTS = ("frame", "feature_error", "features")
+_FRAMES = "tensor(uint8)"
 _NEEDS = "needs the extra `export`: pip install 'vadcli[export]'"
 
 
-class _Outputs(nn.Module):
-    """The network's forward with plain tensors for outputs."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        prediction = self.network(inputs)
-        outputs = (prediction.frame, prediction.feature_error, prediction.features)
-        return tuple(output for output in outputs if output is not None)
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far an exported model is from torch on the same random windows.
-
-    Attributes:
-        frame: largest absolute difference of predicted frames in [-1, 1].
-        feature_error: largest difference of feature errors, relative to their mean; None without a unit.
-    """
-
-    frame: float
-    feature_error: float | None
-
-
-def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreement:
-    """Write the network as ONNX, whole or not at all, and compare it with torch.
+def export_onnx(module: ExportedModule, path: Path, header: dict[str, Any], frames: Sequence[Tensor]) -> Agreement:
+    """Write a network as ONNX, whole or not at all, and compare it with torch.
 
     Args:
-        network: float32, on the CPU.
+        module: to export.
         path: to write.
         header: JSON kept in the file's metadata.
-
-    Returns:
-        the agreement on two random windows and, for the free batch dimension, on three more.
+        frames: batches of windows (B, T+1, H, W, C) uint8 to compare on.
 
     Raises:
         InputError: if the extra `export` is not installed.
-        CheckpointError: if its frames differ from torch's by more than LARGEST_FRAME_GAP.
+        CheckpointError: if its frames differ from torch's too much.
     """
     try:
         import onnx
         import onnxscript  # noqa: F401 (torch's exporter needs it)
     except ImportError as error:
         raise InputError(f"vad export --format onnx {_NEEDS}") from error
-    settings = network.settings
-    shape = (settings.channels * settings.input_frames, *settings.size)
-    names = [name for name in _OUTPUTS if name != "feature_error" or network.unit is not None]
-    module = _Outputs(network.float().cpu().eval())
-    module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    example = torch.zeros(2, *shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             module,
-            (example,),
+            (module.example(),),
             input_names=["windows"],
-            output_names=names,
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            output_names=module.names,
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=MOST_WINDOWS)},),
             dynamo=True,
             verbose=False,
         )
@@ -95,11 +60,7 @@ def export_onnx(network: Network, path: Path, header: dict[str, Any]) -> Agreeme
     proto.metadata_props.append(onnx.StringStringEntryProto(key="vad", value=json.dumps({"format": FORMAT, **header})))
     with whole(path) as temporary:
         onnx.save(proto, str(temporary))
-        agreement = _compare(module, OnnxNetwork.open(temporary), shape)
-        if agreement.frame > LARGEST_FRAME_GAP:
-            raise CheckpointError(
-                f"{path}: not written: the exported model differs from torch by {agreement.frame:.1e}."
-            )
+        agreement = require_agreement(path, module, OnnxNetwork.open(temporary).run, frames)
     return agreement
 
 
@@ -115,6 +76,8 @@ class OnnxNetwork:
     def __init__(self, session: Any, header: dict[str, Any], settings: Settings) -> None:
         self.session, self.header, self.settings = session, header, settings
         self.names = [output.name for output in session.get_outputs()]
+        takes_frames = session.get_inputs()[0].type == _FRAMES
+        self._channels = session.get_inputs()[0].shape[-1] if takes_frames else 0
 
     @classmethod
     def open(cls, path: Path) -> "OnnxNetwork":
@@ -153,16 +116,20 @@ class OnnxNetwork:
             frames (B, C, H, W); feature errors (B, h, w), None without a unit; features (B, C', h', w'), None from a
             file written before there were some.
         """
-        windows = np.ascontiguousarray(inputs.detach().cpu().float().numpy())
+        inputs = inputs.detach().cpu().float()
+        named = self.run(as_windows(inputs, self._channels) if self._channels else inputs)
+        return named["frame"], named.get("feature_error"), named.get("features")
+
+    def run(self, windows: Tensor) -> dict[str, Tensor]:
+        """All outputs by name, for windows as the file has them: uint8 frames, or (B, T·C, H, W) in an older one."""
         try:
-            outputs = self.session.run(None, {"windows": windows})
+            outputs = self.session.run(None, {"windows": np.ascontiguousarray(windows.numpy())})
         except Exception as error:  # ONNX Runtime's own, again
             if limit_met(error):
                 raise
             what = (str(error).splitlines() or ["no reason given"])[0][:120]
             raise CheckpointError(f"the ONNX model could not be run ({what}). Export it again.") from error
-        named = dict(zip(self.names, map(torch.from_numpy, outputs), strict=True))
-        return named["frame"], named.get("feature_error"), named.get("features")
+        return dict(zip(self.names, map(torch.from_numpy, outputs), strict=True))
 
 
 def _forget_origin(graph: Any) -> None:
@@ -181,36 +148,20 @@ def _forget_origin(graph: Any) -> None:
 
 def _check_shapes(path: Path, session: Any, model: ModelSettings) -> None:
     """Refuse a file whose network is not the one that its header tells of."""
-    asked = {
-        "windows": (model.channels * model.input_frames, *model.size),
-        "frame": (model.channels, *model.size),
-    }
     given = {one.name: one for one in (*session.get_inputs(), *session.get_outputs())}
-    if unknown := given.keys() - {"windows", *_OUTPUTS}:
+    windows: tuple[int, ...] = (model.channels * model.input_frames, *model.size)  # floats, in files until 0.1
+    if takes_frames := "windows" in given and given["windows"].type == _FRAMES:
+        windows = (model.input_frames + 1, *model.size, model.channels)
+    asked = {"windows": windows, "frame": (model.channels, *model.size)}
+    if unknown := given.keys() - {"windows", *OUTPUTS}:
         raise CheckpointError(f"{path}: has an input or output {min(unknown)}, which `vad export` never writes.")
     for name, shape in asked.items():
         got = tuple(given[name].shape) if name in given else ()
-        fits = len(got) == 4 and all(
+        fits = len(got) == 1 + len(shape) and all(
             side in (of, None) or isinstance(side, str) for side, of in zip(got[1:], shape, strict=True)
         )
-        if not fits or given[name].type != "tensor(float)":
+        if not fits or given[name].type != (_FRAMES if name == "windows" and takes_frames else "tensor(float)"):
             raise CheckpointError(
                 f"{path}: {name} is {' x '.join(map(str, got)) or 'absent'}, where its settings ask for "
                 f"batch x {' x '.join(map(str, shape))}. Export it again."
             )
-
-
-@torch.no_grad()
-def _compare(module: nn.Module, exported: OnnxNetwork, shape: tuple[int, ...]) -> Agreement:
-    generator = torch.Generator().manual_seed(0)
-    frame_gap, feature_gap = 0.0, None
-    for batch in (2, 3):
-        windows = torch.rand(batch, *shape, generator=generator) * 2 - 1
-        expected = dict(zip(exported.names, module(windows), strict=True))
-        got_frame, got_feature, _ = exported(windows)
-        frame_gap = max(frame_gap, float((expected["frame"] - got_frame).abs().max()))
-        if got_feature is not None:
-            feature = expected["feature_error"]
-            gap = float((feature - got_feature).abs().max() / feature.mean().clamp_min(1e-12))
-            feature_gap = max(feature_gap or 0.0, gap)
-    return Agreement(frame_gap, feature_gap)

@@ -58,7 +58,7 @@ def learning_curves(lines: Sequence[Mapping[str, float]], title: str) -> Figure:
         if min(values) > 0 and max(values) > 20 * min(values):
             panel.set_yscale("log")
         panel.set_title(name, fontsize=9, loc="left")
-        panel.tick_params(labelsize=7)
+        panel.tick_params(labelsize=7, which="both")
         panel.grid(color="#E5E5E5", linewidth=0.6)
         if _HELD_OUT + name in {key for line in lines for key in line}:
             panel.legend(fontsize=7, frameon=False)

@@ -86,8 +86,11 @@ def _describe_video(path: Path) -> dict[str, Any]:
 def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     adapted = sum(value.numel() for value in checkpoint.step_sizes.values())
     prototypes = checkpoint.training.get("figures", {})
+    kind = "adapter" if checkpoint.stage == "adapt" else "checkpoint"
+    if checkpoint.path is not None and checkpoint.path.suffix == ".pt2":
+        kind = "exported model"
     result: dict[str, Any] = {
-        "kind": "adapter" if checkpoint.stage == "adapt" else "checkpoint",
+        "kind": kind,
         "stage": checkpoint.stage,
         "sha256": checkpoint.sha256,
         "parameters": checkpoint.num_parameters,

@@ -77,7 +77,8 @@ def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> R
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
     adapted = load_checkpoint(adapter, "adapt") if adapter else None
     network = load_network(checkpoint, adapted)
-    return _ready(checkpoint, network, adapted, settings, warm_up=adapted is None and _warm_up_asked_for(settings))
+    fitted = adapted is not None or "adapter" in checkpoint.parents
+    return _ready(checkpoint, network, adapted, settings, warm_up=not fitted and _warm_up_asked_for(settings))
 
 
 def _warm_up_asked_for(settings: Settings) -> bool:
@@ -121,7 +122,8 @@ def _ready(
     calibration = None
     for name, one in (("model", checkpoint), ("adapter", adapter)):
         if one is not None and one.calibration is not None and not warm_up:
-            calibration, kind = Calibration.from_json(one.calibration), "adapter" if name == "adapter" else "model"
+            of_adapter = name == "adapter" or "adapter" in one.parents  # which an exported model may hold
+            calibration, kind = Calibration.from_json(one.calibration), "adapter" if of_adapter else "model"
     if adapter is not None:
         lineage += _lineage("adapter", adapter)
     scenes = _scenes(checkpoint.training)
