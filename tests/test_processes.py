@@ -223,6 +223,16 @@ def test_of_two_processes_one_evaluates(tmp_path):
     assert json.loads(out)["results"] and other == (0, "", "")
 
 
+def test_processes_that_do_not_find_each_other_are_told_in_one_line(vad, cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    answer = vad("prepare", tmp_path, "--out", tmp_path / "c.h5")
+    assert answer.code == 2 and answer.err.count("\n") == 1
+    assert "process 0 of 2, as RANK and WORLD_SIZE say, finds no others" in answer.err
+
+
 @pytest.mark.slow
 def test_torchrun_runs_the_program(cache, tmp_path):
     program = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", *pretraining(cache, tmp_path / "a")]

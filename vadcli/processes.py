@@ -156,7 +156,7 @@ def joined(device: str) -> Iterator[Processes]:
         device: the setting; unless it is `cpu`, the GPU that torchrun's numbers assign is this process's.
 
     Raises:
-        InputError: if there are more processes than GPUs on this machine.
+        InputError: if there are more processes than GPUs on this machine, or the others are not found.
     """
     global _joined
     started = started_by_torchrun()
@@ -170,7 +170,14 @@ def joined(device: str) -> Iterator[Processes]:
     rank, count = started.rank, started.count
     if on_gpu := device != "cpu" and torch.cuda.is_available():
         _take_gpu(int(os.environ.get("LOCAL_RANK", 0)))
-    store, _, _ = next(rendezvous("env://", rank, count))
+    try:
+        store, _, _ = next(rendezvous("env://", rank, count))
+    except (RuntimeError, ValueError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise InputError(
+            f"process {rank} of {count}, as RANK and WORLD_SIZE say, finds no others ({why}). "
+            "Start all with torchrun, or take these variables away."
+        ) from error
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=_PATIENCE)
     _joined = started
