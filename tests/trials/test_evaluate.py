@@ -71,11 +71,11 @@ def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
         (("gone.h5",), "gone.h5: not found"),
         (
             ("c.h5", "--protocol", "fast"),
-            "'--protocol': 'fast' is not one of 'paper', 'official', ",
+            "--protocol fast: 'fast' is not one of 'paper', 'official', ",
         ),
         (("c.h5", "--shots", "-1"), "--shots -1: numbers from 0"),
         (("c.h5", "--shots", "ten"), "--shots ten"),
-        (("c.h5", "--support", "sky"), "'--support': 'sky' is not one of 'scene', 'clip'"),
+        (("c.h5", "--support", "sky"), "--support sky: 'sky' is not one of 'scene', 'clip'"),
         (("c.h5", "--json", "--latex"), "choose one"),
         (("c.h5", "--fail-below", "eer=1"), "unknown metric"),
         (("c.h5", "--fail-below", "micro_auc"), "METRIC=NUMBER"),
@@ -149,6 +149,6 @@ def test_the_papers_tables_are_one_command_each(capsys, tmp_path, cache, models)
     assert "measured, paper fused" in out
     code, _, err = command(capsys, "--table", "9", *base)
     assert code == 2
-    assert "'--table': '9' is not one of '1'" in err
+    assert "--table 9: '9' is not one of '1'" in err
     code, _, err = command(capsys, "--table", "fig3", *base)
     assert "needs one cache with labels" in err
