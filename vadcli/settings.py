@@ -176,7 +176,14 @@ class AdaptSettings(Section):
 
     shots: Positive = Field(10, description="windows of the scene to adapt on (K)")
     steps: int = Field(1, ge=0, le=1000, description="inner updates (T)")
-    normal_seconds: float = Field(600, gt=0, description="normal footage to calibrate on, at most")
+    seconds: float = Field(
+        120, ge=0, description="fit all weights to more normal footage for so long at most; 0: the update alone"
+    )
+    most_steps: Positive = Field(500, description="steps of that at most")
+    batch_size: Positive = Field(10, description="windows a step of that")
+    tuning_rate: float = Field(3e-4, gt=0, le=1, description="step size of that (Adam)")
+    normal_seconds: float = Field(600, gt=0, description="normal footage to learn from, at most")
+    seed: Seed = 0
     device: Device = "auto"
     precision: Precision = "auto"
 

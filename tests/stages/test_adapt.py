@@ -31,11 +31,13 @@ def cache(tmp_path_factory):
 
 
 def settings(*assignments):
-    return load_settings(None, ["adapt.device=cpu", "adapt.precision=float32", "adapt.shots=3", *assignments])
+    return load_settings(
+        None, ["adapt.device=cpu", "adapt.precision=float32", "adapt.shots=3", "adapt.seconds=0", *assignments]
+    )
 
 
 def test_an_adapter_holds_adapted_weights_calibration_and_its_bases_hash(base, cache, tmp_path):
-    fitted = adapt_stage(str(cache), base, tmp_path / "s", settings(), scene="s1", progress=Silent())
+    fitted = adapt_stage([str(cache)], base, tmp_path / "s", settings(), scene="s1", progress=Silent())
     adapter, model = load_checkpoint(tmp_path / "s", "adapt"), load_checkpoint(base)
     assert adapter.parents["base"] == model.sha256
     names = Network(SETTINGS.model).adapted_names("head")
@@ -48,12 +50,12 @@ def test_an_adapter_holds_adapted_weights_calibration_and_its_bases_hash(base, c
 
 def test_normal_seconds_bound_the_footage_of_all_clips_together(base, cache, tmp_path):
     limited = settings("adapt.normal_seconds=2")  # of clips of 40 frames at 25 a second
-    fitted = adapt_stage(str(cache), base, tmp_path / "s", limited, scene="s1", progress=Silent())
+    fitted = adapt_stage([str(cache)], base, tmp_path / "s", limited, scene="s1", progress=Silent())
     assert fitted.calibration.frames == 50 - 4 - 4 - 3
 
 
 def test_zero_steps_calibrate_the_model_as_it_is(base, cache, tmp_path):
-    adapt_stage(str(cache), base, tmp_path / "s", settings("adapt.steps=0"), scene="s0", progress=Silent())
+    adapt_stage([str(cache)], base, tmp_path / "s", settings("adapt.steps=0"), scene="s0", progress=Silent())
     model, adapter = load_checkpoint(base), load_checkpoint(tmp_path / "s", "adapt")
     inputs = torch.rand(1, 4, 32, 40)
     assert torch.equal(load_network(model)(inputs).frame, load_network(model, adapter)(inputs).frame)
@@ -61,7 +63,7 @@ def test_zero_steps_calibrate_the_model_as_it_is(base, cache, tmp_path):
 
 def test_the_same_footage_gives_the_same_bytes(base, cache, tmp_path):
     for name in "ab":
-        adapt_stage(str(cache), base, tmp_path / name, settings(), scene="s0", progress=Silent())
+        adapt_stage([str(cache)], base, tmp_path / name, settings(), scene="s0", progress=Silent())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -115,9 +117,9 @@ def test_what_is_read_is_not_replaced(base, make_video, tmp_path, capfd):
 
 def test_scenes_of_a_cache_must_be_chosen(base, cache, tmp_path):
     with pytest.raises(InputError, match=r"2 scenes with normal footage. Choose one with --scene: s0, s1"):
-        adapt_stage(str(cache), base, tmp_path / "s", settings(), scene=None, progress=Silent())
+        adapt_stage([str(cache)], base, tmp_path / "s", settings(), scene=None, progress=Silent())
     with pytest.raises(InputError, match=r"no normal footage of scene x. It has: s0, s1"):
-        adapt_stage(str(cache), base, tmp_path / "s", settings(), scene="x", progress=Silent())
+        adapt_stage([str(cache)], base, tmp_path / "s", settings(), scene="x", progress=Silent())
 
 
 def test_no_source_on_a_terminal_is_bad_usage(monkeypatch, capfd):
@@ -128,4 +130,46 @@ def test_no_source_on_a_terminal_is_bad_usage(monkeypatch, capfd):
 
 def test_a_cache_was_read_when_it_was_made(base, cache, vad, tmp_path):
     answer = vad("adapt", cache, "--from", base, "--scene", "s0", "--fps", 5, "--out", tmp_path / "s")
-    assert answer.code == 2 and "Give --fps and --mask-top to it" in answer.err and not (tmp_path / "s").exists()
+    assert answer.code == 2 and "Give --fps and zones to it" in answer.err and not (tmp_path / "s").exists()
+
+
+def test_more_footage_than_the_support_fits_all_weights_and_is_kept_as_small_changes(base, cache, tmp_path):
+    how = settings("adapt.seconds=60", "adapt.most_steps=50", "adapt.tuning_rate=1e-3")
+    fitted = adapt_stage([str(cache)], base, tmp_path / "s", how, scene="s0", progress=Silent())
+    adapter, model = load_checkpoint(tmp_path / "s", "adapt"), load_checkpoint(base)
+    assert fitted.tuned is not None and fitted.tuned.steps > 0 and fitted.tuned.errors[1] < fitted.tuned.errors[0]
+    assert adapter.training["tuned_steps"] == fitted.tuned.steps
+    assert adapter.weights.keys() == model.weights.keys()
+    assert {value.dtype for value in adapter.weights.values()} == {torch.bfloat16}
+    tuned = load_network(model, adapter).state_dict()
+    for name, value in fitted.tuned.weights.items():
+        change = (value - model.weights[name]).abs()
+        assert ((tuned[name] - value).abs() <= change / 128 + 1e-8).all()
+
+
+def test_fitting_all_weights_gives_the_same_bytes_under_a_seed(base, cache, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        how = settings("adapt.seconds=600", "adapt.most_steps=25", f"adapt.seed={seed}")
+        adapt_stage([str(cache)], base, tmp_path / name, how, scene="s0", progress=Silent())
+    first, again, other = ((tmp_path / name).read_bytes() for name in "abc")
+    assert first == again and first != other
+
+
+def test_where_held_out_footage_gains_nothing_the_update_alone_is_kept(base, cache, tmp_path):
+    how = settings("adapt.seconds=60", "adapt.most_steps=25", "adapt.tuning_rate=1")
+    fitted = adapt_stage([str(cache)], base, tmp_path / "s", how, scene="s0", progress=Silent())
+    assert fitted.tuned is not None and fitted.tuned.steps == 0
+    alone = adapt_stage([str(cache)], base, tmp_path / "t", settings(), scene="s0", progress=Silent())
+    assert fitted.adapter.weights.keys() == alone.adapter.weights.keys()
+    assert all(torch.equal(fitted.adapter.weights[name], value) for name, value in alone.adapter.weights.items())
+
+
+def test_several_files_and_folders_are_one_cameras_footage(base, make_video, tmp_path, vad):
+    (tmp_path / "day").mkdir()
+    files = [make_video(tmp_path / name, 30) for name in ("a.mp4", "day/b.mp4")]
+    given = ("--shots", 3, "--from", base, "--seconds", 0, "--device", "cpu", "--out", tmp_path / "s.safetensors")
+    assert vad("adapt", files[0], tmp_path / "day", *given).code == 0
+    made = load_checkpoint(tmp_path / "s.safetensors", "adapt")
+    assert made.training["calibration_frames"] == (30 - 4 - 3) + (30 - 4)
+    answer = vad("adapt", files[0], tmp_path / "c.h5", *given)
+    assert answer.code == 2 and answer.err.count("\n") == 1

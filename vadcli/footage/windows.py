@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Cache, Clip, Split
+from vadcli.footage.frames import Image
 
 BATCHES_AHEAD = 4
 
@@ -36,6 +37,11 @@ def to_network(windows: Tensor, device: torch.device | str) -> tuple[Tensor, Ten
     pixels = windows.to(device, non_blocking=True).permute(0, 1, 4, 2, 3)  # (B, T+1, C, H, W)
     frames = pixels.to(torch.float32, memory_format=torch.contiguous_format).div_(127.5).sub_(1.0)
     return frames[:, :-1].flatten(1, 2), frames[:, -1]
+
+
+def windows_of(images: Sequence[Image], input_frames: int) -> Tensor:
+    """All windows of successive images (H, W, C): (n − T, T+1, H, W, C) uint8."""
+    return torch.from_numpy(np.stack(images)).unfold(0, input_frames + 1, 1).movedim(-1, 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -205,7 +205,7 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
 
 
 def load_network(checkpoint: Checkpoint, adapter: Checkpoint | None = None) -> Network:
-    """The network of a checkpoint, with an adapter's weights in place of its own where one is given.
+    """The network of a checkpoint, with an adapter's weights where one is given.
 
     Raises:
         CheckpointError: if the adapter was made for other weights.
@@ -217,8 +217,16 @@ def load_network(checkpoint: Checkpoint, adapter: Checkpoint | None = None) -> N
         )
     with torch.device("meta"):
         network = Network(checkpoint.model)
-    network.load_state_dict({**checkpoint.weights, **(adapter.weights if adapter else {})}, assign=True)
+    network.load_state_dict({**checkpoint.weights, **_adapted(checkpoint, adapter)}, assign=True)
     return network.eval().channels_last()
+
+
+def _adapted(checkpoint: Checkpoint, adapter: Checkpoint | None) -> dict[str, Tensor]:
+    """An adapter's weights; those that it holds in bfloat16 are changes of the model's."""
+    return {
+        name: value if value.dtype == torch.float32 else checkpoint.weights[name] + value.float()
+        for name, value in (adapter.weights if adapter else {}).items()
+    }
 
 
 def _check_tensors(checkpoint: Checkpoint) -> None:
@@ -239,7 +247,7 @@ def _check_tensors(checkpoint: Checkpoint) -> None:
                     f"its settings ask for {_shape(asked.get(name))}."
                 )
     for name, value in [*checkpoint.weights.items(), *checkpoint.step_sizes.items()]:
-        if value.dtype != torch.float32:
+        if value.dtype != torch.float32 and not (checkpoint.stage == "adapt" and value.dtype == torch.bfloat16):
             raise CheckpointError(f"{checkpoint.path}: weight {name} is {value.dtype}; vad writes torch.float32.")
         if not bool(value.isfinite().all()):
             raise CheckpointError(f"{checkpoint.path}: weight {name} holds values that are not finite numbers.")

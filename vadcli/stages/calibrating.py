@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from vadcli.footage.cache import Cache, Clip
-from vadcli.footage.frames import Frame, Gap, SourceInfo
+from vadcli.footage.clips import Clipped, clip_footage
 from vadcli.footage.windows import ClipRange
 from vadcli.model.network import Network
 from vadcli.model.runtime import for_inference
@@ -22,18 +21,6 @@ from vadcli.scoring.usual import NormalErrors
 from vadcli.settings import Settings
 
 MOST_FRAMES = 20_000
-
-
-class Clipped:
-    """Some frames as footage that the engine reads: a part of a source, or a clip of a cache."""
-
-    def __init__(self, info: SourceInfo, frames: Iterator[Frame]) -> None:
-        self.info, self.frames = info, frames
-        self.notes: tuple[str, ...] = ()
-        self.gaps: tuple[Gap, ...] = ()
-
-    def __iter__(self) -> Iterator[Frame]:
-        return self.frames
 
 
 def measure(
@@ -99,13 +86,3 @@ def calibrate_model(
         return None
     fps = footage[0].info.fps
     return fit_calibration(normal.finish(), fps, settings.score, normal.usual, normal.scene).to_json()
-
-
-def clip_footage(cache: Cache, clip: Clip, start: int = 0, stop: int | None = None) -> Clipped:
-    """Frames `start` to `stop` of a cached clip, read one by one."""
-    stop = clip.num_frames if stop is None else stop
-    info = SourceInfo(clip.name, clip.fps, stop - start, *cache.size)
-    frames = (
-        Frame(cache.frames(clip.name, index, index + 1)[0], index, index / clip.fps) for index in range(start, stop)
-    )
-    return Clipped(info, frames)

@@ -115,7 +115,8 @@ def _ready(
     exact: Container[str] = (),
 ) -> Ready:
     device = pick_device(settings.score.device)
-    kept = exact if adapter is None else adapter.weights  # an update moves weights by less than bfloat16 shows
+    # One update moves weights by less than bfloat16 shows; changes by many steps come in bfloat16 themselves.
+    kept = exact if adapter is None else {n for n, w in adapter.weights.items() if w.dtype == torch.float32}
     network = for_inference(network, device, pick_precision(settings.score.precision, device), exact=kept)
     lineage = [*_lineage("model", checkpoint)]
     kind: CalibrationKind = "warmup"
@@ -144,7 +145,7 @@ def _lineage(role: str, checkpoint: Checkpoint) -> list[tuple[str, str]]:
     lines += [
         (f"{role}: made from ({name})", f"SHA-256 {value[:16]}…") for name, value in sorted(checkpoint.parents.items())
     ]
-    for name in ("data", "source", "shots", "steps", "seconds", "calibration_frames", "versions"):
+    for name in ("data", "source", "shots", "steps", "tuned_steps", "seconds", "calibration_frames", "versions"):
         if name in checkpoint.training:
             lines.append((f"{role}: {name.replace('_', ' ')}", _plain(checkpoint.training[name])))
     return lines

@@ -14,8 +14,8 @@ from vadcli.footage.frames import Frame, Gap
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import FrameSource
 from vadcli.footage.stream import shown
+from vadcli.footage.windows import windows_of
 from vadcli.settings import Settings
-from vadcli.stages.adapt import windows_of
 from vadcli.stages.reading import open_for
 from vadcli.stages.ready import Ready, adapt_ready, model_of
 
@@ -91,7 +91,7 @@ def with_shots(
             f"{shown(source)}: {len(head)} frames; {shots} shots need {needed} and one to score. "
             "Use a longer clip, or fewer --shots."
         )
-    ready = adapt_ready(model, windows_of(head[:needed], described.input_frames), settings)
+    ready = adapt_ready(model, windows_of([frame.image for frame in head[:needed]], described.input_frames), settings)
     return Following(opened, head[shots:], frames), ready
 
 
