@@ -19,6 +19,7 @@ from vadcli.progress import Progress
 from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR, SCENE_ERROR
 from vadcli.settings import Settings
 from vadcli.trials.bank import Bank, Errors, Key
+from vadcli.trials.controls import Controls, Signals
 from vadcli.trials.localisation import MapWatcher, localisers_of
 from vadcli.trials.normal import Normal, normal_errors
 from vadcli.trials.support import SceneFootage, contaminated, draw_support, head_of, scene_footage, test_clips
@@ -213,22 +214,25 @@ def _scene(
                 of_clip[name].append(key)
     every = [*base, *of_scene, *(key for keys in of_clip.values() for key in keys)]
     normal, usual = normal_errors(bank, every, footage, progress)
+    controls = Controls.of(footage.calibration) if footage and "online" in options.protocols else None
     for name, (clip, labels) in clips.items():
         keys = [*base, *of_scene, *of_clip[name]]
         judged = clip.has_masks and localisers
         watcher = MapWatcher(cache, clip, window, counted, localisers, settings) if judged else None
-        errors = bank.errors(ClipRange(cache, clip, 0, clip.num_frames), keys, progress, watcher, usual)
+        whole = ClipRange(cache, clip, 0, clip.num_frames)
+        errors = bank.errors(whole, keys, progress, watcher, usual)
+        without_model = controls.signals(whole, window) if controls else {}
         if watcher is not None:
             watcher.finish()
         for key in keys:
-            yield key, _evidence(clip, labels, errors[key], window), normal[key]
+            yield key, _evidence(clip, labels, errors[key], window, without_model), normal[key]
     for where in (footage.scene if footage else "", *clips):
         bank.forget(where)
 
 
-def _evidence(clip: Clip, labels: NDArray[np.bool_], errors: Errors, window: int) -> Evidence:
+def _evidence(clip: Clip, labels: NDArray[np.bool_], errors: Errors, window: int, without_model: Signals) -> Evidence:
     kinds = {FRAME: FRAME_ERROR, FEATURE: FEATURE_ERROR, SCENE: SCENE_ERROR}
-    signals = {kind: errors[name] for kind, name in kinds.items() if name in errors}
+    signals = {kind: errors[name] for kind, name in kinds.items() if name in errors} | without_model
     frames = np.arange(window, clip.num_frames)
     return Evidence(clip.name, clip.scene, clip.fps, frames, labels[window:], signals, errors)
 
