@@ -1,5 +1,6 @@
 """Controls that learn nothing: moving pixels, and flow for its place."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -22,11 +23,11 @@ def walker(length, speed, side=16):
 
 @pytest.fixture
 def footage(tmp_path):
-    def add(file):
+    path = tmp_path / "c.h5"
+    write_cache(path, {}, size=128)
+    with h5py.File(path, "a") as file:
         for name, frames in (("slow", walker(40, 2)), ("fast", walker(12, 8)), ("still", walker(12, 0))):
-            add_clip(file, name, frames, split="train")
-
-    path = write_cache(tmp_path / "c.h5", add, size=(128, 128))
+            add_clip(file, name, "park", "train", frames)
     with open_cache(path) as cache:
         yield {clip.name: ClipRange(cache, clip, 0, clip.num_frames) for clip in cache.clips}
 

@@ -39,7 +39,10 @@ def test_a_rival_goes_the_whole_way(vad, cache, make_video, tmp_path, unit):
     assert before.shape == start["unit.items"].shape
     assert torch.equal(before, after) == (unit == "items")  # updated items stay as pre-training left them
 
-    assert vad("adapt", cache, "--shots", "3", "--from", meta, "--out", scene, "--device", "cpu").code == 0
+    assert (
+        vad("adapt", cache, "--shots", "3", "--seconds", "0", "--from", meta, "--out", scene, "--device", "cpu").code
+        == 0
+    )
     assert ("unit.items" in weights(scene)) == (unit == "memory")
     video = make_video(frames=16, size=(32, 32))
     with_adapter = ["--model", meta, "--adapter", scene, "--device", "cpu"]
@@ -49,7 +52,7 @@ def test_a_rival_goes_the_whole_way(vad, cache, make_video, tmp_path, unit):
     told = vad("eval", cache, "--model", meta, "--shots", "0,2", "--draws", "1", "--json", "--device", "cpu")
     document = json.loads(told.out)
     assert document["model"]["unit"] == unit
-    assert {row["score"] for row in document["results"]} == {"fp", "fr", "fs", "fused", "fp+fs"}
+    assert {row["score"] for row in document["results"]} == {"fp", "fr", "fs", "fused", "fp+fs", "moving", "flow"}
     told = json.loads(vad("info", meta, "--json").out)
     assert told["settings"]["model"]["unit"] == unit and 1 <= told["effective_prototypes"] <= 3
     assert f"unit {unit}" in vad("info", meta).out.replace(":", "")

@@ -8,6 +8,7 @@ from tests.evaluation.caches import add_clip, moving_square, write_cache
 from tests.trials.labelled import QUICK, TRUTH, labels_of
 from vadcli.bench.speed import speed_of
 from vadcli.errors import InputError
+from vadcli.evaluation.evidence import CONTROLS
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import ClipRange
 from vadcli.model import winograd
@@ -30,7 +31,9 @@ def evaluated(cache, models, model="meta", **options):
 
 
 def rows(evaluation, **wanted):
+    """Rows of the model; those of controls are asked for by their name."""
     plain = [result.to_json() for result in evaluation.results]
+    plain = [row for row in plain if row["score"] not in CONTROLS or wanted.get("score") in CONTROLS]
     return [row for row in plain if all(row[key] == value for key, value in wanted.items())]
 
 
@@ -68,7 +71,7 @@ def test_support_from_the_scene_is_drawn_repeatedly_and_takes_no_test_frame(cach
 
 def test_every_row_says_what_it_is_and_figures_are_shares(cache, models):
     found = evaluated(cache, models, shots=(0,))
-    assert len(found.results) == 4 + 5 + 4  # scores of paper, official, online
+    assert len(found.results) == 4 + 5 + 4 + 2  # scores of paper, official, online, and the controls
     for row in rows(found):
         assert (row["data"], row["labels"], row["clips"], row["macro_clips"]) == ("park", "own", 3, 2)
         for key in ("micro_auc", "macro_auc", "macro_auc_padded", "ap", "eer"):
