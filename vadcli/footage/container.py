@@ -21,6 +21,7 @@ MOST_FPS = 999.0  # what says more counts ticks of its clock
 TRIES = 64  # reads that fail one after the other before a container is given up
 MOST_HELD = 2000  # packets of a group that is longer are decoded at once
 KEY_WAIT = 250  # pictures after which one that begins anew is waited for no longer
+_OPTIONS = {"merge_pmt_versions": "1"}  # of MPEG-TS: pictures that go on under another number are read on
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE}
 _TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
 
@@ -73,7 +74,8 @@ class Container:
             av.FFmpegError: when it cannot be opened.
             ValueError: when there are no pictures in it.
         """
-        self._opened = av.open(target, timeout=timeout_s, metadata_errors="replace", **options)
+        demuxer = _OPTIONS | options.pop("options", {})
+        self._opened = av.open(target, timeout=timeout_s, metadata_errors="replace", options=demuxer, **options)
         try:
             self._stream = self._pictures()
         except ValueError:
@@ -134,7 +136,7 @@ class Container:
         """
         count, times, group = 0, list[float](), list[float]()
         for packet in self._packets():
-            if packet is None or not packet.size:
+            if packet is None or not packet.size or packet.is_discard:  # which an edit list does not show
                 continue
             if packet.is_keyframe:  # no picture is shown before one that belongs to an earlier group
                 times, group = times + sorted(group), []

@@ -70,6 +70,7 @@ class VideoReader:
             FootageError: when the size of the pictures changes on the way.
         """
         name, container, step, time_s = self.info.name, self._container, 1 / self.info.fps, 0.0
+        clock_s = 0.0  # since the beginning, by the container, whose clock may jump
         decoded = ((one, one.clock_s) for one in container)
         try:
             for one, now, missing in timed(decoded, step, container.start_s, START_REACH_S + container.begin_s):
@@ -84,12 +85,13 @@ class VideoReader:
                     )
                 self._losses.add(one, time_s, now, missing)
                 time_s = now
+                clock_s = (one.clock_s or 0.0) - (container.start_s or 0.0)
                 self.frames_read += 1
                 yield picture, time_s
         except av.FFmpegError as error:
             raise CutOffError(f"{name}: nothing after {time_s:.1f} s can be read ({error.strerror}).") from error
         self._losses.damaged(time_s, container.broken)
-        if self._is_short(time_s + step):
+        if self._is_short(max(time_s, clock_s) + step):
             raise CutOffError(
                 f"{name}: cut off: {self.frames_read} frames decoded, none after {time_s:.1f} s of "
                 f"{container.duration_s:.1f} s. Copy it again, or repair it with ffmpeg."
@@ -150,6 +152,7 @@ def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo,
     fps, lasts_s, frames = container.fps, container.duration_s, container.frames
     whole = lasts_s is None or (frames is None and path.stat().st_size <= SMALL_BYTES)
     count, times = container.clocks(None if whole else LOOKED_AT)
+    whole = whole or count < LOOKED_AT
     container.close()
     steps = [after - before for before, after in pairwise(times) if 0 < after - before < DAY_S]
     if steps:
@@ -157,7 +160,8 @@ def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo,
         ordinary = [step for step in steps if step <= STEPS * usual]
         fps = len(ordinary) / sum(ordinary)
     if whole:
-        frames, lasts_s = count, (sum(steps) or (count - 1) / fps) + 1 / fps
+        frames = count
+        lasts_s = (sum(steps) if len(times) == count and steps else (count - 1) / fps) + 1 / fps
     began = began_of(path, container.metadata)
     info = SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s, began)
     return info, container.pixels

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vadcli.errors import CheckpointError, FootageError, InputError
-from vadcli.files import VIDEO_SUFFIXES, check_output, named
+from vadcli.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, check_output, named
 from vadcli.learning.job import metrics_log
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint
 
@@ -22,6 +22,8 @@ def describe_file(path: Path) -> dict[str, Any]:
         InputError: if there is no such file, or it is none of these.
         CheckpointError: if it is a damaged checkpoint.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder. Give a file in it; `vad score` and `vad prepare` take folders.")
     if not path.is_file():
         raise InputError(
             f"{path}: no such file. `vad info` tells of checkpoints, adapters, caches, exported models and videos."
@@ -39,7 +41,7 @@ def _described(path: Path) -> dict[str, Any]:
 
         header = OnnxNetwork.open(path).header
         return {"kind": "exported model", **header}
-    if path.suffix.lower() in VIDEO_SUFFIXES:
+    if path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES:
         return _describe_video(path)
     if magic[8:] != b"{":  # with which a checkpoint's header begins
         with suppress(FootageError):

@@ -207,7 +207,9 @@ class Run:
         if item.error is not None:
             self.fail(item.error, alone=alone)
         elif watch is None or not watch.frames:
-            short = f"{name}: {item.frames} frames; a window needs {needed}. Use a longer clip."
+            short = (
+                f"{name}: {item.frames} frame{'s' * (item.frames != 1)}; a window needs {needed}. Use a longer clip."
+            )
             self.fail(FootageError(short), alone=alone)
         else:
             self.tally.sources += 1
