@@ -3,8 +3,10 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,13 @@ from vadcli.cli.app import COMMANDS
 from vadcli.presets import preset_names
 
 README = Path(__file__).parent.parent / "README.md"
+
+
+DOCUMENTS = [README, *sorted(p for p in README.parent.glob("*/**/README.md") if ".venv" not in p.parts)]
+
+
+def document_id(path):
+    return str(path.relative_to(README.parent))
 
 
 def commands(name):
@@ -62,3 +71,43 @@ def test_the_first_command_scores_with_the_model_in_the_package(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert '"schema":"vad.score/1"' in done.stdout
+
+
+def test_readme_is_read_in_one_sitting():
+    assert len(README.read_text(encoding="utf-8").splitlines()) < 250
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
+def test_every_link_leads_somewhere(document):
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
+        path, _, heading = target.partition("#")
+        if "://" in target:
+            continue
+        there = (document.parent / path) if path else document
+        assert there.exists(), f"{document_id(document)}: {target}"
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.M)
+            assert heading in [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles], target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=document_id)
+def test_every_block_of_commands_is_run_or_says_why_not(document):
+    lines = document.read_text(encoding="utf-8").splitlines()
+    for before, line in pairwise(lines):
+        if re.match(r"```(console|sh|bash|yaml)$", line):
+            assert re.match(r"<!-- (command: \w+|not run: .+) -->$", before), f"{document_id(document)}: {line}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_recipes_run_as_written_one_after_the_other(tmp_path):
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    blocks = re.findall(r"<!-- command: recipe -->\n```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    assert len(blocks) > 5
+    for block in blocks:
+        if any(re.search(rf"\b{tool} -", block) and not shutil.which(tool) for tool in ("jq", "ffmpeg")):
+            continue  # another program than ours is missing here
+        done = subprocess.run(
+            ["bash", "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0 and "Traceback" not in done.stderr, f"{block}\n{done.stderr}"
