@@ -152,8 +152,8 @@ def _check(request: ScoreRequest, sources: Sequence[str]) -> None:
         raise InputError("--shots: adapts to one stream at a time. Run `vad score` once for each.")
     if request.annotated and len(sources) > 1:
         raise InputError(f"--annotated: one source makes one video, got {len(sources)}. Give one source.")
-    if request.annotated and request.annotated.suffix.lower() not in (".mp4", ".webm"):
-        raise InputError(f"--annotated {request.annotated}: use a name that ends in .mp4 or .webm.")
+    if request.annotated and request.annotated.suffix.lower() != ".mp4":
+        raise InputError(f"--annotated {request.annotated}: use a name that ends in .mp4.")
     if request.form in ("srt", "vtt") and len(sources) > 1:
         raise InputError(f"--format {request.form}: subtitles are of one source, got {len(sources)}.")
     outputs = {"--out": request.out, "--annotated": request.annotated, "--report": request.report}
