@@ -30,7 +30,7 @@ _ENDINGS: dict[Kind, tuple[str, ...]] = {
     "report": (".html", ".htm"),
     "checkpoint": (".safetensors",),
     "cache": (".h5", ".hdf5"),
-    "video": (".mp4", ".webm"),
+    "video": (".mp4",),
     "picture": (".png", ".jpg", ".jpeg"),
     "exported model": (".onnx", ".pt2"),
 }

@@ -90,7 +90,7 @@ def test_no_output_is_put_among_the_frames_of_a_folder(vad, inputs, line, ending
         ("score video -o .", "a folder. Give the name of a file."),
         ("score video --report r.pdf", "a report is written there. Use a name that ends in .html or .htm."),
         ("score video --report r.csv", "a report is written there"),
-        ("score video --annotated a.avi", "a video is written there. Use a name that ends in .mp4 or .webm."),
+        ("score video --annotated a.avi", "a video is written there. Use a name that ends in .mp4."),
         ("score video --annotated a", "a video is written there"),
         ("adapt video -o a.mp4", "a checkpoint is written there. Use a name that ends in .safetensors."),
         ("adapt video -o new/", "new/: a folder. Give the name of a file."),

@@ -168,13 +168,12 @@ def test_a_browser_lays_the_report_out_from_a_file(tmp_path: Path):
     assert dom.count("<figure>") == 1 + 2 * 6 and "<script" not in dom and "</svg>" in dom
 
 
-@pytest.mark.parametrize("suffix", [".webm", ".mp4"])
-def test_a_stock_browser_plays_the_annotated_video(tmp_path: Path, suffix: str):
-    with annotated_video(tmp_path / f"a{suffix}") as sink:
+def test_a_stock_browser_plays_the_annotated_video(tmp_path: Path):
+    with annotated_video(tmp_path / "a.mp4") as sink:
         show(sink, watched(), BURST)
     page = tmp_path / "play.html"
     page.write_text(
-        f'<video id=v muted src="a{suffix}"></video><pre id=o></pre><script>'
+        '<video id=v muted src="a.mp4"></video><pre id=o></pre><script>'
         "v.oncanplay=()=>v.play();v.onerror=()=>{o.textContent='error '+v.error.code};"
         "v.ontimeupdate=()=>{if(v.currentTime>0.3)o.textContent='played '+v.videoWidth+' '+v.duration.toFixed(1)}"
         "</script>"

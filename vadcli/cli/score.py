@@ -67,7 +67,7 @@ def command(
         Path | None, output_option("--heatmaps", metavar="DIR", help="Folder for a picture of every event at its peak.")
     ] = None,
     annotated: Annotated[
-        Path | None, file_option("--annotated", help="Video with heat and scores, .mp4 (VP9) or .webm (VP8, faster).")
+        Path | None, file_option("--annotated", metavar="FILE.mp4", help="Video with heat and scores (H.264).")
     ] = None,
     report: Annotated[
         Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")

@@ -1,5 +1,6 @@
 """Heat, boxes and captions drawn on a frame, readable without colour vision."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -7,13 +8,16 @@ from numpy.typing import NDArray
 
 from vadcli.footage.frames import Frame, Image
 from vadcli.footage.opencv import cv2
+from vadcli.scoring.boxes import Box
 from vadcli.scoring.events import Region
 
 Heat: TypeAlias = NDArray[np.float32]
 
-# Heat in worst patches of a typical frame: where drawing begins, and where it is at full strength.
-_LEAST_HEAT, _FULL_HEAT = 0.5, 4.0
-_OPACITY = 0.65
+# Heat is drawn from what is just usual, 1, and at full strength from here on; contours stand at these levels.
+_LEVELS = (1.0, 2.0, 3.0)
+_FULL_HEAT = 4.0
+_OPACITY = 0.45
+_HEAT, _CONTOUR = (230, 60, 0), (255, 225, 60)  # RGB
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -25,30 +29,35 @@ def picture_of(frame: Frame) -> Image:
 
 
 def strength(heat: Heat) -> Heat:
-    """How strongly heat is drawn, in [0, 1], by its logarithm: 1 from four times a typical worst patch.
+    """How strongly heat is drawn, in [0, 1]: not at all where it is usual, fully from four times that.
 
-    >>> strength(np.array([[0.1, 0.5, 1.0, 4.0, 99.0]], np.float32)).astype(float).round(2).tolist()
-    [[0.0, 0.0, 0.33, 1.0, 1.0]]
+    >>> strength(np.array([[0.1, 1.0, 2.5, 4.0, 99.0]], np.float32)).astype(float).round(2).tolist()
+    [[0.0, 0.0, 0.5, 1.0, 1.0]]
     """
-    share = np.log(np.maximum(heat, _LEAST_HEAT) / _LEAST_HEAT) / np.log(_FULL_HEAT / _LEAST_HEAT)
-    drawn: Heat = np.clip(share, 0, 1).astype(np.float32)
+    drawn: Heat = np.clip((heat - _LEVELS[0]) / (_FULL_HEAT - _LEVELS[0]), 0, 1).astype(np.float32)
     return drawn
 
 
 def draw_heat(picture: Image, heat: Heat) -> Image:
-    """A copy of a picture with heat laid over it: brighter and more opaque where it is stranger.
+    """A copy of a picture tinted by how far heat is above the usual, with contours at one, two and three times that.
 
     Args:
         picture: (H, W, 3) RGB.
-        heat: (h, w), smoothed over a patch's quarter and brought to (H, W).
+        heat: (h, w), brought to (H, W).
     """
-    side = max(3, heat.shape[0] // 32) | 1
-    calm = cv2.GaussianBlur(heat, (side * 2 + 1, side * 2 + 1), 0)
+    if float(heat.max()) <= _LEVELS[0]:
+        return picture.copy()
     height, width = picture.shape[:2]
-    drawn = cv2.resize(strength(np.asarray(calm, np.float32)), (width, height), interpolation=cv2.INTER_LINEAR)
-    colours = cv2.applyColorMap((np.asarray(drawn) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    opacity = (np.minimum(np.asarray(drawn) * 3, 1) * _OPACITY)[..., None]
-    mixed: Image = (picture * (1 - opacity) + colours * opacity).round().astype(np.uint8)
+    side = max(1, heat.shape[0] // 32) | 1
+    calm = cv2.GaussianBlur(heat, (side, side), 0) if side > 1 else heat
+    smooth = np.asarray(cv2.resize(calm, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    opacity = strength(smooth) * np.float32(_OPACITY)
+    tint = np.broadcast_to(np.array(_HEAT, np.uint8), picture.shape)
+    mixed = np.asarray(cv2.blendLinear(picture, np.ascontiguousarray(tint), 1 - opacity, opacity), np.uint8)
+    thick = max(1, round(min(height, width) / 300))
+    for level in _LEVELS:
+        lines, _ = cv2.findContours((smooth >= level).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(mixed, lines, -1, _CONTOUR, thick, cv2.LINE_AA)
     return mixed
 
 
@@ -67,6 +76,17 @@ def draw_box(picture: Image, box: Region, source_size: tuple[int, int]) -> None:
     thick = max(1, round(min(picture.shape[:2]) / 200))
     cv2.rectangle(picture, first, last, (0, 0, 0), 3 * thick)
     cv2.rectangle(picture, first, last, (255, 255, 255), thick)
+
+
+def draw_boxes(picture: Image, boxes: Sequence[Box], source_size: tuple[int, int]) -> None:
+    """Outline boxes in place and, where there are several, write the share of the heat into each."""
+    for box in boxes:
+        draw_box(picture, box.region, source_size)
+    letters = max(8, min(picture.shape[:2]) // 45)
+    for region, share in boxes if len(boxes) > 1 else ():
+        x = round(region[0] * picture.shape[1] / source_size[1]) + 6
+        y = round(region[1] * picture.shape[0] / source_size[0]) + letters + 8
+        write_text(picture, f"{share:.0%}", (min(x, picture.shape[1] - 4 * letters), y), letters)
 
 
 def write_text(picture: Image, text: str, corner: tuple[int, int], height: int) -> None:
