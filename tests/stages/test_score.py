@@ -537,3 +537,27 @@ def test_shards_score_every_source_once_and_one_without_any_is_empty(vad, film, 
         scored.append({line["source"] for line in lines(answer.out)})
     assert [len(sources) for sources in scored] == [1, 1, 1, 0]
     assert len(set().union(*scored)) == 3
+
+
+def test_a_stretch_is_scored_alone_and_by_the_recordings_own_times(vad, model, make_video, tmp_path):
+    video = make_video(tmp_path / "v.mp4", 60)
+    given = ("--model", model, "--warmup", 0.2, "--start", 0.4, "--duration", 1.2)
+    times = [json.loads(line)["time_s"] for line in vad("score", video, *given).out.splitlines()]
+    whole = [json.loads(line)["time_s"] for line in vad("score", video, *given[:4]).out.splitlines()]
+    assert min(times) >= 0.4 and max(times) < 1.6 and len(times) < len(whole)
+    assert set(times) <= set(whole)
+
+
+def test_segments_of_one_camera_are_one_recording_when_joined(vad, model, make_video, tmp_path):
+    (tmp_path / "day").mkdir()
+    for name in ("gate_20251125_100000.mp4", "gate_20251125_100002.mp4"):
+        make_video(tmp_path / "day" / name, 50)
+    given = ("--model", model, "--warmup", 0.5)
+    joined = [json.loads(line) for line in vad("score", tmp_path / "day", "--join", *given).out.splitlines()]
+    apart = [json.loads(line) for line in vad("score", tmp_path / "day", *given).out.splitlines()]
+    assert len({one["source"] for one in joined}) == 1 and len({one["source"] for one in apart}) == 2
+    times = [one["time_s"] for one in joined]
+    assert times == sorted(times) and times[-1] > 2
+    assert sum(one["score"] is None for one in joined) < sum(one["score"] is None for one in apart)  # one warm-up
+    answer = vad("score", "rtsp://localhost:1/x", "--join", *given)
+    assert answer.code == 2 and "--join: joins files" in answer.err

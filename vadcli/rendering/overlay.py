@@ -13,9 +13,9 @@ from vadcli.scoring.events import Region
 
 Heat: TypeAlias = NDArray[np.float32]
 
-# Heat is drawn from what is just usual, 1, and at full strength from here on; contours stand at these levels.
-_LEVELS = (1.0, 2.0, 3.0)
-_FULL_HEAT = 4.0
+# Heat is drawn from what is just usual, 1, to full strength; contours stand where it is far above.
+_USUAL, _FULL_HEAT = 1.0, 4.0
+_LEVELS = (2.0, 4.0)
 _OPACITY = 0.45
 _HEAT, _CONTOUR = (230, 60, 0), (255, 225, 60)  # RGB
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -34,18 +34,18 @@ def strength(heat: Heat) -> Heat:
     >>> strength(np.array([[0.1, 1.0, 2.5, 4.0, 99.0]], np.float32)).astype(float).round(2).tolist()
     [[0.0, 0.0, 0.5, 1.0, 1.0]]
     """
-    drawn: Heat = np.clip((heat - _LEVELS[0]) / (_FULL_HEAT - _LEVELS[0]), 0, 1).astype(np.float32)
+    drawn: Heat = np.clip((heat - _USUAL) / (_FULL_HEAT - _USUAL), 0, 1).astype(np.float32)
     return drawn
 
 
 def draw_heat(picture: Image, heat: Heat) -> Image:
-    """A copy of a picture tinted by how far heat is above the usual, with contours at one, two and three times that.
+    """A copy of a picture tinted by how far heat is above the usual, with contours at twice and four times that.
 
     Args:
         picture: (H, W, 3) RGB.
         heat: (h, w), brought to (H, W).
     """
-    if float(heat.max()) <= _LEVELS[0]:
+    if float(heat.max()) <= _USUAL:
         return picture.copy()
     height, width = picture.shape[:2]
     side = max(1, heat.shape[0] // 32) | 1

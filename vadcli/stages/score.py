@@ -9,6 +9,7 @@ from typing import TextIO
 
 from vadcli.errors import FootageError, InputError
 from vadcli.files import Kind, check_output, check_output_folder, named, naming, whole
+from vadcli.footage.segments import Segments, joined
 from vadcli.footage.shards import shard
 from vadcli.footage.source import find_sources, is_live
 from vadcli.footage.stream import shown
@@ -73,8 +74,11 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     Raises:
         VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
     """
-    sources = shard(find_sources(request.sources, progress.note), *request.shard)
-    _check(request, sources)
+    found = shard(find_sources(request.sources, progress.note), *request.shard)
+    if request.settings.span.join and any(map(is_live, found)):
+        raise InputError("--join: joins files, and a stream is one recording already. Leave it out.")
+    sources: Sequence[str | Segments] = joined(found) if request.settings.span.join else found
+    _check(request, found, len(sources))
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
         notes = list(_notes(request.settings, ready)) if ready else []
@@ -151,16 +155,16 @@ def _how_it_is_read(asked: SourceSettings, ready: Ready) -> Iterator[str]:
         yield f"as the {'adapter' if ready.kind == 'adapter' else 'model'} says: {', '.join(done)}."
 
 
-def _check(request: ScoreRequest, sources: Sequence[str]) -> None:
-    """Refuse what cannot work before any work is done."""
+def _check(request: ScoreRequest, sources: Sequence[str], count: int) -> None:
+    """Refuse what cannot work before any work is done; `count` recordings are made of the sources."""
     if request.shots and request.adapter:
         raise InputError("--shots and --adapter: the adapter already fits a scene. Use one of them.")
     if request.shots and len(sources) > 1 and any(map(is_live, sources)):
         raise InputError("--shots: adapts to one stream at a time. Run `vad score` once for each.")
-    if request.annotated and len(sources) > 1:
-        raise InputError(f"--annotated: one source makes one video, got {len(sources)}. Give one source.")
-    if request.form in ("srt", "vtt") and len(sources) > 1:
-        raise InputError(f"--format {request.form}: subtitles are of one source, got {len(sources)}.")
+    if request.annotated and count > 1:
+        raise InputError(f"--annotated: one source makes one video, got {count}. Give one source.")
+    if request.form in ("srt", "vtt") and count > 1:
+        raise InputError(f"--format {request.form}: subtitles are of one source, got {count}.")
     outputs: list[tuple[str, Path | None, Kind]] = [
         ("--out", request.out, "records"),
         ("--annotated", request.annotated, "video"),
@@ -194,12 +198,13 @@ def _sinks(request: ScoreRequest, stack: ExitStack) -> list[Sink]:
     return sinks
 
 
-def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str], run: Run) -> Iterator[Part]:
+def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | Segments], run: Run) -> Iterator[Part]:
     """All sources with one model, or with `shots` one after the other, each with a model fitted to it."""
     original = bool(request.heatmaps or request.annotated or request.report)
     if ready is not None:
-        openers = [Opener(partial(open_footage, one, ready, original), live=is_live(one)) for one in sources]
-        yield Part(ready, [shown(source) for source in sources], openers)
+        span = request.settings.span
+        openers = [Opener(partial(open_footage, one, ready, span, original), live=is_live(str(one))) for one in sources]
+        yield Part(ready, [shown(str(source)) for source in sources], openers)
         return
     for source in sources:
         try:
@@ -209,11 +214,11 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str], r
             continue
         with footage:
             run.progress.note(
-                f"{shown(source)}: adapted on its first {request.shots} windows, "
+                f"{shown(str(source))}: adapted on its first {request.shots} windows, "
                 f"{(request.shots or 0) + fitted.model.input_frames} frames that are not scored"
             )
-            opener = Opener(partial(_open_already, footage), live=is_live(source))
-            yield Part(fitted, [shown(source)], [opener], alone=len(sources) == 1)
+            opener = Opener(partial(_open_already, footage), live=is_live(str(source)))
+            yield Part(fitted, [shown(str(source))], [opener], alone=len(sources) == 1)
 
 
 def _open_already(footage: Following) -> AbstractContextManager[Footage]:

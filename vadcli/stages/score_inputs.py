@@ -12,10 +12,11 @@ import numpy as np
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap
 from vadcli.footage.opencv import cv2
+from vadcli.footage.segments import Segments
 from vadcli.footage.source import FrameSource
 from vadcli.footage.stream import shown
 from vadcli.footage.windows import windows_of
-from vadcli.settings import Settings
+from vadcli.settings import Settings, SpanSettings
 from vadcli.stages.reading import open_for
 from vadcli.stages.ready import Ready, adapt_ready, model_of
 
@@ -56,14 +57,14 @@ class Following:
         self._source.close()
 
 
-def open_footage(source: str, ready: Ready, original: bool) -> Following:
+def open_footage(source: str | Segments, ready: Ready, span: SpanSettings, original: bool) -> Following:
     """A source as the model reads it, with its own pictures if they are to be drawn on."""
-    opened = open_for(ready.model, source, ready.source, original=original)
+    opened = open_for(ready.model, source, ready.source, original=original, span=span)
     return Following(opened, [], iter(opened))
 
 
 def with_shots(
-    model: Path | None, source: str, shots: int, settings: Settings, original: bool
+    model: Path | None, source: str | Segments, shots: int, settings: Settings, original: bool
 ) -> tuple[Following, Ready]:
     """Fit a model to the first windows of a source.
 
@@ -81,14 +82,14 @@ def with_shots(
         FootageError: if the source is too short.
     """
     described = model_of(model)
-    opened = open_for(described, source, settings.source, original=original)
+    opened = open_for(described, source, settings.source, original=original, span=settings.span)
     frames = iter(opened)
     needed = shots + described.input_frames
     head = list(islice(frames, needed + 1))
     if len(head) <= needed:
         opened.close()
         raise FootageError(
-            f"{shown(source)}: {len(head)} frames; {shots} shots need {needed} and one to score. "
+            f"{shown(str(source))}: {len(head)} frames; {shots} shots need {needed} and one to score. "
             "Use a longer clip, or fewer --shots."
         )
     ready = adapt_ready(model, windows_of([frame.image for frame in head[:needed]], described.input_frames), settings)
