@@ -43,6 +43,7 @@ def test_the_schema_of_a_score_is_what_the_documentation_says():
         "score": 1.8765,
         "anomaly": True,
         "calibration": "adapter",
+        "at": None,
     }
     assert second["score"] is None and second["feature_error"] is None and second["source"] == FRAMES[1].source
 
@@ -60,6 +61,7 @@ def test_the_schema_of_an_event_is_what_the_documentation_says():
         "threshold": 1.0,
         "region": [1, 2, 30, 40],
         "calibration": "adapter",
+        "at": None,
     }
 
 

@@ -25,6 +25,7 @@ class Event:
         threshold: what it began above.
         region: x, y, width, height in the source's pixels of where it is at its peak; None if not known.
         calibration: whose normality it was measured by: "adapter", "model" or "warmup".
+        at: the time of day when it began, RFC 3339; None where the source does not say.
     """
 
     source: str
@@ -37,6 +38,7 @@ class Event:
     threshold: float
     region: Region | None = None
     calibration: str | None = None
+    at: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record of schema vad.event/1."""

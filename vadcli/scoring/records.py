@@ -32,6 +32,7 @@ class ScoreRecord:
         score: 0 typical, 1 exceeded once an hour by normal footage; None until a warm-up has seen enough.
         anomaly: whether an event is going on: above the threshold, or not yet below release since.
         calibration: whose normality: "adapter", "model" or "warmup".
+        at: the time of day, RFC 3339; None where the source does not say.
     """
 
     source: str
@@ -45,6 +46,7 @@ class ScoreRecord:
     score: float | None
     anomaly: bool
     calibration: CalibrationKind
+    at: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record of schema vad.score/1."""
@@ -61,6 +63,7 @@ class ScoreRecord:
             "score": None if self.score is None else round(self.score, 4),
             "anomaly": self.anomaly,
             "calibration": self.calibration,
+            "at": self.at,
         }
 
 

@@ -167,6 +167,7 @@ class Watch:
             score=score,
             anomaly=False,
             calibration=self.kind,
+            at=self.info.at(frame.time_s),
         )
         usual = self.calibration.usual_maps if self.calibration else {}
         return Assessed(record, frame, measured, self._scales, usual)
@@ -215,7 +216,7 @@ class Watch:
         evidence = finding.evidence
         box = region(evidence.coarse_heat, self.info.height, self.info.width)
         self.events += finding.event.state == "closed"
-        event: Event = replace(finding.event, region=box, calibration=self.kind)
+        event: Event = replace(finding.event, region=box, calibration=self.kind, at=self.info.at(finding.event.start_s))
         return Finding(event, evidence)
 
 
