@@ -39,7 +39,7 @@ def boxes_of(heat: NDArray[np.float32], height: int, width: int) -> list[Box]:
     >>> heat = np.zeros((8, 8), np.float32)
     >>> heat[:2, :2], heat[5:, 4:] = 4, 3
     >>> [(box.region, round(box.share, 2)) for box in boxes_of(heat, 80, 80)]
-    [((0, 0, 20, 20), 0.2), ((40, 50, 40, 30), 0.77)]
+    [((0, 0, 20, 20), 0.25), ((40, 50, 40, 30), 0.68)]
     """
     side = min(3, *heat.shape)
     calm = np.asarray(cv2.blur(heat.astype(np.float64), (side, side), borderType=cv2.BORDER_REPLICATE))
