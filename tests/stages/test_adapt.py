@@ -155,6 +155,14 @@ def test_fitting_all_weights_gives_the_same_bytes_under_a_seed(base, cache, tmp_
     assert first == again and first != other
 
 
+def test_time_that_is_over_early_keeps_the_steps_that_were_made_and_says_so(base, cache, tmp_path, vad):
+    given = ("--scene", "s0", "--shots", 3, "--device", "cpu", "--precision", "float32", "--out", tmp_path / "s")
+    answer = vad("adapt", cache, "--from", base, *given, "--seconds", 1e-6)
+    made = load_checkpoint(tmp_path / "s", "adapt")
+    assert answer.code == 0 and made.training["tuned_steps"] == 1
+    assert "over after 1 steps, the last of which still paid" in answer.err
+
+
 def test_where_held_out_footage_gains_nothing_the_update_alone_is_kept(base, cache, tmp_path):
     how = settings("adapt.seconds=60", "adapt.most_steps=25", "adapt.tuning_rate=1")
     fitted = adapt_stage([str(cache)], base, tmp_path / "s", how, scene="s0", progress=Silent())

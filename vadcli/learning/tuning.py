@@ -36,7 +36,7 @@ class Tuned:
         weights: all of them by name, float32 on the CPU, where held-out footage was predicted best.
         steps: that they took; 0 if none paid.
         errors: held-out error (mean squared) before and after.
-        timed_out: the time was over before the gain was.
+        timed_out: the time was over while the last steps still gained.
     """
 
     weights: dict[str, Tensor]
@@ -76,7 +76,8 @@ def tune(
     begun = time.monotonic()
     before = best = _error(network, checks, read, device, precision, how.batch_size)
     best_weights, best_step, since, step = _copy(network), 0, 0, 0
-    while step < how.most_steps and since < _PATIENCE and time.monotonic() - begun < how.seconds:
+    over = False
+    while step < how.most_steps and since < _PATIENCE and not over:
         network.train()
         inputs, target = to_network(_drawn(random, learned, read, how.batch_size), device)
         with autocast(device, precision):
@@ -88,14 +89,15 @@ def tune(
         optimizer.step()
         step += 1
         progress.advance()
-        if step % CHECK_EVERY and step < how.most_steps:
+        over = time.monotonic() - begun >= how.seconds
+        if step % CHECK_EVERY and step < how.most_steps and not over:
             continue
         error = _error(network, checks, read, device, precision, how.batch_size)
         since = 0 if error < best * (1 - _GAIN) else since + 1
         if error < best:
             best, best_weights, best_step = error, _copy(network), step
     network.load_state_dict(best_weights)
-    timed_out = step < how.most_steps and since < _PATIENCE
+    timed_out = over and best_step == step
     return Tuned({name: value.cpu() for name, value in best_weights.items()}, best_step, (before, best), timed_out)
 
 

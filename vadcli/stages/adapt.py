@@ -237,7 +237,8 @@ def _tune(
     )
     if tuned.timed_out:
         progress.note(
-            f"--seconds {how.seconds:g}: over after {tuned.steps} steps, which still paid. Give more for a better fit."
+            f"--seconds {how.seconds:g}: over after {tuned.steps} steps, the last of which still paid. "
+            "Give more for a better fit."
         )
     return tuned
 

@@ -24,7 +24,7 @@ class Controls:
     """Controls of one scene.
 
     Attributes:
-        usual: (h, w), flow that is usual at each place; 0 where no normal footage says so.
+        usual: (h, w), flow that is usual at each place; 1 where no normal footage says so.
     """
 
     usual: Grid | float
@@ -34,7 +34,7 @@ class Controls:
         """What the scene's normal footage has at each place, smoothed; nothing is learned but that."""
         flows = [flow for footage in normal for _, flow in _motion(footage)]
         if not flows:
-            return cls(0.0)
+            return cls(1.0)
         high = np.percentile(np.stack(flows), _QUANTILE, axis=0).astype(np.float32)
         calm = np.asarray(cv2.GaussianBlur(high, (3, 3), 0), np.float32)
         return cls(calm + np.float32(_EVERYWHERE * calm.max()))
@@ -43,19 +43,17 @@ class Controls:
         """Of every frame from number `first` on, (n,) each.
 
         Returns:
-            `moving`: the share of pixels that move in the worst patch; `flow`: the mean optical flow of a patch's
-            moving pixels over the flow usual at its place, of the worst patch.
+            `moving`: the share of pixels that move in the worst patch; `flow`: a patch's mean optical flow, 0 where
+            nothing moves, over the flow usual at its place, of the worst patch.
         """
         found = list(_motion(footage))[first - 1 :]
         moving = np.array([share.max() for share, _ in found], np.float64)
         flow = np.array([(values / np.maximum(self.usual, 1e-6)).max() for _, values in found], np.float64)
-        if isinstance(self.usual, float):
-            flow = np.array([values.max() for _, values in found], np.float64)
         return {MOVING: moving, FLOW: flow}
 
 
 def _motion(footage: ClipRange) -> Iterator[tuple[Grid, Grid]]:
-    """Share of moving pixels and mean flow of patches, (h, w) each, from every frame to the next."""
+    """Share of moving pixels and mean flow, 0 where nothing moves, of patches, (h, w) each, from frame to frame."""
     meter = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     before = None
     for now in _grey(footage):
