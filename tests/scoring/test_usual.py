@@ -114,3 +114,27 @@ def test_a_source_that_warms_up_learns_what_is_usual_there():
     spot = measured(maps(rng, spot=2.0))
     assessed, _ = watch.add(Frame(np.zeros((1, 1, 1), np.uint8), 60, 6.0), spot)
     assert assessed.record.score > 0.3 and assessed.record.frame_peak < spot.errors["frame_peak"]
+
+
+def calibrated_with_usual():
+    seen = [maps(np.random.default_rng(i)) for i in range(10)]
+    errors = {name: np.random.default_rng(1).uniform(1, 2, 20) for name in ("frame_error", "frame_peak")}
+    return fit_calibration(errors, 10.0, ScoreSettings(), learn_usual(seen))
+
+
+def test_a_file_gives_back_what_is_usual_to_the_bit_also_of_the_last_version():
+    calibration = calibrated_with_usual()
+    stored = json.loads(json.dumps(calibration.to_json()))
+    assert Calibration.from_json(stored).usual == calibration.usual
+    rows = {name: [list(row) for row in rows] for name, rows in calibration.usual.items()}
+    assert Calibration.from_json(stored | {"version": 2, "usual": rows}).usual == calibration.usual
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [{}, {"shape": [2, 2], "values": "!"}, {"shape": [9, 9], "values": "AAAA"}, {"shape": 4, "values": "AAA="}],
+)
+def test_a_file_whose_packed_usual_is_damaged_is_refused(packed):
+    stored = calibrated_with_usual().to_json() | {"usual": {"frame_peak": packed}}
+    with pytest.raises(CheckpointError, match=r"calibration: a usual map is damaged\. Adapt again"):
+        Calibration.from_json(stored)

@@ -22,6 +22,7 @@ from vadcli.model.pt2 import MAGIC, read_archive
 from vadcli.settings import ModelSettings, Settings, settings_of
 
 FORMAT, VERSION = "vad-checkpoint", 1
+CHANGES = 256.0  # what changes of weights are multiplied by before a byte keeps them
 Stage = Literal["pretrain", "metatrain", "adapt"]
 PACKAGED_MODEL = Path(__file__).parent.parent / "weights" / "edge.safetensors"
 _MAKES = {
@@ -222,10 +223,22 @@ def load_network(checkpoint: Checkpoint, adapter: Checkpoint | None = None) -> N
 
 
 def _adapted(checkpoint: Checkpoint, adapter: Checkpoint | None) -> dict[str, Tensor]:
-    """An adapter's weights; those that it holds in bfloat16 are changes of the model's."""
+    """An adapter's weights; those that it holds in a byte each are changes of the model's."""
     return {
-        name: value if value.dtype == torch.float32 else checkpoint.weights[name] + value.float()
+        name: value if value.dtype == torch.float32 else checkpoint.weights[name] + value.float() / CHANGES
         for name, value in (adapter.weights if adapter else {}).items()
+    }
+
+
+def as_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What changed from some weights to others, by name: a byte each, float8 of 256 times the change.
+
+    They keep three binary digits of it, and 1e-5 of what is smaller than that.
+    """
+    most = torch.finfo(torch.float8_e4m3fn).max
+    return {
+        name: ((value - before[name]) * CHANGES).clamp(-most, most).to(torch.float8_e4m3fn)
+        for name, value in after.items()
     }
 
 
@@ -247,9 +260,9 @@ def _check_tensors(checkpoint: Checkpoint) -> None:
                     f"its settings ask for {_shape(asked.get(name))}."
                 )
     for name, value in [*checkpoint.weights.items(), *checkpoint.step_sizes.items()]:
-        if value.dtype != torch.float32 and not (checkpoint.stage == "adapt" and value.dtype == torch.bfloat16):
+        if value.dtype != torch.float32 and not (checkpoint.stage == "adapt" and value.dtype == torch.float8_e4m3fn):
             raise CheckpointError(f"{checkpoint.path}: weight {name} is {value.dtype}; vad writes torch.float32.")
-        if not bool(value.isfinite().all()):
+        if not bool(value.float().isfinite().all()):
             raise CheckpointError(f"{checkpoint.path}: weight {name} holds values that are not finite numbers.")
     for name, value in checkpoint.step_sizes.items():
         if bool((value < 0).any()):

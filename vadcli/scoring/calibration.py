@@ -1,5 +1,6 @@
 """What a scene's normal footage looks like in errors; from it, scores that compare across cameras."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -28,8 +29,8 @@ from vadcli.settings import ScoreSettings
 
 Errors = Mapping[str, NDArray[np.float64]]
 
-_VERSION = 2
-_READS = (1, 2)  # 1 knew nothing of a scene's usual features
+_VERSION = 3
+_READS = (1, 2, 3)  # 1 knew nothing of a scene's usual features; until 3 usual maps were lists of numbers
 # Errors below this cannot be told from rounding: a hundredth of one grey level's square.
 _FLOOR = 1e-6
 # Smallest spread of a log error (5 % of the error), and smallest scale of the tail in spreads: footage whose
@@ -137,7 +138,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a checkpoint's header."""
-        plain = asdict(replace(self, scene=None))
+        plain = asdict(replace(self, scene=None, usual={}))
+        plain["usual"] = {name: _packed(values) for name, values in self.usual_maps.items()}
         return {"version": _VERSION, **plain, "scene": None if self.scene is None else self.scene.to_json()}
 
     @classmethod
@@ -156,6 +158,10 @@ class Calibration:
         fields = {key: item for key, item in value.items() if key != "version"}
         if fields.get("scene") is not None:
             fields["scene"] = SceneFeatures.from_json(fields["scene"])
+        if isinstance(fields.get("usual"), Mapping):
+            fields["usual"] = {
+                name: _unpacked(rows) if isinstance(rows, Mapping) else rows for name, rows in fields["usual"].items()
+            }
         try:
             read: Self = TypeAdapter(cls).validate_python(fields)
         except ValidationError as error:
@@ -187,6 +193,26 @@ class Calibration:
             return "the tail's scale and rate must be above 0 and finite"
         rates = [tail.rate_per_hour, *(rate for _, rate in tail.body)]
         return "" if all(a < b for a, b in pairwise(rates)) else "the tail's rates do not rise"
+
+
+def _packed(values: NDArray[np.float32]) -> dict[str, Any]:
+    """A map (h, w) in half precision, which learning has rounded it to."""
+    return {"shape": list(values.shape), "values": base64.b64encode(values.astype("<f2").tobytes()).decode("ascii")}
+
+
+def _unpacked(stored: Mapping[str, Any]) -> list[list[float]]:
+    """Rows of what `_packed` wrote.
+
+    Raises:
+        CheckpointError: for anything else.
+    """
+    try:
+        height, width = stored["shape"]
+        values = np.frombuffer(base64.b64decode(stored["values"], validate=True), "<f2")
+        rows: list[list[float]] = values.reshape(height, width).astype(np.float64).tolist()
+    except (LookupError, TypeError, ValueError) as error:
+        raise CheckpointError("calibration: a usual map is damaged. Adapt again.") from error
+    return rows
 
 
 # Pydantic reads these by the class they belong to.

@@ -22,7 +22,6 @@ Usual = Mapping[str, NDArray[np.float32]]
 
 # The first frames of normal footage, from which it is learned: what is held in memory meanwhile.
 MOST_FRAMES = 2000
-_DIGITS = 4
 
 
 def learn_usual(blocks: Sequence[Maps]) -> dict[str, NDArray[np.float32]]:
@@ -35,9 +34,8 @@ def learn_usual(blocks: Sequence[Maps]) -> dict[str, NDArray[np.float32]]:
     features = [one.feature for one in blocks if one.feature is not None]
     if features:
         found[FEATURE_PEAK] = np.mean(features, axis=0)
-    # Rounded at once, so that a file gives back what was used.
-    rounded = np.vectorize(lambda value: float(f"{value:.{_DIGITS}g}"), otypes=[np.float32])
-    return {name: rounded(values - values.mean()) for name, values in found.items()}
+    # Rounded at once to half precision, so that a file gives back what was used.
+    return {name: (values - values.mean()).astype(np.float16).astype(np.float32) for name, values in found.items()}
 
 
 def peaks_above(blocks: Maps, usual: Usual) -> dict[str, float]:

@@ -22,7 +22,15 @@ from vadcli.footage.stream import shown
 from vadcli.footage.windows import windows_of
 from vadcli.learning.scene import adapt_to_scene
 from vadcli.learning.tuning import LEAST_WINDOWS, Tuned, tune
-from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network, save_checkpoint, versions
+from vadcli.model.checkpoint import (
+    PACKAGED_MODEL,
+    Checkpoint,
+    as_changes,
+    load_checkpoint,
+    load_network,
+    save_checkpoint,
+    versions,
+)
 from vadcli.model.network import Network
 from vadcli.model.runtime import for_inference, pick_device, pick_precision
 from vadcli.progress import Progress
@@ -89,7 +97,7 @@ def adapt_stage(
         fitted = adapt_to_scene(checkpoint, network, support, steps=how.steps, device=device)
         network.load_state_dict(fitted.weights, strict=False)
         tuned = _tune(network, checkpoint, store, settings, device, precision, progress)
-        weights = _changes(checkpoint, tuned) if tuned and tuned.steps else fitted.weights
+        weights = as_changes(checkpoint.weights, tuned.weights) if tuned and tuned.steps else fitted.weights
         normal = NormalErrors()
         ready = _ready(checkpoint, weights, device, precision)
         first = needed - model.input_frames
@@ -241,11 +249,6 @@ def _tune(
             "Give more for a better fit."
         )
     return tuned
-
-
-def _changes(checkpoint: Checkpoint, tuned: Tuned) -> dict[str, Tensor]:
-    """What tuning changed, in bfloat16: half the size, and finer than what is kept of the weights themselves."""
-    return {name: (value - checkpoint.weights[name]).to(torch.bfloat16) for name, value in tuned.weights.items()}
 
 
 def _ready(checkpoint: Checkpoint, weights: dict[str, Tensor], device: torch.device, precision: torch.dtype) -> Network:

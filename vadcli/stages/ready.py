@@ -115,7 +115,7 @@ def _ready(
     exact: Container[str] = (),
 ) -> Ready:
     device = pick_device(settings.score.device)
-    # One update moves weights by less than bfloat16 shows; changes by many steps come in bfloat16 themselves.
+    # One update moves weights by less than bfloat16 shows; changes by many steps are larger.
     kept = exact if adapter is None else {n for n, w in adapter.weights.items() if w.dtype == torch.float32}
     network = for_inference(network, device, pick_precision(settings.score.precision, device), exact=kept)
     lineage = [*_lineage("model", checkpoint)]
