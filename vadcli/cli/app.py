@@ -126,12 +126,24 @@ def main() -> None:
     """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 and 143 when interrupted."""
     signal.signal(signal.SIGTERM, _end)  # a service that is stopped keeps what it has, as Ctrl-C does
     open_outlets()
-    code = run(sys.argv[1:])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
+    code = _run_to_the_end(sys.argv[1:])
     # A thread waits for a stream, or gloo lets go of a tensor: the interpreter must not be torn down under them.
     if threading.active_count() > 1 or started_by_torchrun().count > 1:
         os._exit(code)
     sys.exit(code)
+
+
+def _run_to_the_end(arguments: list[str]) -> int:
+    """The exit code of `run`, also where Ctrl-C is pressed again while the first is answered."""
+    code: int | None = None
+    while True:
+        try:
+            code = run(arguments) if code is None else code
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done and said
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            return code
+        except KeyboardInterrupt:
+            code = (143 if _ended else 130) if code is None else code
 
 
 def _end(number: int, frame: FrameType | None) -> None:
