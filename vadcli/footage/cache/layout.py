@@ -80,6 +80,8 @@ def _why_no_clip(group: h5py.Group, shape: tuple[int, int, int], jpeg: bool, len
             return f"frames are {_described(frames)}, not the bytes of JPEGs"
     elif not _holds(frames, "u1", (None, *shape)):
         return f"frames are {_described(frames)}, not uint8 n x {' x '.join(map(str, shape))}"
+    if why := _why_not_whole(frames, length):
+        return f"frames {why}"
     count, packed = len(frames), -(-shape[0] * shape[1] // 8)
     numbers = {name: held[name] for name in ("labels",) if name in held}
     if "variants" in held:
@@ -87,25 +89,47 @@ def _why_no_clip(group: h5py.Group, shape: tuple[int, int, int], jpeg: bool, len
     for name, data in numbers.items():
         if not _holds(data, "bui", (count,)):
             return f"{name} are {_described(data)}, not {count} integers"
+        if why := _why_not_whole(data, length):
+            return f"{name} {why}"
     if "masks" in held and not _holds(held["masks"], "u1", (count, packed)):
         return f"masks are {_described(held['masks'])}, not uint8 {count} x {packed}"
-    for name, data in {"frames": frames, "masks": held.get("masks"), **numbers}.items():
-        if data is not None and (why := why_not_read(data, length)):
-            return f"{name} are {why}"
-    if problem := _why_not_whole(frames):
-        return problem
+    if "masks" in held:
+        if why := why_not_read(held["masks"], length):
+            return f"masks are {why}"
+        if (chunks := held["masks"].chunks) not in (None, (1, packed)):
+            return f"masks are stored in chunks of {' x '.join(map(str, chunks))}"
     fps = float(group.attrs["fps"])
     return None if math.isfinite(fps) and fps > 0 else f"{fps:g} frames a second"
 
 
-def _why_not_whole(frames: h5py.Dataset) -> str | None:
-    """Whether all frames are there, each for itself and as it is: what is not stored takes memory out of nothing."""
-    if frames.id.get_create_plist().get_nfilters():
-        return "frames are compressed"
-    if frames.chunks is not None and frames.chunks != (1, *frames.shape[1:]):
-        return f"frames are stored in chunks of {' x '.join(map(str, frames.chunks))}"
-    needed, stored = frames.size * frames.id.get_type().get_size(), frames.id.get_storage_size()
-    return f"frames take {stored:,} of {needed:,} bytes" if stored < needed else None
+def why_no_row(data: h5py.Dataset, start: int, stop: int) -> str | None:
+    """Why rows of a compressed data set are not read: they are larger than uncompressed ones, and unfold without end.
+
+    Args:
+        data: in chunks of one row each.
+        start: the first row.
+        stop: the row after the last.
+    """
+    if data.chunks is None or data.compression is None:
+        return None
+    most = 2 * data.shape[1] + 64
+    for row in range(start, stop):
+        stored = data.id.get_chunk_info_by_coord((row, 0)).size
+        if stored > most:
+            return f"row {row} takes {stored:,} bytes"
+    return None
+
+
+def _why_not_whole(data: h5py.Dataset, length: int) -> str | None:
+    """Whether all rows are there, each for itself and as it is: what is not stored takes memory out of nothing."""
+    if why := why_not_read(data, length):
+        return f"are {why}"
+    if data.id.get_create_plist().get_nfilters():
+        return "are compressed"
+    if data.ndim > 1 and data.chunks not in (None, (1, *data.shape[1:])):
+        return f"are stored in chunks of {' x '.join(map(str, data.chunks))}"
+    needed, stored = data.size * data.id.get_type().get_size(), data.id.get_storage_size()
+    return f"take {stored:,} of {needed:,} bytes" if stored < needed else None
 
 
 def _holds(data: Any, kinds: str, shape: tuple[int | None, ...]) -> bool:

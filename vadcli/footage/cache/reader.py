@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache.layout import FORMAT, READ, VERSION, Codec, clip_groups, why_no_cache
+from vadcli.footage.cache.layout import FORMAT, READ, VERSION, Codec, clip_groups, why_no_cache, why_no_row
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 from vadcli.footage.strangers import open_hdf5
@@ -150,7 +150,10 @@ class Cache:
             return None
         start, stop = self._range(name, start, stop)
         with self._reading(name):
-            packed = self._dataset(name, "masks")[start:stop]
+            stored = self._dataset(name, "masks")
+            if why := why_no_row(stored, start, stop):
+                raise ValueError(why)
+            packed = stored[start:stop]
         pixels = np.unpackbits(packed, axis=1, count=self.size[0] * self.size[1])
         return pixels.reshape(-1, *self.size).astype(np.bool_)
 
@@ -220,7 +223,7 @@ def open_cache(path: Path | str) -> Cache:
 
 
 @contextmanager
-def _telling(path: Path, otherwise: str) -> Iterator[None]:
+def _telling(path: Path, damaged: str) -> Iterator[None]:
     """Errors of HDF5 in one line: the system's by its own words, and damage as such.
 
     Raises:
@@ -235,7 +238,7 @@ def _telling(path: Path, otherwise: str) -> Iterator[None]:
             raise FootageError(f"{path}: may not be read. Check its permissions.") from error
         if isinstance(error, OSError) and error.errno:
             raise FootageError(f"{path}: cannot be read: {os.strerror(error.errno).lower()}. Try again.") from error
-        raise FootageError(f"{path}: {otherwise}. Make one with `vad prepare SOURCE --out C.h5`.") from error
+        raise FootageError(f"{path}: {damaged}. Make one with `vad prepare SOURCE --out C.h5`.") from error
 
 
 def decode_jpeg(data: npt.NDArray[np.uint8], size: tuple[int, int], channels: int) -> Image:
