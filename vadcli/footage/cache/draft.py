@@ -28,7 +28,7 @@ def draft(out: Path, note: Callable[[str], None] = lambda text: None) -> Iterato
     """
     folder = draft_folder(out)
     busy = f"{out}: another `vad prepare` is writing it. Wait, or use another --out."
-    with locked(out.with_name(f".{out.name}.lock"), busy, note):
+    with locked(out, busy, note):
         try:
             with naming(out, folder):
                 folder.mkdir(exist_ok=True)
