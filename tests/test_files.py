@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -142,12 +141,18 @@ def test_a_lock_is_held_once_and_leaves_nothing(tmp_path):
         pass
 
 
-def test_a_lock_that_cannot_be_made_names_the_output_and_is_not_taken_for_another_run(tmp_path):
-    with pytest.raises((PermissionError, FileNotFoundError, InputError), match="proc"), locked(Path("/proc/a"), "busy"):
-        pass
-    with pytest.raises(FileNotFoundError) as caught, locked(tmp_path / "absent" / "a", "busy"):
-        pass
-    assert caught.value.filename == str(tmp_path / "absent" / "a")
+def test_a_lock_that_cannot_be_made_names_the_output_and_is_not_taken_for_another_run(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"a: the folder .*absent does not exist"):
+        locked(tmp_path / "absent" / "a", "busy").__enter__()
+    assert not list(tmp_path.iterdir())
+
+    def refused(*arguments, **more):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(PermissionError) as caught:
+        locked(tmp_path / "a", "busy").__enter__()
+    assert caught.value.filename == str(tmp_path / "a")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])

@@ -203,9 +203,10 @@ def locked(path: Path, busy: str, note: Callable[[str], None] = lambda text: Non
         note: told where the disk has no locks, as some network disks: nothing then keeps another run away.
 
     Raises:
-        InputError: where another run keeps it.
+        InputError: where another run keeps it, or its folder is none to write to.
         OSError: with `path` as its filename where the lock file cannot be made.
     """
+    check_folder(str(path), path.parent)
     lock = path.with_name(f".{path.name[:_KEPT_OF_NAME]}.lock")
     held = FileLock(lock)
     try:
@@ -213,7 +214,6 @@ def locked(path: Path, busy: str, note: Callable[[str], None] = lambda text: Non
             held.acquire(timeout=0.1, poll_interval=0.02)
     except Timeout as error:
         if not lock.exists():  # nor can it: another run would have let go of it meanwhile
-            check_folder(str(path), lock.parent)
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from error
         raise InputError(busy) from error
     except NotImplementedError:
