@@ -133,12 +133,26 @@ def test_an_error_of_reading_something_else_keeps_its_name(tmp_path):
 
 
 def test_a_lock_is_held_once_and_leaves_nothing(tmp_path):
-    lock = tmp_path / ".a.lock"
+    lock = tmp_path / "a"
     with locked(lock, "busy"), pytest.raises(InputError, match="busy"), locked(lock, "busy"):
         pass
     assert not list(tmp_path.iterdir())
     with locked(lock, "busy"):
         pass
+
+
+def test_a_lock_that_cannot_be_made_names_the_output_and_is_not_taken_for_another_run(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"a: the folder .*absent does not exist"):
+        locked(tmp_path / "absent" / "a", "busy").__enter__()
+    assert not list(tmp_path.iterdir())
+
+    def refused(*arguments, **more):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(PermissionError) as caught:
+        locked(tmp_path / "a", "busy").__enter__()
+    assert caught.value.filename == str(tmp_path / "a")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
@@ -148,7 +162,7 @@ def test_a_disk_without_locks_is_written_to_and_it_is_said(tmp_path, monkeypatch
 
     monkeypatch.setattr(fcntl, "flock", flock)
     notes = []
-    with locked(tmp_path / ".a.lock", "busy", notes.append):
+    with locked(tmp_path / "a", "busy", notes.append):
         pass
     assert notes == [f"{tmp_path}: this disk has no file locks. See to it that no second run writes the same file."]
     (tmp_path / ".b.txt.vad-12345678.txt").write_text("may be another run's")

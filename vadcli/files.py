@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +48,7 @@ _TEMPORARY = ".vad-"
 _LEFT_BEHIND = re.compile(rf"\..*{re.escape(_TEMPORARY)}[a-z0-9_]{{8}}(\.[^.]*)?")
 _KEPT_OF_NAME = 80  # characters, so that a temporary name is not too long where its own is not
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+_UNLOCKED = "{}: this disk has no file locks. See to it that no second run writes the same file."
 _swept: set[Path] = set()
 
 
@@ -192,26 +194,34 @@ def _sweep(folder: Path) -> None:
 
 
 @contextmanager
-def locked(lock: Path, busy: str, note: Callable[[str], None] = lambda text: None) -> Iterator[None]:
-    """Hold a lock file, which goes when it is let go.
+def locked(path: Path, busy: str, note: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    """Keep an output for this run by a lock file beside it, which goes when it is let go.
 
     Args:
-        lock: the file, in a folder that is there.
-        busy: what to say where another run holds it.
+        path: the output.
+        busy: what to say where another run keeps it.
         note: told where the disk has no locks, as some network disks: nothing then keeps another run away.
 
     Raises:
-        InputError: where another run holds it.
+        InputError: where another run keeps it, or its folder is none to write to.
+        OSError: with `path` as its filename where the lock file cannot be made.
     """
+    check_folder(str(path), path.parent)
+    lock = path.with_name(f".{path.name[:_KEPT_OF_NAME]}.lock")
     held = FileLock(lock)
     try:
-        held.acquire(timeout=0.1, poll_interval=0.02)
+        with warnings.catch_warnings(action="ignore"):  # of a lock that is a file's being there
+            held.acquire(timeout=0.1, poll_interval=0.02)
     except Timeout as error:
+        if not lock.exists():  # nor can it: another run would have let go of it meanwhile
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from error
         raise InputError(busy) from error
+    except NotImplementedError:
+        note(_UNLOCKED.format(path.parent))
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            raise type(error)(error.errno, error.strerror, error.filename or str(lock)) from error
-        note(f"{lock.parent}: this disk has no file locks. See to it that no second run writes the same file.")
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        note(_UNLOCKED.format(path.parent))
     try:
         yield
     finally:

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache import VERSION, open_cache
-from vadcli.footage.cache_writer import write_cache
-from vadcli.footage.parts import CacheFormat, PartWriter, encode_jpeg, find_part, part_key
+from vadcli.footage.cache import open_cache
+from vadcli.footage.cache.decoded import CacheFormat, DecodedClipWriter, draft_key, encode_jpeg, find_decoded
+from vadcli.footage.cache.writer import write_cache
 
 INFO = {"scene": "s", "split": "train", "fps": 25.0, "source": "s.mp4", "sha256": "0", "stamp": "1", "recipe": "2"}
 
@@ -24,7 +24,7 @@ def write(tmp_path, clips, codec="raw", arrays=None, name="c.h5"):
     form = CacheFormat(first.shape[1:3], first.shape[3], codec)
     parts = []
     for clip, frames in clips.items():
-        with PartWriter(tmp_path, clip, form, 95) as writer:
+        with DecodedClipWriter(tmp_path, clip, form, 95) as writer:
             for frame in frames:
                 writer.write(frame)
             parts.append(writer.finish(INFO, (arrays or {}).get(clip, {})))
@@ -150,14 +150,14 @@ def test_what_is_no_cache_is_named(tmp_path):
     whole = write(tmp_path, {"a": noise(40)})
     old.write_bytes(whole.read_bytes())
     with h5py.File(old, "r+") as file:
-        file.attrs["version"] = VERSION + 1
+        file.attrs["version"] = 3
     cut.write_bytes(whole.read_bytes()[:3000])
     assert refusal(tmp_path / "missing.h5").startswith("not found. Make a cache with `vad prepare")
     assert refusal(tmp_path).startswith("a folder, not a cache")
     assert refusal(text).startswith("no HDF5 file, or a damaged one")
     assert refusal(cut).startswith("no HDF5 file, or a damaged one")
     assert refusal(other).startswith("an HDF5 file, but no cache of vad")
-    assert refusal(old) == f"cache version {VERSION + 1}; this vad reads version {VERSION}. Prepare the footage again."
+    assert refusal(old) == "cache version 3; this vad reads up to version 2. Prepare the footage again."
 
 
 def spoilt(tmp_path, spoil, codec="raw"):
@@ -222,7 +222,7 @@ def test_a_jpeg_of_another_size_is_named(tmp_path, size):
 
 def test_a_part_that_was_not_finished_leaves_nothing(tmp_path):
     form = CacheFormat((8, 16), 3, "raw")
-    with pytest.raises(RuntimeError), PartWriter(tmp_path, "a", form, 95) as writer:
+    with pytest.raises(RuntimeError), DecodedClipWriter(tmp_path, "a", form, 95) as writer:
         writer.write(noise(1)[0])
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
@@ -230,11 +230,11 @@ def test_a_part_that_was_not_finished_leaves_nothing(tmp_path):
 
 def test_a_part_is_found_again_only_if_it_is_whole(tmp_path):
     form = CacheFormat((8, 16), 3, "raw")
-    with PartWriter(tmp_path, "a", form, 95) as writer:
+    with DecodedClipWriter(tmp_path, "a", form, 95) as writer:
         writer.write(noise(1)[0])
         part = writer.finish(INFO, {})
-    assert find_part(tmp_path, "a") == part and find_part(tmp_path, "b") is None
+    assert find_decoded(tmp_path, "a") == part and find_decoded(tmp_path, "b") is None
     part.frames.write_bytes(b"short")
-    assert find_part(tmp_path, "a") is None
-    (tmp_path / f"{part_key('a')}.json").write_text("{")
-    assert find_part(tmp_path, "a") is None
+    assert find_decoded(tmp_path, "a") is None
+    (tmp_path / f"{draft_key('a')}.json").write_text("{")
+    assert find_decoded(tmp_path, "a") is None

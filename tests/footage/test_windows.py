@@ -144,7 +144,7 @@ def test_reading_errors_reach_the_consumer(tmp_path):
     windows = Windows([cache], 4)
     cache.close()
     cache.path.unlink()
-    with WindowLoader(windows, 2, seed=0) as loader, pytest.raises(OSError):
+    with WindowLoader(windows, 2, seed=0) as loader, pytest.raises(FootageError, match=r"c.*\.h5: cannot be read"):
         next(iter(loader))
 
 

@@ -11,16 +11,16 @@ import pytest
 
 from tests.stages.preparing import run
 from vadcli.errors import FootageError, InputError
-from vadcli.footage import clip_decoding, stored
+from vadcli.footage import clip_decoding
 from vadcli.footage import preparation as stage
-from vadcli.footage.cache import open_cache
+from vadcli.footage.cache import inventory, open_cache
+from vadcli.footage.cache.decoded import CacheFormat, draft_folder, draft_key
+from vadcli.footage.cache.draft import draft
 from vadcli.footage.clip_decoding import Recipe, decode_clip
 from vadcli.footage.identity import sha256_of, stamp_of
 from vadcli.footage.layouts import find_clips
 from vadcli.footage.opencv import cv2
-from vadcli.footage.parts import CacheFormat, part_key, parts_folder
 from vadcli.footage.source import open_source
-from vadcli.footage.workplace import workplace
 from vadcli.settings import PrepareSettings
 
 
@@ -32,7 +32,7 @@ def test_a_folder_of_videos_becomes_a_cache_of_what_the_reader_gives(camera, tmp
         for number, clip in enumerate(cache.clips):
             video = camera / f"{number}.mp4"
             assert (clip.name, clip.scene, clip.split, clip.fps) == (f"camera/{number}", "camera", "train", 10.0)
-            assert (clip.source, clip.sha256, clip.num_frames) == (str(video), sha256_of(video), 20 + number)
+            assert (clip.source, clip.sha256, clip.num_frames) == (video.name, sha256_of(video), 20 + number)
             with open_source(str(video), size=(32, 40), channels=1) as source:
                 np.testing.assert_array_equal(cache.frames(clip.name), [frame.image for frame in source])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "camera"]
@@ -60,7 +60,7 @@ def test_a_second_run_does_nothing_and_does_not_read_the_footage(camera, tmp_pat
     run(camera, out)
     before = out.stat().st_mtime_ns, out.stat().st_ino
     monkeypatch.setattr(stage, "decode_clip", None)
-    monkeypatch.setattr(stored, "sha256_of", None)
+    monkeypatch.setattr(inventory, "sha256_of", None)
     made = run(camera, out)
     assert made.decoded == () and (out.stat().st_mtime_ns, out.stat().st_ino) == before
     assert len(made.clips) == 3
@@ -101,12 +101,12 @@ def test_other_footage_of_a_name_that_the_cache_has_is_refused_naming_both(make_
     os.utime(second, ns=(0, first.stat().st_mtime_ns))
     answer = vad("prepare", second, make_pictures("more"), "--out", out, "--size", "32x40", "--channels", 1)
     assert answer.code == 2 and answer.err.splitlines()[-1] == (
-        f"vad: {second}: would be clip monday, which the cache has of {first} and with other content. "
+        f"vad: {second}: would be clip monday, which the cache has of another monday.mp4 with other content. "
         "Give it a name of its own, or use another --out."
     )
     assert [(clip.name, clip.source) for clip in open_cache(out).clips] == [
-        ("monday", str(first)),
-        ("more", str(tmp_path / "more")),
+        ("monday", "monday.mp4"),
+        ("more", "more"),
     ]
 
 
@@ -115,7 +115,7 @@ def test_equal_relative_paths_in_two_folders_are_two_sources(make_video, tmp_pat
         make_video(f"{site}/monday.mp4", seed=seed)
         monkeypatch.chdir(tmp_path / site)
         made = run("monday.mp4", tmp_path / "c.h5")
-    assert made.decoded == () and "which the cache has of monday.mp4 and with other content" in made.problems[0]
+    assert made.decoded == () and "which the cache has of another monday.mp4 with other content" in made.problems[0]
 
 
 def test_footage_that_moved_is_known_again_by_its_bytes(camera, tmp_path):
@@ -179,10 +179,10 @@ def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
     first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
     out = tmp_path / "c.h5"
     recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0)
-    with pytest.raises(KeyboardInterrupt), workplace(out) as folder:
-        part = decode_clip(find_clips(str(first))[0], recipe, folder).part
-        as_second = replace(part.info, stamp=stamp_of(second))
-        (folder / f"{part_key('monday')}.json").write_text(json.dumps(asdict(as_second)))
+    with pytest.raises(KeyboardInterrupt), draft(out) as folder:
+        clip = decode_clip(find_clips(str(first))[0], recipe, folder).clip
+        as_second = replace(clip.facts, stamp=stamp_of(second))
+        (folder / f"{draft_key('monday')}.json").write_text(json.dumps(asdict(as_second)))
         raise KeyboardInterrupt
     assert run(second, out).clips[0].sha256 == sha256_of(second)
 
@@ -280,7 +280,7 @@ def test_one_bad_clip_is_named_and_the_others_stand(camera, vad, tmp_path):
     assert f"{camera / '1.mp4'}: this is text, not video" in answer.err and "missing.mp4: not found" in answer.err
     assert "clips: 2 (2 train, 0 test) of 1 scenes\nframes: 42 (42 train, 0 test)" in answer.out
     assert [clip.name for clip in open_cache(out).clips] == ["camera/0", "camera/2"]
-    assert not parts_folder(out).exists()
+    assert not draft_folder(out).exists()
 
 
 def test_names_that_are_not_utf_8_are_refused_of_clips_and_taken_of_pictures(make_pictures, camera, vad, tmp_path):

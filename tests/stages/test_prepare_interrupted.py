@@ -1,25 +1,21 @@
 """`vad prepare` that is killed, stopped, run twice at once, or out of room: a cache is whole or not there."""
 
-import fcntl
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
 import time
 
-import h5py
 import pytest
 
 from tests.stages.preparing import run
 from vadcli.errors import FootageError, InputError
-from vadcli.footage import stored
-from vadcli.footage.cache import open_cache
+from vadcli.footage.cache import inventory, open_cache
+from vadcli.footage.cache.decoded import draft_folder
+from vadcli.footage.cache.draft import draft
+from vadcli.footage.cache.inventory import stored_clips
 from vadcli.footage.identity import sha256_of
-from vadcli.footage.parts import parts_folder
-from vadcli.footage.stored import stored_clips
-from vadcli.footage.workplace import workplace
 from vadcli.progress import Silent
 
 PROGRAM = """
@@ -43,7 +39,7 @@ sys.exit(run(sys.argv[1:]))
 def start(source, out, most=1000):
     """Runs `vad prepare`, a frame in 10 ms, and no further where `most` clips are finished until there is a file go."""
     options = ["--size", "32", "--workers", "2", "--quiet"]
-    held = [most, parts_folder(out), out.with_name("go")]
+    held = [most, draft_folder(out), out.with_name("go")]
     command = [sys.executable, "-c", PROGRAM, *held, "prepare", source, "--out", out, *options]
     return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
 
@@ -59,7 +55,7 @@ def test_a_kill_at_any_moment_leaves_a_cache_that_opens_and_finished_clips_are_n
     for number in range(4):
         make_video(f"camera/{number}.mp4", frames=15 + 20 * number, seed=number)
     source, out = tmp_path / "camera", tmp_path / "c.h5"
-    folder = parts_folder(out)
+    folder = draft_folder(out)
     for finished in (1, 2):
         running = start(source, out, most=finished)
         wait_for(lambda finished=finished: len(list(folder.glob("*.json"))) >= finished)
@@ -88,7 +84,7 @@ def test_a_kill_while_adding_leaves_the_earlier_cache(camera, make_video, tmp_pa
     before = out.read_bytes()
     make_video("camera/9.mp4", frames=30)
     running = start(camera, out, most=0)
-    wait_for(lambda: list(parts_folder(out).glob("*.frames")))
+    wait_for(lambda: list(draft_folder(out).glob("*.frames")))
     running.kill()
     running.communicate()
     assert out.read_bytes() == before
@@ -100,18 +96,18 @@ def test_ctrl_c_ends_soon_with_130_and_keeps_what_was_decoded(make_video, tmp_pa
     make_video("camera/1.mp4", frames=2000)
     out = tmp_path / "c.h5"
     running = start(tmp_path / "camera", out)
-    wait_for(lambda: list(parts_folder(out).glob("*.json")))
+    wait_for(lambda: list(draft_folder(out).glob("*.json")))
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=300)
     assert (running.returncode, err) == (130, "vad: interrupted\n")
-    assert not out.exists() and len(list(parts_folder(out).glob("*.frames"))) == 1
+    assert not out.exists() and len(list(draft_folder(out).glob("*.frames"))) == 1
 
 
 def test_two_runs_on_one_cache_do_not_meddle(camera, make_video, tmp_path):
     make_video("camera/9.mp4", frames=30)
     out = tmp_path / "c.h5"
     running = start(camera, out, most=0)
-    wait_for(lambda: (parts_folder(out) / "lock").exists() and list(parts_folder(out).glob("*.frames")))
+    wait_for(lambda: list(draft_folder(out).glob("*.frames")))
     with pytest.raises(InputError, match="another `vad prepare` is writing it"):
         run(camera, out, size=(32, 32), channels=3)
     (tmp_path / "go").touch()
@@ -123,7 +119,7 @@ def test_two_runs_on_one_cache_do_not_meddle(camera, make_video, tmp_path):
 def test_a_run_with_nothing_to_do_leaves_the_parts_of_another_run_alone(camera, tmp_path):
     out = tmp_path / "c.h5"
     run(camera, out)
-    with workplace(out) as folder:
+    with draft(out) as folder:
         (folder / "0.frames").write_bytes(b"decoded by the other run")
         with pytest.raises(InputError, match="another `vad prepare` is writing it"):
             run(camera, out)
@@ -142,29 +138,13 @@ def test_no_run_begins_and_ends_while_another_is_looking_at_what_the_cache_has(
             run(other, out)
         return sha256_of(source)
 
-    monkeypatch.setattr(stored, "sha256_of", meanwhile)
+    monkeypatch.setattr(inventory, "sha256_of", meanwhile)
     assert run(camera, out).decoded == ()
-
-
-def test_a_lock_taken_away_while_it_was_asked_for_is_asked_for_anew(tmp_path, monkeypatch):
-    out, flock, folders = tmp_path / "c.h5", fcntl.flock, []
-
-    def late(lock, operation):
-        folders.append(parts_folder(out))
-        if len(folders) == 1:  # the run before ends in between
-            (folders[0] / "lock").unlink()
-            folders[0].rmdir()
-        flock(lock, operation)
-
-    monkeypatch.setattr(fcntl, "flock", late)
-    with workplace(out) as folder:
-        assert (folder / "lock").exists() and len(folders) == 2
-    assert not folder.exists()
 
 
 def test_a_mistaken_command_keeps_what_an_interrupted_run_decoded(camera, tmp_path):
     out = tmp_path / "c.h5"
-    with pytest.raises(KeyboardInterrupt), workplace(out) as folder:
+    with pytest.raises(KeyboardInterrupt), draft(out) as folder:
         (folder / "0.json").touch()
         raise KeyboardInterrupt
     with pytest.raises(FootageError, match="not found"):
@@ -180,37 +160,24 @@ def limited(limit):
     return limit_file_size
 
 
-@pytest.mark.parametrize(("limit", "kept"), [(20_000, 0), (150_000, 3)])
-def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, limit, kept):
-    """A limit on file size stands in for a full disk: the smaller hits a part, the larger the cache itself."""
+@pytest.mark.parametrize(("codec", "limit", "kept"), [("raw", 20_000, 0), ("raw", 150_000, 3), ("jpeg", 60_000, 3)])
+def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, codec, limit, kept):
+    """A limit on file size stands in for a full disk: the smallest hits a clip's frames, the others the cache."""
     out = tmp_path / "c.h5"
     command = [sys.executable, "-c", "import sys; from vadcli.cli.app import run; sys.exit(run(sys.argv[1:]))"]
-    command += ["prepare", str(camera), "--out", str(out), "--size", "32", "--quiet"]
+    command += ["prepare", str(camera), "--out", str(out), "--size", "32", "--codec", codec, "--quiet"]
     ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited(limit))
     assert ended.returncode == 2 and ended.stdout == ""
     assert ended.stderr.count("\n") == 1
-    left = f"{kept} decoded clips are kept in .c.h5.parts" if kept else "Nothing was written."
+    left = f"{kept} decoded clips are kept in .c.h5.draft" if kept else "Nothing was written."
     assert "c.h5: the disk is full." in ended.stderr and left in ended.stderr
-    assert not out.exists() and parts_folder(out).exists() == bool(kept)
-    assert not (parts_folder(out) / "cache.h5").exists()
+    assert not out.exists() and draft_folder(out).exists() == bool(kept)
+    assert not (draft_folder(out) / "cache.h5").exists()
     assert subprocess.run(command).returncode == 0, "with room, the same command goes on"
-    assert len(stored_clips(out)) == 3 and not parts_folder(out).exists()
-
-
-def test_jpegs_are_not_begun_to_be_written_where_there_is_no_room_for_all(camera, tmp_path, monkeypatch):
-    """HDF5 crashes at the end of a program in which such a write failed, so none may fail."""
-    out, usage = tmp_path / "c.h5", shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4 << 20))
-    monkeypatch.setattr(h5py.File, "__init__", None)
-    with pytest.raises(InputError, match=r"c\.h5: the disk is full\. .* 3 decoded clips are kept in \.c\.h5\.parts"):
-        run(camera, out, codec="jpeg")
-    monkeypatch.undo()
-    assert not out.exists() and len(run(camera, out, codec="jpeg").clips) == 3
-    before, small = out.read_bytes(), out.stat().st_size + (5 << 20)
-    more = out.with_name("0.mp4")
-    more.write_bytes((camera / "0.mp4").read_bytes())
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=small))
-    assert len(run(more, out, codec="jpeg").clips) == 4, "room for the earlier clips and the new one"
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=len(before) + (4 << 20)))
-    with pytest.raises(InputError, match="the disk is full"):
-        run(camera, out, codec="jpeg", mask_top=0.5)
+    assert len(stored_clips(out)) == 3 and not draft_folder(out).exists()
+    if codec == "jpeg":
+        before = out.read_bytes()
+        (camera / "9.mp4").write_bytes((camera / "0.mp4").read_bytes())
+        more = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited(len(before) + 10_000))
+        assert (more.returncode, out.read_bytes()) == (2, before) and "c.h5: the disk is full. Make room" in more.stderr
+        assert subprocess.run(command).returncode == 0 and len(stored_clips(out)) == 4

@@ -1,4 +1,4 @@
-"""One clip: decoded, resized, labelled, and written as a part of a cache."""
+"""One clip: decoded, resized, labelled, and written on its way into a cache."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.identity import sha256_of, stamp_of, utf8_place
+from vadcli.footage.cache.decoded import CacheFormat, DecodedClip, DecodedClipWriter
+from vadcli.footage.identity import location_digest, sha256_of, stamp_of, utf8_location
 from vadcli.footage.layouts import ClipSource
 from vadcli.footage.layouts.masks import packed_masks
 from vadcli.footage.opencv import cv2
-from vadcli.footage.parts import CacheFormat, Part, PartWriter
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.source import frames_of, open_reader
 from vadcli.footage.video import CutOffError
@@ -60,9 +60,9 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A finished part, and what the user should know of it."""
+    """A decoded clip, and what the user should know of it."""
 
-    part: Part
+    clip: DecodedClip
     notes: tuple[str, ...]
 
 
@@ -75,22 +75,22 @@ def decode_clip(
     advance: Callable[[int], None] = lambda frames: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Decoded:
-    """Decode a clip into a part; all in the caller's thread but the decoder's own.
+    """Decode a clip into files; all in the caller's thread but the decoder's own.
 
     Args:
         clip: what to decode.
         recipe: how.
-        folder: of the parts.
+        folder: of the decoded clips.
         threads: decoding threads of a video; None chooses.
         advance: told the number of frames decoded since the last call.
         stopped: asked now and then; true ends with `Stopped`.
 
     Raises:
         FootageError: when the clip cannot be used, in one line that names it.
-        OSError: when the part cannot be written.
+        OSError: when the files cannot be written.
         Stopped: when `stopped` said so.
     """
-    place = utf8_place(clip.source)
+    utf8_location(clip.source)
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
     form = recipe.form
     rate = clip.fps or recipe.fps
@@ -98,7 +98,7 @@ def decode_clip(
     digest = reader.digest if isinstance(reader, PictureReader) else None
     kept: list[int] = []
     try:
-        with PartWriter(folder, clip.name, form, recipe.quality) as writer:
+        with DecodedClipWriter(folder, clip.name, form, recipe.quality) as writer:
             frames = frames_of(
                 reader,
                 size=form.size,
@@ -119,17 +119,17 @@ def decode_clip(
                 cut_off.append(str(error))
             advance(len(kept) % TOLD_EVERY)
             arrays = _annotations(clip, form, reader.frames_read, np.array(kept))
-            info = {
+            facts = {
                 "scene": clip.scene,
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
                 "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
-                "source": str(clip.source),
-                "place": place,
+                "source": clip.source.absolute().name,
+                "location": location_digest(clip.source),
                 "sha256": digest.hexdigest() if digest else sha256_of(clip.source),
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),
             }
-            return Decoded(writer.finish(info, arrays), (*reader.notes, *cut_off))
+            return Decoded(writer.finish(facts, arrays), (*reader.notes, *cut_off))
     except cv2.error as error:
         raise FootageError(f"{clip.source}: cannot be decoded ({str(error.err or error)[:80]}). Convert it.") from error
     finally:

@@ -1,4 +1,4 @@
-"""How a source is known again: by its place, by its bytes, and more cheaply by sizes and times of change."""
+"""How a source is known again: by where it lies, by its bytes, and more cheaply by sizes and times of change."""
 
 import hashlib
 import os
@@ -12,22 +12,27 @@ from vadcli.footage.naming import images_in
 AS_ON_DISK = "surrogateescape"  # the bytes of a file's name, whatever its encoding
 
 
-def place_of(source: Path) -> str:
+def location_of(source: Path) -> str:
     """Where a source lies, the same from every working directory and through every link."""
     return os.path.realpath(source)  # which, unlike Path.resolve, takes links in a circle
 
 
-def utf8_place(source: Path) -> str:
+def location_digest(source: Path) -> str:
+    """By what a cache knows where a source lay, without saying where on somebody's machine that is."""
+    return hashlib.sha256(location_of(source).encode(errors=AS_ON_DISK)).hexdigest()
+
+
+def utf8_location(source: Path) -> str:
     """Where a source lies, for decoders and files that know only UTF-8.
 
     Raises:
         FootageError: when a name on the way, or that of a link to it, is of another encoding.
     """
-    place = place_of(source)
-    for name in (place, str(source)):
+    location = location_of(source)
+    for name in (location, str(source)):
         if name != name.encode("utf-8", "replace").decode():
             raise FootageError(f"{name!a}: a name that is not UTF-8. Rename the file or its folder.")
-    return place
+    return location
 
 
 def stamp_of(source: Path) -> str:

@@ -1,9 +1,10 @@
 """`vad prepare`: footage of any kind → one frame cache; parallel, resumable, and whole or not at all.
 
-Clips are decoded side by side by threads, since decoding, resizing and hashing leave Python's lock; each becomes a
-part of its own beside the cache (`footage.parts`), which a later run takes up. A clip is not decoded again when the
-sizes and times of change of its files and everything asked for are as they were; where only the times differ, its
-SHA-256 decides. When all are there the cache is written in one go under a temporary name.
+Clips are decoded side by side by threads, since decoding, resizing and hashing leave Python's lock, into files beside
+the cache (`cache.decoded`), which a later run takes up. A clip is not decoded again when the sizes and times of change
+of its files and everything asked for are as they were; where only the times differ, its SHA-256 decides. When all are
+there, the new ones are added to the cache; where it is new, or has one of them in another form, it is written in one go
+under a temporary name.
 """
 
 import os
@@ -17,15 +18,15 @@ from pathlib import Path
 from vadcli.errors import FootageError
 from vadcli.files import check_output, named
 from vadcli.footage.cache import Cache, Clip, Split, open_cache, shorten
-from vadcli.footage.cache_writer import clashes, write_cache
+from vadcli.footage.cache.decoded import CacheFormat, DecodedClip, draft_folder, find_decoded
+from vadcli.footage.cache.draft import draft
+from vadcli.footage.cache.inventory import StoredClip, is_stored, stored_clips, under_stored_names
+from vadcli.footage.cache.writer import add_clips, clashes, write_cache
 from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
-from vadcli.footage.identity import place_of, stamp_of
+from vadcli.footage.identity import location_digest, stamp_of
 from vadcli.footage.layouts import ClipSource, find_clips, label_clips, told_apart, unique_names
 from vadcli.footage.naming import images_in
-from vadcli.footage.parts import CacheFormat, Part, find_part, parts_folder
 from vadcli.footage.source import open_reader
-from vadcli.footage.stored import StoredClip, is_stored, stored_clips, under_stored_names
-from vadcli.footage.workplace import workplace
 from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.settings import PrepareSettings
@@ -103,7 +104,7 @@ def prepare(
     recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top)
     check_output("--out", out, named(labels, *map(Path, sources)), "cache")
     processes = present()
-    own = workplace(out) if processes.leads else nullcontext(parts_folder(out))
+    own = draft(out, progress.note) if processes.leads else nullcontext(draft_folder(out))
     with own as folder:  # from before the cache is read, so that what it is replaced by holds all of it
         processes.wait()
         earlier = _earlier(out, form)
@@ -118,13 +119,13 @@ def prepare(
             processes.wait()
         if not processes.leads:
             return Prepared((), (), (), 0, 0)
-        parts, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
+        done, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
         problems += failed
-        decoded = tuple(clip.name for clip in todo if clip.name in parts)
-        if not parts and not earlier:
+        decoded = tuple(clip.name for clip in todo if clip.name in done)
+        if not decoded and not earlier:
             raise _nothing(problems)
-        if parts:
-            _write(out, form, earlier, [clip.name for clip in todo], parts, folder, progress)
+        if decoded:
+            _write(out, form, earlier, [done[name] for name in decoded], folder, progress)
     with open_cache(out) as cache:
         labels_of = [found for clip in cache.clips if (found := cache.labels(clip.name)) is not None]
         abnormal, labelled = sum(int(found.sum()) for found in labels_of), sum(map(len, labels_of))
@@ -181,27 +182,27 @@ def _todo(
     return list(todo.values()), problems
 
 
-def _is_part_of(part: Part, clip: ClipSource, recipe: Recipe) -> bool:
-    made_of = part.info.place, part.info.stamp, part.info.recipe
+def _is_of(decoded: DecodedClip, clip: ClipSource, recipe: Recipe) -> bool:
+    made_of = decoded.facts.location, decoded.facts.stamp, decoded.facts.recipe
     with suppress(FootageError):  # decoding says what is wrong with it
-        return made_of == (place_of(clip.source), stamp_of(clip.source), recipe.digest(clip))
+        return made_of == (location_digest(clip.source), stamp_of(clip.source), recipe.digest(clip))
     return False
 
 
 def _decode(
     todo: Sequence[ClipSource], recipe: Recipe, folder: Path, workers: int, progress: Progress
-) -> tuple[dict[str, Part], list[str]]:
-    """Parts by clip, and a line for each clip that has none."""
-    parts: dict[str, Part] = {}
+) -> tuple[dict[str, DecodedClip], list[str]]:
+    """Decoded clips by name, and a line for each that cannot be used."""
+    decoded: dict[str, DecodedClip] = {}
     waiting: list[ClipSource] = []
     for clip in todo:
-        part = find_part(folder, clip.name)
-        if part and _is_part_of(part, clip, recipe):
-            parts[clip.name] = part
+        earlier = find_decoded(folder, clip.name)
+        if earlier and _is_of(earlier, clip, recipe):
+            decoded[clip.name] = earlier
         else:
             waiting.append(clip)
-    if parts:
-        progress.note(f"{len(parts)} clips are decoded already")
+    if decoded:
+        progress.note(f"{len(decoded)} clips are decoded already")
     counter, stop = _Counter(), threading.Event()
     problems: dict[str, str] = {}
     notes: list[str] = []
@@ -224,7 +225,7 @@ def _decode(
                 for run in done:
                     clip = running.pop(run)
                     try:
-                        parts[clip.name] = run.result().part
+                        decoded[clip.name] = run.result().clip
                         notes += run.result().notes
                     except FootageError as error:
                         problems[clip.name] = str(error)
@@ -237,26 +238,28 @@ def _decode(
         progress.note(note)
     if len(notes) > MOST_NOTES:
         progress.note(f"… and {len(notes) - MOST_NOTES} more notes of this kind")
-    return parts, [problems[clip.name] for clip in todo if clip.name in problems]
+    return decoded, [problems[clip.name] for clip in todo if clip.name in problems]
 
 
 def _write(
     out: Path,
     form: CacheFormat,
     earlier: Cache | None,
-    names: Sequence[str],
-    parts: dict[str, Part],
+    decoded: Sequence[DecodedClip],
     folder: Path,
     progress: Progress,
 ) -> None:
-    """The cache of all clips: those it had in their order, each anew where there is a part, then those it had not."""
-    had = [clip.name for clip in earlier.clips] if earlier else []
-    order = had + [name for name in names if name in parts and name not in had]
-    clips: list[Part | str] = [parts.get(name, name) for name in order]
-    lengths = {clip.name: clip.num_frames for clip in earlier.clips} if earlier else {}
-    lengths |= {name: part.info.num_frames for name, part in parts.items()}
-    progress.start("writing", sum(lengths.values()))
+    """The cache with these clips: those it had in their order, anew where they are decoded again, then all others."""
+    had = {clip.name: clip.num_frames for clip in earlier.clips} if earlier else {}
+    by_name = {clip.facts.name: clip for clip in decoded}
+    lengths = {name: clip.facts.num_frames for name, clip in by_name.items()}
+    if had and not had.keys() & by_name.keys():
+        progress.start("writing", sum(lengths.values()))
+        if add_clips(out, form, decoded, len(had), progress.advance):
+            return
+    progress.start("writing", sum((had | lengths).values()))
     temporary = folder / "cache.h5"
+    clips = [by_name.get(name, name) for name in (*had, *(name for name in by_name if name not in had))]
     write_cache(temporary, form, clips, earlier.path if earlier else None, progress.advance)
     temporary.replace(out)
 

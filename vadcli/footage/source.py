@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Gap, SourceInfo
-from vadcli.footage.identity import place_of
+from vadcli.footage.identity import location_of
 from vadcli.footage.naming import images_in, left_out, natural, once, tree, videos_below
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.pipe import is_pipe, open_pipe, open_stdin
@@ -255,7 +255,7 @@ def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda 
             continue
         for path in _expand(argument):
             for source in once(_inside(path, tell) if path.is_dir() else [path]):
-                found.setdefault(place_of(source), str(source))
+                found.setdefault(location_of(source), str(source))
     return list(found.values())
 
 

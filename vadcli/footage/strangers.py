@@ -5,6 +5,7 @@ plug-ins for filters, and takes memory for whatever size is claimed. Whoever rea
 only by `members` and at a data set only after `why_not_read` said nothing.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import h5py
 
 PLAIN_FILTERS = frozenset([h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE])
 MOST_MEMBERS = 1_000_000
+MOST_CHUNK = 1 << 28  # bytes of a piece, which are in memory at once
 DEEPEST = 64
 
 
@@ -77,4 +79,6 @@ def why_not_read(data: h5py.Dataset, length: int) -> str | None:
         return f"stored by filter {min(strange)}"
     if data.id.get_storage_size() > length:
         return f"said to take {data.id.get_storage_size():,} bytes in a file of {length:,}"
+    if data.chunks is not None and (piece := math.prod(data.chunks) * data.dtype.itemsize) > MOST_CHUNK:
+        return f"stored in pieces of {piece:,} bytes"
     return None

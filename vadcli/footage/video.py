@@ -15,7 +15,7 @@ from vadcli.footage.clock import DAY_S, STEPS, timed
 from vadcli.footage.container import Container
 from vadcli.footage.diagnosis import why_unreadable
 from vadcli.footage.frames import Gap, SourceInfo
-from vadcli.footage.identity import utf8_place
+from vadcli.footage.identity import utf8_location
 from vadcli.footage.losses import Losses
 from vadcli.footage.resize import Picture
 
@@ -128,7 +128,7 @@ def open_video(
     Raises:
         FootageError: saying what is wrong with it.
     """
-    target = utf8_place(path)  # absolute, so that nothing before a colon is taken for a protocol
+    target = utf8_location(path)  # absolute, so that nothing before a colon is taken for a protocol
     try:
         with path.open("rb") as file:
             file.read(1)

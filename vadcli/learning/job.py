@@ -74,7 +74,7 @@ def sole_job(out: Path, progress: Progress) -> Iterator[None]:
         InputError: where another training is making `out`.
     """
     busy = f"{out}: another training is making it. Wait, or use another --out."
-    with locked(out.with_name(f".{out.name}.lock"), busy, progress.note):
+    with locked(out, busy, progress.note):
         log, point, events = metrics_log(out), _beside(out, "resume"), _beside(out, "tensorboard")
         watched = events.exists()
         logged = log.read_bytes() if log.is_file() else None

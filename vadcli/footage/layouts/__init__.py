@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Split
-from vadcli.footage.identity import place_of
+from vadcli.footage.identity import location_of
 from vadcli.footage.layouts import (
     avenue,
     demo,
@@ -20,7 +20,7 @@ from vadcli.footage.layouts import (
 )
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for
-from vadcli.footage.layouts.places import split_of
+from vadcli.footage.layouts.scene_folders import split_of
 from vadcli.footage.naming import images_in
 from vadcli.footage.source import is_live
 
@@ -105,8 +105,8 @@ def told_apart(found: Mapping[str, Sequence[ClipSource]]) -> list[ClipSource]:
         home = Path(source).resolve()
         home = home.parent if split_of(home) else home
         for clip in its_clips:
-            place = place_of(clip.source) if clip.source.exists() else str(clip.source)
-            if clips.setdefault(place, (home, clip))[1] is clip:
+            location = location_of(clip.source) if clip.source.exists() else str(clip.source)
+            if clips.setdefault(location, (home, clip))[1] is clip:
                 homes.setdefault(clip.scene, set()).add(home)
     return [_within(home, homes[clip.scene], clip) for home, clip in clips.values()]
 

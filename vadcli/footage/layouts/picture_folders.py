@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.layouts.places import Place, split_of
+from vadcli.footage.layouts.scene_folders import SceneFolder, split_of
 from vadcli.footage.naming import folders_in, images_in
 
 
@@ -20,18 +20,18 @@ def find(path: Path) -> list[ClipSource]:
     A folder named as a split (see `split_of`) gives the split and not the scene, be it the given one or a clip itself.
     """
     if not images_in(path):
-        return _inside(path, Place.of(path))
-    name, place = path.resolve().name, Place.of(path)
-    return [ClipSource(f"{place.scene}/{name}" if place.split else name, place.scene, place.split, path)]
+        return _inside(path, SceneFolder.of(path))
+    name, here = path.resolve().name, SceneFolder.of(path)
+    return [ClipSource(f"{here.scene}/{name}" if here.split else name, here.scene, here.split, path)]
 
 
-def _inside(folder: Path, place: Place) -> list[ClipSource]:
+def _inside(folder: Path, here: SceneFolder) -> list[ClipSource]:
     found: list[ClipSource] = []
     for inner in folders_in(folder):
         if not images_in(inner):
-            found += _inside(inner, place.inside(inner))
+            found += _inside(inner, here.inside(inner))
         elif split := split_of(inner):
-            found.append(ClipSource(f"{place.scene}/{inner.name}", place.scene, split, inner))
+            found.append(ClipSource(f"{here.scene}/{inner.name}", here.scene, split, inner))
         else:
-            found.append(ClipSource(place.clip(inner.name), place.scene, place.split, inner))
+            found.append(ClipSource(here.clip(inner.name), here.scene, here.split, inner))
     return found

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vadcli.files import VIDEO_SUFFIXES
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.layouts.places import Place
+from vadcli.footage.layouts.scene_folders import SceneFolder
 from vadcli.footage.naming import images_in, left_out, tree, videos_below, videos_in
 
 
@@ -25,10 +25,10 @@ def find(path: Path) -> list[ClipSource]:
         return [ClipSource(name, name, None, path)]
     found = []
     for video in videos_below(path):
-        place = Place.of(path)
+        here = SceneFolder.of(path)
         for folder in reversed(video.relative_to(path).parents[:-1]):
-            place = place.inside(folder)
-        found.append(ClipSource(place.clip(video.stem), place.scene, place.split, video))
+            here = here.inside(folder)
+        found.append(ClipSource(here.clip(video.stem), here.scene, here.split, video))
     if found and (pictures := sum(len(images_in(folder)) for folder in tree(path))):
         found[0] = replace(found[0], note=left_out(path, pictures))
     return found

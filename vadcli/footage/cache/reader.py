@@ -1,7 +1,8 @@
 """The frame cache as it is read: an HDF5 file of clips, opened lazily, once in every process that uses it."""
 
-import math
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
+from vadcli.footage.cache.layout import FORMAT, READ, VERSION, Codec, clip_groups, why_no_cache, why_no_row
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
+from vadcli.footage.strangers import open_hdf5
 
-FORMAT = "vad-cache"
-VERSION = 1
 AGAIN = "Prepare the footage again."
-Codec = Literal["raw", "jpeg"]
 Split = Literal["train", "test"]
 
 
@@ -34,7 +34,7 @@ class Clip:
         num_frames: how many.
         has_labels: whether frames are labelled normal or abnormal.
         has_masks: whether abnormal pixels are marked.
-        source: where it came from, as the user gave it.
+        source: name of the file or folder that it came from.
         sha256: of the source's bytes.
         label_variants: names of further label sets (see `Cache.labels`).
     """
@@ -64,8 +64,27 @@ class Cache:
         clips: complete clips, in the order they were prepared.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], channels: int, codec: Codec, clips: tuple[Clip, ...]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        channels: int,
+        codec: Codec,
+        clips: tuple[Clip, ...],
+        groups: Mapping[str, str],
+    ) -> None:
+        """Hold what `open_cache` found.
+
+        Args:
+            path: as the attribute.
+            size: as the attribute.
+            channels: as the attribute.
+            codec: as the attribute.
+            clips: as the attribute.
+            groups: where in the file each clip lies, by name.
+        """
         self.path, self.size, self.channels, self.codec, self.clips = path, size, channels, codec, clips
+        self._groups = groups
         self._by_name = {clip.name: clip for clip in clips}
         self._open: tuple[int, h5py.File, dict[str, Any]] | None = None
         self._held: dict[str, Image] = {}
@@ -97,13 +116,14 @@ class Cache:
         start, stop = self._range(name, start, stop)
         if name in self._held:
             return self._held[name][start:stop]
-        stored = self._dataset(name, "frames")
-        if self.codec == "raw":
-            return np.asarray(stored[start:stop])
-        frames = np.empty((stop - start, *self.size, self.channels), dtype=np.uint8)
-        for frame, data in zip(frames, stored[start:stop] if stop > start else (), strict=True):
-            frame[...] = decode_jpeg(data, self.size, self.channels)
-        return frames
+        with self._reading(name):
+            stored = self._dataset(name, "frames")
+            if self.codec == "raw":
+                return np.asarray(stored[start:stop])
+            frames = np.empty((stop - start, *self.size, self.channels), dtype=np.uint8)
+            for frame, data in zip(frames, stored[start:stop] if stop > start else (), strict=True):
+                frame[...] = decode_jpeg(data, self.size, self.channels)
+            return frames
 
     def labels(self, name: str, variant: str | None = None) -> npt.NDArray[np.uint8] | None:
         """Labels of a clip's frames, (n,), 1 = abnormal; None where it has none.
@@ -118,19 +138,22 @@ class Cache:
         clip = self.clip(name)
         if not clip.has_labels:
             return None
-        if variant is None:
-            return np.asarray(self._dataset(name, "labels")[:])
-        if variant not in clip.label_variants:
+        if variant is not None and variant not in clip.label_variants:
             has = ", ".join(clip.label_variants) or "no other"
             raise FootageError(f"{self.path}: clip {name} has no label variant {variant}. Variants here: {has}.")
-        return np.asarray(self._dataset(name, f"variants/{variant}")[:])
+        with self._reading(name):
+            return np.asarray(self._dataset(name, "labels" if variant is None else f"variants/{variant}")[:])
 
     def masks(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[np.bool_] | None:
         """Abnormal pixels of frames `start` to `stop` (excluded), (n, H, W); None where the clip has no masks."""
         if not self.clip(name).has_masks:
             return None
         start, stop = self._range(name, start, stop)
-        packed = self._dataset(name, "masks")[start:stop]
+        with self._reading(name):
+            stored = self._dataset(name, "masks")
+            if why := why_no_row(stored, start, stop):
+                raise ValueError(why)
+            packed = stored[start:stop]
         pixels = np.unpackbits(packed, axis=1, count=self.size[0] * self.size[1])
         return pixels.reshape(-1, *self.size).astype(np.bool_)
 
@@ -158,12 +181,15 @@ class Cache:
             raise ValueError(f"frames {start} to {stop} of clip {name}, which has {count}")
         return start, stop
 
+    def _reading(self, name: str) -> AbstractContextManager[None]:
+        return _telling(self.path, f"clip {name} is damaged")
+
     def _dataset(self, name: str, what: str) -> Any:
         """An HDF5 dataset of a clip, by this process's own handle."""
         if self._open is None or self._open[0] != os.getpid():
-            self._open = (os.getpid(), h5py.File(self.path, "r"), {})
+            self._open = (os.getpid(), open_hdf5(self.path), {})
         _, file, found = self._open
-        key = f"clips/{name}/{what}"
+        key = f"{self._groups[name]}/{what}"
         if key not in found:
             found[key] = file[key]
         return found[key]
@@ -179,30 +205,40 @@ def open_cache(path: Path | str) -> Cache:
     if not path.is_file():
         what = "a folder, not a cache" if path.is_dir() else "not found"
         raise FootageError(f"{path}: {what}. Make a cache with `vad prepare SOURCE --out {path.name or 'C.h5'}`.")
+    with _telling(path, "no HDF5 file, or a damaged one, so no cache"), open_hdf5(path) as file:
+        attributes = dict(file.attrs)
+        if attributes.get("format") != FORMAT:
+            raise FootageError(f"{path}: an HDF5 file, but no cache of vad. Make one with `vad prepare`.")
+        version = int(attributes.get("version", -1))
+        if version not in READ:
+            raise FootageError(f"{path}: cache version {version}; this vad reads up to version {VERSION}. {AGAIN}")
+        if problem := why_no_cache(file, path.stat().st_size):
+            raise FootageError(f"{path}: {problem}. {AGAIN}")
+        size = int(attributes["size"][0]), int(attributes["size"][1])
+        codec: Codec = "jpeg" if attributes["codec"] == "jpeg" else "raw"
+        found = clip_groups(file)
+        clips = tuple(_read_clip(name, group) for _, name, group in found)
+        groups = {name: str(group.name) for _, name, group in found}
+        return Cache(path, size, int(attributes["channels"]), codec, clips, groups)
+
+
+@contextmanager
+def _telling(path: Path, damaged: str) -> Iterator[None]:
+    """Errors of HDF5 in one line: the system's by its own words, and damage as such.
+
+    Raises:
+        FootageError: for either.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            attributes = dict(file.attrs)
-            if attributes.get("format") != FORMAT:
-                raise FootageError(f"{path}: an HDF5 file, but no cache of vad. Make one with `vad prepare`.")
-            version = int(attributes.get("version", -1))
-            if version != VERSION:
-                raise FootageError(f"{path}: cache version {version}; this vad reads version {VERSION}. {AGAIN}")
-            size, channels = (int(attributes["size"][0]), int(attributes["size"][1])), int(attributes["channels"])
-            if min(size) < 1 or channels not in (1, 3):
-                raise FootageError(f"{path}: frames of {size[0]}x{size[1]}x{channels}. {AGAIN}")
-            codec: Codec = "jpeg" if attributes["codec"] == "jpeg" else "raw"
-            clips = []
-            for name, group in _clip_groups(file):
-                if problem := _problem(group, (*size, channels), codec):
-                    raise FootageError(f"{path}: clip {name}: {problem}. {AGAIN}")
-                clips.append(_read_clip(name, group))
-            return Cache(path, size, channels, codec, tuple(clips))
-    except (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        yield
+    except MemoryError:
+        raise
+    except (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         if isinstance(error, PermissionError):
             raise FootageError(f"{path}: may not be read. Check its permissions.") from error
-        raise FootageError(
-            f"{path}: no HDF5 file, or a damaged one, so no cache. Make one with `vad prepare SOURCE --out C.h5`."
-        ) from error
+        if isinstance(error, OSError) and error.errno:
+            raise FootageError(f"{path}: cannot be read: {os.strerror(error.errno).lower()}. Try again.") from error
+        raise FootageError(f"{path}: {damaged}. Make one with `vad prepare SOURCE --out C.h5`.") from error
 
 
 def decode_jpeg(data: npt.NDArray[np.uint8], size: tuple[int, int], channels: int) -> Image:
@@ -227,51 +263,6 @@ def decode_jpeg(data: npt.NDArray[np.uint8], size: tuple[int, int], channels: in
 def shorten(names: list[str], most: int = 8) -> str:
     """A list of names, cut to what fits a line."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"
-
-
-def _clip_groups(file: h5py.File) -> list[tuple[str, h5py.Group]]:
-    """Complete clips in the order they were prepared, with their names."""
-    found: list[tuple[int, str, h5py.Group]] = []
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Group) and "complete" in item.attrs and bool(item.attrs["complete"]):
-            found.append((int(item.attrs.get("order", 0)), name, item))
-
-    if isinstance(file.get("clips"), h5py.Group):
-        file["clips"].visititems(visit)
-    return [(name, group) for _, name, group in sorted(found, key=lambda one: one[:2])]
-
-
-def _problem(group: h5py.Group, shape: tuple[int, int, int], codec: Codec) -> str | None:
-    """What is wrong with a clip of frames of `shape` (H, W, C), which a file of ours never has."""
-    frames = group["frames"]
-    if codec == "jpeg":
-        if not isinstance(frames, h5py.Dataset) or h5py.check_vlen_dtype(frames.dtype) != np.uint8 or frames.ndim != 1:
-            return f"frames are {_described(frames)}, not the bytes of JPEGs"
-    elif not _holds(frames, "u1", (None, *shape)):
-        return f"frames are {_described(frames)}, not uint8 n x {' x '.join(map(str, shape))}"
-    count, packed = len(frames), -(-shape[0] * shape[1] // 8)
-    for name in ("labels", *(f"variants/{variant}" for variant in group.get("variants", ()))):
-        if name in group and not _holds(group[name], "bui", (count,)):
-            return f"{name} are {_described(group[name])}, not {count} integers"
-    if "masks" in group and not _holds(group["masks"], "u1", (count, packed)):
-        return f"masks are {_described(group['masks'])}, not uint8 {count} x {packed}"
-    fps = float(group.attrs["fps"])
-    return None if math.isfinite(fps) and fps > 0 else f"{fps:g} frames a second"
-
-
-def _holds(data: Any, kinds: str, shape: tuple[int | None, ...]) -> bool:
-    """Whether these are numbers of that type or of one of those kinds, and of that shape; None is any length."""
-    if not isinstance(data, h5py.Dataset) or len(data.shape) != len(shape):
-        return False
-    right_type = data.dtype == kinds if kinds == "u1" else data.dtype.kind in kinds
-    return right_type and all(of in (None, length) for length, of in zip(data.shape, shape, strict=True))
-
-
-def _described(data: Any) -> str:
-    if not isinstance(data, h5py.Dataset):
-        return "a group"
-    return f"{data.dtype} {' x '.join(map(str, data.shape)) or 'scalar'}"
 
 
 def _read_clip(name: str, group: h5py.Group) -> Clip:

@@ -1,8 +1,8 @@
-"""Clips on their way into a cache: one flat file each, which a kill cannot damage and a later run takes up again.
+"""Clips on their way into a cache: flat files, which a kill cannot damage and a later run takes up again.
 
-A cache `C.h5` in the making has its parts in `.C.h5.parts` beside it: `KEY.frames` (frames end to end as they will
-stand in the cache), `KEY.npz` (labels, masks, lengths of JPEGs) and, written last, `KEY.json`. Without it a part is
-redone. HDF5 itself is written in one go at the end, to a temporary name.
+A cache `C.h5` in the making has a folder `.C.h5.draft` beside it, and in it of every clip `KEY.frames` (frames end to
+end as they will stand in the cache), `KEY.npz` (labels, masks, lengths of JPEGs) and, written last, `KEY.json`. Without
+it a clip is decoded again.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache import Codec, Split
+from vadcli.footage.cache.layout import Codec
+from vadcli.footage.cache.reader import Split
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 
@@ -44,14 +45,14 @@ class CacheFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class PartInfo:
-    """What a finished part says about its clip (see `cache.Clip`).
+class DecodedClipFacts:
+    """What is known of a decoded clip (see `reader.Clip`).
 
     Attributes:
         stamp: size and time of change of the source's files, by which a later run knows it again without hashing.
         recipe: digest of everything else that the stored clip depends on.
         stored_bytes: length of the frames file.
-        place: absolute path of the source.
+        location: digest of the source's absolute path.
     """
 
     name: str
@@ -64,20 +65,20 @@ class PartInfo:
     stamp: str
     recipe: str
     stored_bytes: int
-    place: str = ""
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A finished part: where it is and what it says."""
+class DecodedClip:
+    """A clip that is decoded: where it is and what is known of it."""
 
     folder: Path
-    info: PartInfo
+    facts: DecodedClipFacts
 
     @property
     def frames(self) -> Path:
         """Its frames, end to end."""
-        return self.folder / f"{part_key(self.info.name)}.frames"
+        return self.folder / f"{draft_key(self.facts.name)}.frames"
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         """What it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
@@ -87,42 +88,37 @@ class Part:
             return dict(stored)
 
     @property
-    def arrays_bytes(self) -> int:
-        """How much its arrays take on disk."""
-        return self._npz.stat().st_size if self._npz.exists() else 0
-
-    @property
     def _npz(self) -> Path:
-        return self.folder / f"{part_key(self.info.name)}.npz"
+        return self.folder / f"{draft_key(self.facts.name)}.npz"
 
 
-def part_key(name: str) -> str:
+def draft_key(name: str) -> str:
     """A file name for a clip of any name."""
     return hashlib.sha256(name.encode()).hexdigest()[:20]
 
 
-def parts_folder(cache: Path) -> Path:
-    """Where the parts of a cache in the making are."""
-    return cache.with_name(f".{cache.name}.parts")
+def draft_folder(cache: Path) -> Path:
+    """Where the decoded clips of a cache in the making are."""
+    return cache.with_name(f".{cache.name}.draft")
 
 
-def find_part(folder: Path, name: str) -> Part | None:
-    """The finished part of a clip, if an earlier run left one that is whole."""
+def find_decoded(folder: Path, name: str) -> DecodedClip | None:
+    """A clip as an earlier run decoded it, if it is whole."""
     try:
-        info = PartInfo(**json.loads((folder / f"{part_key(name)}.json").read_text(encoding="utf-8")))
-        part = Part(folder, info)
-        return part if part.frames.stat().st_size == info.stored_bytes else None
+        facts = DecodedClipFacts(**json.loads((folder / f"{draft_key(name)}.json").read_text(encoding="utf-8")))
+        clip = DecodedClip(folder, facts)
+        return clip if clip.frames.stat().st_size == facts.stored_bytes else None
     except (OSError, ValueError, TypeError):
         return None
 
 
-class PartWriter:
-    """Writes one part; leaves nothing behind unless `finish` was reached."""
+class DecodedClipWriter:
+    """Writes one clip; leaves nothing behind unless `finish` was reached."""
 
     def __init__(self, folder: Path, name: str, form: CacheFormat, quality: int) -> None:
         self._folder, self._name, self._form = folder, name, form
         self._quality = [cv2.IMWRITE_JPEG_QUALITY, quality]
-        self._frames = folder / f"{part_key(name)}.frames"
+        self._frames = folder / f"{draft_key(name)}.frames"
         self._file = self._frames.open("wb", buffering=WRITE_BUFFER)
         self._lengths: list[int] = []
         self._finished = False
@@ -140,17 +136,17 @@ class PartWriter:
         self._file.write(data)
         self._lengths.append(data.nbytes)
 
-    def finish(self, info: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Part:
-        """Close the part and say that it is complete.
+    def finish(self, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> DecodedClip:
+        """Close the files and say that they are complete.
 
         Args:
-            info: the fields of `PartInfo` but for name, num_frames and stored_bytes.
-            arrays: labels, masks and variants, as `Part.arrays` gives them back.
+            facts: the fields of `DecodedClipFacts` but for name, num_frames and stored_bytes.
+            arrays: labels, masks and variants, as `DecodedClip.arrays` gives them back.
         """
         self._file.close()
-        done = PartInfo(name=self._name, num_frames=self.num_frames, stored_bytes=sum(self._lengths), **info)
-        part = Part(self._folder, done)
-        stem = self._folder / part_key(self._name)
+        done = DecodedClipFacts(name=self._name, num_frames=self.num_frames, stored_bytes=sum(self._lengths), **facts)
+        clip = DecodedClip(self._folder, done)
+        stem = self._folder / draft_key(self._name)
         stored: dict[str, Any] = dict(arrays)
         if self._form.codec == "jpeg":
             stored["lengths"] = np.array(self._lengths, dtype=np.int64)
@@ -160,7 +156,7 @@ class PartWriter:
         stem.with_suffix(".tmp").write_text(json.dumps(asdict(done)), encoding="utf-8")
         stem.with_suffix(".tmp").replace(stem.with_suffix(".json"))
         self._finished = True
-        return part
+        return clip
 
     def __enter__(self) -> Self:
         return self

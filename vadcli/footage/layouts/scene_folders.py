@@ -11,7 +11,7 @@ _SPLIT = re.compile(r"(train|test)(ing)?([ _-]?(videos|frames|set|data))?", re.I
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SceneFolder:
     """A folder of plain footage.
 
     Attributes:
