@@ -30,6 +30,7 @@ FLOORS = [
         "errors",
         "terminal",
         "limits",
+        "interruption",
         "__init__",
     },
 ]

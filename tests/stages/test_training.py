@@ -13,8 +13,8 @@ import torch
 from tests import synthetic_cache
 from vadcli.errors import CheckpointError, InputError
 from vadcli.footage.episodes import Episodes
+from vadcli.interruption import interruptions_noted
 from vadcli.learning import loop, pretrain
-from vadcli.learning.interruption import interruptions_noted
 from vadcli.model.checkpoint import load_checkpoint
 from vadcli.presets import load_settings
 from vadcli.progress import Silent

@@ -50,18 +50,24 @@ def groups_below(group: h5py.Group) -> Iterator[tuple[str, h5py.Group]]:
     """All groups below one, by their path from it, each before its own.
 
     Raises:
-        ValueError: as `members`; and for groups that hold each other, or are nested without end.
+        ValueError: as `members`; and for one that is met by two paths, since a few such make paths without end, or
+            that is nested too deep.
     """
-    waiting = [("", group)]
+    waiting, met = [("", group)], {_address(group)}
     while waiting:
         path, outer = waiting.pop()
         for name, inner in members(outer):
             if isinstance(inner, h5py.Group):
-                full = f"{path}{name}"
-                if full.count("/") > DEEPEST:
-                    raise ValueError("groups are nested without end")
+                full, address = f"{path}{name}", _address(inner)
+                if address in met or full.count("/") > DEEPEST:
+                    raise ValueError("groups hold each other, or are nested too deep")
+                met.add(address)
                 yield full, inner
                 waiting.append((f"{full}/", inner))
+
+
+def _address(group: h5py.Group) -> int:
+    return int(h5py.h5o.get_info(group.id).addr)
 
 
 def why_not_read(data: h5py.Dataset, length: int) -> str | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.files import naming
-from vadcli.learning.interruption import interruptions_noted
+from vadcli.interruption import interruptions_noted
 from vadcli.learning.job import Job
 from vadcli.learning.tensorboard import EventsLog, require_tensorboard
 from vadcli.model.checkpoint import read_tensors, save_tensors

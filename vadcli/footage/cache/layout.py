@@ -7,6 +7,7 @@
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import h5py
@@ -31,6 +32,8 @@ def additions(file: h5py.File) -> list[h5py.Group]:
     """
     found, name = [file["/"]], ADDED
     while isinstance(inner := dict(members(found[-1])).get(name), h5py.Group):
+        if inner in found:
+            raise ValueError("additions that hold each other")
         found.append(inner)
         name = BEFORE
         if len(found) > _MOST_ADDITIONS:
@@ -48,11 +51,32 @@ def clip_groups(file: h5py.File) -> list[tuple[int, str, h5py.Group]]:
     for root in additions(file):
         clips = dict(members(root)).get("clips")
         for name, group in groups_below(clips) if isinstance(clips, h5py.Group) else ():
-            if "complete" in group.attrs and bool(group.attrs["complete"]):
+            if _complete(group):
                 if name in found:
                     raise ValueError(f"two clips {name}")
                 found[name] = (int(group.attrs.get("order", 0)), name, group)
     return sorted(found.values(), key=lambda one: one[:2])
+
+
+def clip_group(roots: Sequence[h5py.Group], name: str) -> h5py.Group:
+    """A complete clip, which lies deeper in the file whenever others were added.
+
+    Args:
+        roots: what `additions` gives.
+        name: of the clip.
+
+    Raises:
+        KeyError: where none has that name.
+    """
+    for root in roots:
+        group = root.get(f"clips/{name}")
+        if isinstance(group, h5py.Group) and _complete(group):
+            return group
+    raise KeyError(name)
+
+
+def _complete(group: h5py.Group) -> bool:
+    return "complete" in group.attrs and bool(group.attrs["complete"])
 
 
 def why_no_cache(file: h5py.File, length: int) -> str | None:

@@ -1,7 +1,7 @@
 """The frame cache as it is read: an HDF5 file of clips, opened lazily, once in every process that uses it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache.layout import FORMAT, READ, VERSION, Codec, clip_groups, why_no_cache, why_no_row
+from vadcli.footage.cache.layout import (
+    FORMAT,
+    READ,
+    VERSION,
+    Codec,
+    additions,
+    clip_group,
+    clip_groups,
+    why_no_cache,
+    why_no_row,
+)
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 from vadcli.footage.strangers import open_hdf5
@@ -71,7 +81,6 @@ class Cache:
         channels: int,
         codec: Codec,
         clips: tuple[Clip, ...],
-        groups: Mapping[str, str],
     ) -> None:
         """Hold what `open_cache` found.
 
@@ -81,12 +90,10 @@ class Cache:
             channels: as the attribute.
             codec: as the attribute.
             clips: as the attribute.
-            groups: where in the file each clip lies, by name.
         """
         self.path, self.size, self.channels, self.codec, self.clips = path, size, channels, codec, clips
-        self._groups = groups
         self._by_name = {clip.name: clip for clip in clips}
-        self._open: tuple[int, h5py.File, dict[str, Any]] | None = None
+        self._open: tuple[int, h5py.File, list[h5py.Group], dict[str, Any]] | None = None
         self._held: dict[str, Image] = {}
 
     def hold(self, limit_bytes: int) -> bool:
@@ -187,11 +194,12 @@ class Cache:
     def _dataset(self, name: str, what: str) -> Any:
         """An HDF5 dataset of a clip, by this process's own handle."""
         if self._open is None or self._open[0] != os.getpid():
-            self._open = (os.getpid(), open_hdf5(self.path), {})
-        _, file, found = self._open
-        key = f"{self._groups[name]}/{what}"
+            file = open_hdf5(self.path)
+            self._open = (os.getpid(), file, additions(file), {})
+        _, _, roots, found = self._open
+        key = f"{name}/{what}"
         if key not in found:
-            found[key] = file[key]
+            found[key] = clip_group(roots, name)[what]
         return found[key]
 
 
@@ -216,10 +224,8 @@ def open_cache(path: Path | str) -> Cache:
             raise FootageError(f"{path}: {problem}. {AGAIN}")
         size = int(attributes["size"][0]), int(attributes["size"][1])
         codec: Codec = "jpeg" if attributes["codec"] == "jpeg" else "raw"
-        found = clip_groups(file)
-        clips = tuple(_read_clip(name, group) for _, name, group in found)
-        groups = {name: str(group.name) for _, name, group in found}
-        return Cache(path, size, int(attributes["channels"]), codec, clips, groups)
+        clips = tuple(_read_clip(name, group) for _, name, group in clip_groups(file))
+        return Cache(path, size, int(attributes["channels"]), codec, clips)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ find what they had. A cache is laid out so that adding clips changes no other pa
 
 import os
 import struct
+from collections.abc import Callable
 from io import SEEK_CUR, SEEK_END
 from pathlib import Path
 from types import TracebackType
@@ -33,13 +34,20 @@ def end_of_hdf5(path: Path) -> int | None:
 class Tail:
     """What HDF5 takes for a file, and what is left of it without `commit`: nothing.
 
-    An error of writing is kept until `check` or `commit`, since HDF5 crashes at the program's end where it met one.
+    Errors of writing and interruptions wait for `check` or `commit`, since HDF5 crashes at the program's end where it
+    met one.
     """
 
-    def __init__(self, path: Path, end: int) -> None:
-        """Open a file to write behind its first `end` bytes."""
+    def __init__(self, path: Path, end: int, interrupted: Callable[[], bool]) -> None:
+        """Open a file to write behind its first `end` bytes.
+
+        Args:
+            path: of the file.
+            end: its length without what an earlier run left behind its end.
+            interrupted: whether somebody asked to stop.
+        """
         self._file = path.open("r+b", buffering=0)
-        self._end = end
+        self._end, self._interrupted = end, interrupted
         self._was = self._file.read(min(PAGE_BYTES, end))
         self._page = bytearray(self._was)
         self._at = 0
@@ -53,9 +61,12 @@ class Tail:
 
         Raises:
             OSError: as it was met.
+            KeyboardInterrupt: when somebody asked to stop.
         """
         if self._error is not None:
             raise self._error
+        if self._interrupted():
+            raise KeyboardInterrupt
 
     def commit(self) -> bool:
         """Make what was written part of the file, once HDF5 has closed it.
@@ -65,16 +76,19 @@ class Tail:
 
         Raises:
             OSError: when something could not be written.
+            KeyboardInterrupt: when somebody asked to stop, before or while it became part of the file.
         """
         self.check()
         if self._changed_before:
             return False
         os.fsync(self._file.fileno())
+        self.check()
+        self._committed = True  # whatever fails from here on, the head may lead to the new bytes
         if self._page != self._was:
             self._file.seek(0)
             self._file.write(self._page)
             os.fsync(self._file.fileno())
-        self._committed = True
+        self.check()
         return True
 
     def seek(self, offset: int, whence: int = 0) -> int:

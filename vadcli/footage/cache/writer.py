@@ -13,6 +13,7 @@ from vadcli.footage.cache.inventory import relocated
 from vadcli.footage.cache.layout import ADDED, BEFORE, FORMAT, VERSION, additions, clip_groups
 from vadcli.footage.cache.tail import Tail, end_of_hdf5
 from vadcli.footage.strangers import open_hdf5
+from vadcli.interruption import interruptions_noted
 
 MEMBERS = ("frames", "labels", "masks", "variants")  # what a clip's group holds
 LIBVER = ("v110", "v110")
@@ -38,9 +39,10 @@ def write_cache(
 
     Raises:
         OSError: when the disk is full.
+        KeyboardInterrupt: when somebody asked to stop, between two frames.
     """
     path.write_bytes(b"")
-    with Tail(path, 0) as tail:
+    with interruptions_noted(patient=True) as interrupted, Tail(path, 0, interrupted) as tail:
         with h5py.File(tail, "w", libver=LIBVER) as file:
             _make_room(file)
             file.attrs.update(format=FORMAT, version=VERSION, size=form.size, channels=form.channels, codec=form.codec)
@@ -50,7 +52,7 @@ def write_cache(
                 had = {name: group for _, name, group in clip_groups(old)} if old is not None else {}
                 for order, clip in enumerate(clips):
                     if isinstance(clip, DecodedClip):
-                        group = _write_clip(root, form, clip, order)
+                        group = _write_clip(root, form, clip, order, tail.check)
                     else:
                         group = _take_over(had[clip], root.create_group(clip), order)
                     advance(len(group["frames"]))
@@ -83,23 +85,22 @@ def add_clips(
 
     Raises:
         OSError: when the disk is full; the cache is as it was.
+        KeyboardInterrupt: when somebody asked to stop, between two frames.
     """
     end = end_of_hdf5(path)
     if end is None:
         return False
-    with Tail(path, end) as tail:
+    with interruptions_noted(patient=True) as interrupted, Tail(path, end, interrupted) as tail:
         with h5py.File(tail, "r+", libver=LIBVER) as file:
-            if len(additions(file)) > MOST_ADDITIONS:
+            if file.attrs["version"] != VERSION or len(additions(file)) > MOST_ADDITIONS:
                 return False
             if ADDED in file:
                 file.create_group("next")
                 file.move(ADDED, f"next/{BEFORE}")
                 file.move("next", ADDED)
             root = file.require_group(f"{ADDED}/clips")
-            file.attrs["version"] = VERSION
             for order, clip in enumerate(clips, first):
-                advance(len(_write_clip(root, form, clip, order)["frames"]))
-                tail.check()
+                advance(len(_write_clip(root, form, clip, order, tail.check)["frames"]))
         return tail.commit()
 
 
@@ -129,10 +130,12 @@ def _take_over(old: h5py.Group, group: h5py.Group, order: int) -> h5py.Group:
     return group
 
 
-def _write_clip(root: h5py.Group, form: CacheFormat, clip: DecodedClip, order: int) -> h5py.Group:
+def _write_clip(
+    root: h5py.Group, form: CacheFormat, clip: DecodedClip, order: int, check: Callable[[], None]
+) -> h5py.Group:
     facts, arrays = clip.facts, clip.arrays()
     group = root.create_group(facts.name)
-    _write_frames(group, form, clip, arrays.get("lengths"))
+    _write_frames(group, form, clip, arrays.get("lengths"), check)
     for key, values in sorted(arrays.items()):
         if key == "masks":
             group.create_dataset(key, data=values, chunks=(1, values.shape[1]), compression="gzip", compression_opts=1)
@@ -153,7 +156,9 @@ def _write_clip(root: h5py.Group, form: CacheFormat, clip: DecodedClip, order: i
     return group
 
 
-def _write_frames(group: h5py.Group, form: CacheFormat, clip: DecodedClip, lengths: Any) -> None:
+def _write_frames(
+    group: h5py.Group, form: CacheFormat, clip: DecodedClip, lengths: Any, check: Callable[[], None]
+) -> None:
     count = clip.facts.num_frames
     with clip.frames.open("rb") as stored:
         if form.codec == "raw":
@@ -163,7 +168,9 @@ def _write_frames(group: h5py.Group, form: CacheFormat, clip: DecodedClip, lengt
             for index in range(count):
                 stored.readinto(chunk)
                 frames.id.write_direct_chunk((index, 0, 0, 0), chunk)
+                check()
         else:
             frames = group.create_dataset("frames", shape=(count,), dtype=h5py.vlen_dtype(np.uint8), chunks=(1,))
             for index, length in enumerate(lengths):
                 frames[index] = np.frombuffer(stored.read(length), dtype=np.uint8)
+                check()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a step is taken: noted, and heeded when the step is whole."""
+"""Ctrl-C and SIGTERM while something is done that cannot be cut short: noted, and heeded when it is whole."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -8,13 +8,16 @@ from typing import Any
 
 
 @contextmanager
-def interruptions_noted() -> Iterator[Callable[[], bool]]:
-    """Yields what tells whether somebody asked to stop; who asks a second time is not kept waiting.
+def interruptions_noted(*, patient: bool = False) -> Iterator[Callable[[], bool]]:
+    """Yields what tells whether somebody asked to stop.
 
-    A step changes weights, moments and stored items one after the other: cut short anywhere, it can be neither kept
-    nor taken again. The handler that was there is asked in any case, so that the program knows which signal it was;
-    only its KeyboardInterrupt is kept back. A job that ignores signals goes on ignoring them, and a program that
-    calls this outside its main thread is left as it is.
+    A training step changes weights, moments and stored items one after the other: cut short anywhere, it can be
+    neither kept nor taken again. The handler that was there is asked in any case, so that the program knows which
+    signal it was; only its KeyboardInterrupt is kept back. A job that ignores signals goes on ignoring them, and a
+    program that calls this outside its main thread is left as it is.
+
+    Args:
+        patient: whether who asks a second time waits as well.
     """
     asked = False
     before: dict[int, Callable[[int, FrameType | None], Any]] = {}
@@ -24,7 +27,7 @@ def interruptions_noted() -> Iterator[Callable[[], bool]]:
         try:
             before[number](number, frame)
         except KeyboardInterrupt:
-            if asked:
+            if asked and not patient:
                 raise
             asked = True
 
