@@ -3,16 +3,18 @@
 import errno
 import os
 import shutil
+import signal
 
 import h5py
 import numpy as np
 import pytest
 
 from tests.footage.test_cache import INFO, noise, write
-from vadcli.footage.cache import open_cache, writer
+from vadcli.footage.cache import VERSION, open_cache, reader, writer
 from vadcli.footage.cache.decoded import CacheFormat, DecodedClipWriter
 from vadcli.footage.cache.tail import PAGE_BYTES, Tail
-from vadcli.footage.cache.writer import MOST_ADDITIONS, add_clips
+from vadcli.footage.cache.writer import MOST_ADDITIONS, add_clips, write_cache
+from vadcli.footage.strangers import open_hdf5
 
 FORM = {codec: CacheFormat((8, 16), 3, codec) for codec in ("raw", "jpeg")}
 
@@ -66,8 +68,10 @@ def test_ended_at_any_moment_of_adding_the_cache_is_as_it_was_and_can_be_added_t
     added = [decoded(tmp_path, name, noise(30)) for name in "bcd"]
     assert add_clips(path, FORM["raw"], added, 1) and names(path) == list("abcd")
     monkeypatch.undo()
-    assert len(seen) == 4 and seen[-1].stat().st_size == path.stat().st_size
-    for copy in seen:
+    *before, after = seen
+    assert len(before) > 90 and before[-1].stat().st_size == path.stat().st_size
+    assert after.read_bytes() == path.read_bytes()
+    for copy in before:
         assert names(copy) == ["a"]
         assert add_clips(copy, FORM["raw"], added, 1) and copy.read_bytes() == path.read_bytes()
 
@@ -79,6 +83,56 @@ def test_a_reader_that_has_the_cache_open_keeps_what_it_had(tmp_path):
     for name in "abc":
         np.testing.assert_array_equal(shown[f"clips/{name}/frames"][:], noise(30, seed=ord(name)))
     shown.close()
+
+
+def test_a_cache_that_is_open_is_read_on_while_clips_are_added(tmp_path):
+    path = write(tmp_path, {"a": noise(2)})
+    for name in "bc":
+        add_clips(path, FORM["raw"], [decoded(tmp_path, name, noise(2, seed=ord(name)))], ord(name))
+    with open_cache(path) as cache:  # which opens the file again where a frame is first asked for
+        for name in "de":
+            add_clips(path, FORM["raw"], [decoded(tmp_path, name, noise(2))], ord(name))
+        for name in "bc":
+            np.testing.assert_array_equal(cache.frames(name), noise(2, seed=ord(name)))
+            assert cache.labels(name).tolist() == [1, 1]
+
+
+def test_a_cache_that_grows_while_it_is_opened_is_read_again(tmp_path, monkeypatch):
+    path, opened = write(tmp_path, {"a": noise(2)}), []
+
+    def grown(file):
+        opened.append(file)
+        if len(opened) == 1:
+            add_clips(path, FORM["raw"], [decoded(tmp_path, "b", noise(2))], 1)
+            raise KeyError("address of object past end of allocation")
+        return open_hdf5(file)
+
+    monkeypatch.setattr(reader, "open_hdf5", grown)
+    assert names(path) == ["a", "b"] and len(opened) == 3
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(
+    ("owner", "call", "number", "after"),
+    [(Tail, "write", 1, "a"), (Tail, "write", 5, "a"), (os, "fsync", 1, "a"), (os, "fsync", 2, "ab")],
+)
+def test_ctrl_c_at_any_moment_of_adding_leaves_one_or_the_other(
+    tmp_path, monkeypatch, owner, call, number, after, times
+):
+    path, called, calls = write(tmp_path, {"a": noise(9)}), getattr(owner, call), []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == number:
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+        return called(*arguments)
+
+    monkeypatch.setattr(owner, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        add_clips(path, FORM["raw"], [decoded(tmp_path, "b", noise(30))], 1)
+    monkeypatch.undo()
+    assert names(path) == list(after)
 
 
 def test_a_full_disk_leaves_the_cache_as_it_was(tmp_path, monkeypatch):
@@ -123,6 +177,14 @@ def test_a_cache_of_an_old_kind_or_added_to_often_is_left_for_writing_anew(tmp_p
         file.attrs.update(given.attrs)
     before = old.read_bytes()
     assert not add_clips(old, FORM["raw"], [decoded(tmp_path, "b", noise(1))], 1) and old.read_bytes() == before
+    with h5py.File(path, "r+", libver="v110") as file:
+        file.attrs["version"] = 1
+    assert not add_clips(path, FORM["raw"], [decoded(tmp_path, "b", noise(1))], 1)
+    anew = tmp_path / "anew.h5"
+    write_cache(anew, FORM["raw"], ["a", decoded(tmp_path, "c", noise(1))], path)
+    assert names(anew) == ["a", "c"]
+    with h5py.File(path, "r+", libver="v110") as file:
+        file.attrs["version"] = VERSION
     monkeypatch.setattr(writer, "MOST_ADDITIONS", 2)
     assert MOST_ADDITIONS > 2
     for number, added in enumerate([True, True, False]):

@@ -63,6 +63,13 @@ def circle(file, clip, secret):
     clip["again"] = file["clips"]
 
 
+def diamonds(file, clip, secret):
+    for _ in range(60):  # each has the next twice: as many groups, and 2 to the power of 60 paths
+        inner = clip.create_group("left")
+        clip["right"] = inner
+        clip = inner
+
+
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
@@ -74,6 +81,7 @@ def circle(file, clip, secret):
         (linked(lambda secret: ("added", h5py.ExternalLink(str(secret), "/x"))), "a damaged one"),
         (linked(lambda secret: ("clips/b", h5py.SoftLink("/clips/a"))), "a damaged one"),
         (circle, "a damaged one"),
+        (diamonds, "a damaged one"),
         (anew("frames", shape=HUGE, dtype="u1", chunks=(1, 8, 16, 3)), "frames take 0 of 26,388,279,066,624 bytes"),
         (anew("frames", data=noise(2), chunks=(1, 8, 16, 3), compression="gzip"), "clip a: frames are compressed"),
         (anew("frames", data=noise(2), chunks=(1, 8, 16, 3), compression="lzf"), "stored by filter 32000"),

@@ -1,12 +1,12 @@
 """The frame cache as it is read: an HDF5 file of clips, opened lazily, once in every process that uses it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import h5py
 import numpy as np
@@ -24,12 +24,15 @@ from vadcli.footage.cache.layout import (
     why_no_cache,
     why_no_row,
 )
+from vadcli.footage.cache.tail import PAGE_BYTES
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 from vadcli.footage.strangers import open_hdf5
 
 AGAIN = "Prepare the footage again."
+_OF_HDF5 = (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError)  # damage, mostly
 Split = Literal["train", "test"]
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +194,18 @@ class Cache:
     def _reading(self, name: str) -> AbstractContextManager[None]:
         return _telling(self.path, f"clip {name} is damaged")
 
+    def _opened(self) -> tuple[h5py.File, list[h5py.Group]]:
+        file = open_hdf5(self.path)
+        try:
+            return file, additions(file)
+        except BaseException:
+            file.close()  # HDF5 takes what it knows of a file that is open for a file that is opened again
+            raise
+
     def _dataset(self, name: str, what: str) -> Any:
         """An HDF5 dataset of a clip, by this process's own handle."""
         if self._open is None or self._open[0] != os.getpid():
-            file = open_hdf5(self.path)
-            self._open = (os.getpid(), file, additions(file), {})
+            self._open = (os.getpid(), *_while_it_grows(self.path, self._opened), {})
         _, _, roots, found = self._open
         key = f"{name}/{what}"
         if key not in found:
@@ -213,7 +223,12 @@ def open_cache(path: Path | str) -> Cache:
     if not path.is_file():
         what = "a folder, not a cache" if path.is_dir() else "not found"
         raise FootageError(f"{path}: {what}. Make a cache with `vad prepare SOURCE --out {path.name or 'C.h5'}`.")
-    with _telling(path, "no HDF5 file, or a damaged one, so no cache"), open_hdf5(path) as file:
+    with _telling(path, "no HDF5 file, or a damaged one, so no cache"):
+        return _while_it_grows(path, lambda: _found(path))
+
+
+def _found(path: Path) -> Cache:
+    with open_hdf5(path) as file:
         attributes = dict(file.attrs)
         if attributes.get("format") != FORMAT:
             raise FootageError(f"{path}: an HDF5 file, but no cache of vad. Make one with `vad prepare`.")
@@ -228,6 +243,22 @@ def open_cache(path: Path | str) -> Cache:
         return Cache(path, size, int(attributes["channels"]), codec, clips)
 
 
+def _while_it_grows(path: Path, read: Callable[[], _Read]) -> _Read:
+    """What `read` gives of a cache, to which another process may add: HDF5 reads its first page more than once."""
+    while True:
+        head = _head(path)
+        try:
+            return read()
+        except _OF_HDF5:
+            if _head(path) == head:
+                raise
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(PAGE_BYTES)
+
+
 @contextmanager
 def _telling(path: Path, damaged: str) -> Iterator[None]:
     """Errors of HDF5 in one line: the system's by its own words, and damage as such.
@@ -239,7 +270,7 @@ def _telling(path: Path, damaged: str) -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+    except _OF_HDF5 as error:
         if isinstance(error, PermissionError):
             raise FootageError(f"{path}: may not be read. Check its permissions.") from error
         if isinstance(error, OSError) and error.errno:
