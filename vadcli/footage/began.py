@@ -37,7 +37,7 @@ def began_of(path: Path, metadata: Mapping[str, str] | None = None) -> datetime 
 
 
 def camera_of(path: Path) -> str:
-    """What is left of a path without the times, days and counts in it: segments of one camera have it in common.
+    """A path without the times, days and counts in it: the same for all segments of one camera.
 
     >>> camera_of(Path("nvr/gate_20251125_100000.mp4")) == camera_of(Path("nvr/gate_20251125_101500.mp4"))
     True

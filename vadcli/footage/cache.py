@@ -24,7 +24,7 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What a cache says about one clip.
+    """A cache's record of one clip.
 
     Attributes:
         name: unique in the cache: `SCENE/CLIP`, or `SCENE/SPLIT/CLIP` for benchmarks.
@@ -243,7 +243,7 @@ def _clip_groups(file: h5py.File) -> list[tuple[str, h5py.Group]]:
 
 
 def _problem(group: h5py.Group, shape: tuple[int, int, int], codec: Codec) -> str | None:
-    """What is wrong with a clip of frames of `shape` (H, W, C), which a file of ours never has."""
+    """The defect of a clip of frames of `shape` (H, W, C); files that vad wrote have none."""
     frames = group["frames"]
     if codec == "jpeg":
         if not isinstance(frames, h5py.Dataset) or h5py.check_vlen_dtype(frames.dtype) != np.uint8 or frames.ndim != 1:

@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a stored clip depends on besides its source.
+    """Settings that a stored clip depends on, besides its source.
 
     Attributes:
         form: size, channels and codec.

@@ -1,4 +1,4 @@
-"""A container opened by PyAV: its pictures decoded one after the other, over whatever is damaged."""
+"""A container opened by PyAV: its pictures decoded one after the other, past damage."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ WRITE_BUFFER = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class CacheFormat:
-    """What all frames of a cache have in common.
+    """The format of all frames of a cache.
 
     Attributes:
         size: (H, W).
@@ -45,7 +45,7 @@ class CacheFormat:
 
 @dataclass(frozen=True, slots=True)
 class PartInfo:
-    """What a finished part says about its clip (see `cache.Clip`).
+    """A finished part's record of its clip (see `cache.Clip`).
 
     Attributes:
         stamp: size and time of change of the source's files, by which a later run knows it again without hashing.
@@ -69,7 +69,7 @@ class PartInfo:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A finished part: where it is and what it says."""
+    """A finished part: its path and its record."""
 
     folder: Path
     info: PartInfo
@@ -102,7 +102,7 @@ def part_key(name: str) -> str:
 
 
 def parts_folder(cache: Path) -> Path:
-    """Where the parts of a cache in the making are."""
+    """The folder of the parts of an unfinished cache."""
     return cache.with_name(f".{cache.name}.parts")
 
 

@@ -45,7 +45,7 @@ class Reader(Protocol):
         """End what waits for the outside world; from any thread."""
 
     def close(self) -> None:
-        """Let go of what is open; not while another thread iterates."""
+        """Close the source; not while another thread iterates."""
 
 
 def open_source(
@@ -289,7 +289,7 @@ def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
 
 
 def _cut(info: SourceInfo, within: tuple[float, float]) -> SourceInfo:
-    """What is said of the stretch between two seconds of a source."""
+    """The note about the stretch between two seconds of a source."""
     start_s, end_s = within
     if start_s == 0 and end_s == math.inf:
         return info

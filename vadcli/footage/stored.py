@@ -15,7 +15,7 @@ from vadcli.footage.layouts import ClipSource
 
 @dataclass(frozen=True, slots=True)
 class StoredClip:
-    """What a later run knows a stored clip by (see `parts.PartInfo`)."""
+    """The marks by which a later run knows a stored clip (see `parts.PartInfo`)."""
 
     name: str
     scene: str

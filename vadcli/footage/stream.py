@@ -125,7 +125,7 @@ class StreamReader:
 
     @property
     def notes(self) -> list[str]:
-        """What is missing in what was read so far, one line each."""
+        """Gaps in the frames read so far, one line each."""
         left, lines = self._pace.left_out, self._losses.lines(self.info.name)
         return (
             [*lines, f"{self.info.name}: {left} of {self.frames_read} frames left out to keep up."] if left else lines

@@ -89,7 +89,7 @@ def _finished(folder: Path) -> int:
 
 
 def _clear(folder: Path) -> str:
-    """Take away what cannot be used again after a full disk, and say what was left."""
+    """Remove files that cannot be used again after a full disk, and report those that remain."""
     (folder / "cache.h5").unlink(missing_ok=True)
     if kept := _finished(folder):
         return (

@@ -1,4 +1,4 @@
-"""What an exported model computes: frames in, the prediction and its errors out; and how that is checked.
+"""The computation of an exported model: frames in, the prediction and its errors out; and its check.
 
 Input `windows`: uint8 (B, T+1, H, W, C), as decoded, the newest frame last. Outputs, all float32:
 

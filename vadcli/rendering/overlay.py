@@ -22,7 +22,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def picture_of(frame: Frame) -> Image:
-    """What a frame is drawn on, (H, W, 3) RGB: its own picture if it was kept, else what the network saw."""
+    """The picture to draw on, (H, W, 3) RGB: the frame's own if it was kept, else the network's input."""
     if frame.original is not None:
         return frame.original
     return np.ascontiguousarray(np.broadcast_to(frame.image, (*frame.image.shape[:2], 3)))

@@ -1,4 +1,4 @@
-"""What does not belong: riders, runners, strays, vehicles among people, loiterers, throwers, falls, panic.
+"""Anomalies: riders, runners, strays, vehicles among people, loiterers, throwers, falls, panic.
 
 Each kind makes actors whose frames are marked abnormal from the moment they behave so; whoever loiters, falls or
 flees first walks in like everybody else.

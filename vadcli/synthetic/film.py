@@ -1,4 +1,4 @@
-"""Frames of a clip: actors drawn far to near over the backdrop, with labels and masks of what is abnormal."""
+"""Frames of a clip: actors drawn far to near over the backdrop, with labels and masks of the abnormal ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
