@@ -12,7 +12,7 @@ import torch
 
 @dataclass(frozen=True)
 class Timed:
-    """How long a call took.
+    """Times of a call.
 
     Attributes:
         seconds: median.

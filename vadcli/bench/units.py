@@ -88,7 +88,7 @@ def bench_units_stage(model: ModelSettings, *, device_name: str, budget_s: float
 
 
 def _scoring(network: Network, inputs: Tensor, encoding: Tensor) -> list[Callable[[], object]]:
-    """What is measured: the network on a window and, where there is one, the unit on an encoding."""
+    """The calls to measure: the network on a window and, where there is one, the unit on an encoding."""
     unit = network.unit
     return [lambda: network(inputs)] + ([lambda: unit(encoding)] if unit is not None else [])
 

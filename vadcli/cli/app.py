@@ -183,7 +183,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _unknown(arguments: list[str]) -> str:
-    """What to say to a word that is no command: the nearest one, or how a video is scored."""
+    """The answer to a word that is no command: the nearest command, or the one for such a file."""
     import difflib
     import shlex
 
@@ -197,7 +197,7 @@ def _unknown(arguments: list[str]) -> str:
 
 
 def _refused(error: Any) -> str:
-    """What Click says of a command line; of a value, what must hold of it."""
+    """Click's message on a command line; on a value, the condition that it must meet."""
     if not hasattr(error.__cause__, "errors"):  # by Typer's checks, which are pydantic's
         return str(error.format_message())
     from vadcli.errors import said_plainly

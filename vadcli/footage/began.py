@@ -1,4 +1,4 @@
-"""When a recording began and whose camera it is of, as recorders write it into the names of files and folders."""
+"""Start and camera of a recording, as recorders write them into the names of files and folders."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _COUNT = re.compile(r"(^|[-_. ])\d+$")
 
 
 def began_of(path: Path, metadata: Mapping[str, str] | None = None) -> datetime | None:
-    """When a recording began: by its name, by those of its folders, else by what its container says.
+    """The start of a recording: by its name, by those of its folders, else by its container.
 
     A name's time is taken for this machine's local time, a number of seconds since 1970 and a container's for UTC.
 

@@ -33,7 +33,7 @@ def write_cache(
         form: size, channels and codec of all clips.
         clips: in the order they will have: parts, or names of clips to take over from `earlier`.
         earlier: the cache that this one replaces.
-        advance: told the number of frames written.
+        advance: called with the number of frames written.
 
     Raises:
         OSError: when the disk is full.

@@ -82,7 +82,7 @@ def decode_clip(
         recipe: how.
         folder: of the parts.
         threads: decoding threads of a video; None chooses.
-        advance: told the number of frames decoded since the last call.
+        advance: called with the number of frames decoded since the last call.
         stopped: asked now and then; true ends with `Stopped`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How a source is known again: by its place, by its bytes, and more cheaply by sizes and times of change."""
+"""Identity of a source: by its place, by its bytes, and more cheaply by sizes and times of change."""
 
 import hashlib
 import os
@@ -13,12 +13,12 @@ AS_ON_DISK = "surrogateescape"  # the bytes of a file's name, whatever its encod
 
 
 def place_of(source: Path) -> str:
-    """Where a source lies, the same from every working directory and through every link."""
+    """The real path of a source, the same from every working directory and through every link."""
     return os.path.realpath(source)  # which, unlike Path.resolve, takes links in a circle
 
 
 def utf8_place(source: Path) -> str:
-    """Where a source lies, for decoders and files that know only UTF-8.
+    """The real path of a source, for decoders and files that know only UTF-8.
 
     Raises:
         FootageError: when a name on the way, or that of a link to it, is of another encoding.

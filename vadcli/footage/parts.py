@@ -80,7 +80,7 @@ class Part:
         return self.folder / f"{part_key(self.info.name)}.frames"
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
-        """What it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
+        """Those it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
         if not self._npz.exists():
             return {}
         with np.load(self._npz, allow_pickle=False) as stored:
@@ -88,7 +88,7 @@ class Part:
 
     @property
     def arrays_bytes(self) -> int:
-        """How much its arrays take on disk."""
+        """Size of its arrays on disk."""
         return self._npz.stat().st_size if self._npz.exists() else 0
 
     @property

@@ -32,7 +32,7 @@ class Reader(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the user should know, one line each; complete after iteration."""
+        """Notes for the user, one line each; complete after iteration."""
 
     @property
     def frames_read(self) -> int:
@@ -71,7 +71,7 @@ def open_source(
         mask_top: share of the height blacked out at the top, besides what `zones` says.
         zones: what of the picture is looked at; `original` stays whole.
         span: which stretch is read. Times and indices count from the beginning of the source all the same.
-        tell: told when a live stream is lost or back, or falls behind; in the thread that iterates.
+        tell: called when a live stream is lost or back, or falls behind; in the thread that iterates.
 
     Raises:
         FootageError: when there is nothing to read, in one line.
@@ -180,7 +180,7 @@ class FrameSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know, one line each; complete when iteration has ended."""
+        """Notes for the user, one line each; complete when iteration has ended."""
         return tuple(self._reader.notes)
 
     @property

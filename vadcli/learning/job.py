@@ -42,7 +42,7 @@ class Job:
 
     @property
     def resume_point(self) -> Path:
-        """Where an interrupted training goes on; gone once the checkpoint is there."""
+        """The file from which an interrupted training goes on; gone once the checkpoint is there."""
         return _beside(self.out, "resume")
 
     @property

@@ -61,7 +61,7 @@ class ExportedModule(nn.Module):
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far an exported model is from torch on the same windows.
+    """Differences between an exported model and torch on the same windows.
 
     Attributes:
         frame: largest absolute difference of predicted frames in [-1, 1].

@@ -29,7 +29,7 @@ def picture_of(frame: Frame) -> Image:
 
 
 def strength(heat: Heat) -> Heat:
-    """How strongly heat is drawn, in [0, 1]: not at all where it is usual, fully from four times that.
+    """Opacity of heat, in [0, 1]: 0 where heat is usual, 1 from four times that.
 
     >>> strength(np.array([[0.1, 1.0, 2.5, 4.0, 99.0]], np.float32)).astype(float).round(2).tolist()
     [[0.0, 0.0, 0.5, 1.0, 1.0]]

@@ -35,7 +35,7 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class Stage:
-    """Where and when anomalies can happen.
+    """The surroundings of anomalies: ways, obstacles, length of the clip.
 
     Attributes:
         camera: who watches.

@@ -94,7 +94,7 @@ def indoor_light(rng: np.random.Generator) -> Light:
 
 
 def brightness(light: Light, seconds: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """How the light changes over a clip.
+    """Changes of the light over a clip.
 
     Args:
         light: the scene's.

@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Sensor:
-    """How a camera sees.
+    """Properties of a camera's sensor and stream.
 
     Attributes:
         grey: one channel, repeated.
