@@ -25,7 +25,7 @@ from vadcli.terminal import open_outlets, printable
 COMMANDS = {
     "prepare": "Decode videos, folders or benchmarks into one frame cache.",
     "pretrain": "Train the network to predict the next frame of normal footage.",
-    "metatrain": "Meta-train it to adapt to an unseen scene in one update.",
+    "metatrain": "Meta-train a model to adapt to an unseen scene in one update.",
     "adapt": "Fit a model to a scene from its normal footage, and calibrate it.",
     "score": "Find abnormal moments in recordings and streams.",
     "eval": "Compare scores with labels: every metric, every protocol.",
