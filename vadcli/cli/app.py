@@ -33,7 +33,7 @@ COMMANDS = {
     "zones": "Draw a camera's zones and a grid to read their corners from.",
     "demo": "Write labelled synthetic camera scenes to try everything on.",
     "bench": "Measure the speed of every path on this machine.",
-    "info": "Tell what a checkpoint, adapter, cache or video is.",
+    "info": "Describe a checkpoint, adapter, cache or video.",
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
 # By a file's name; any other is scored.
