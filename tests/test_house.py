@@ -1,6 +1,7 @@
 """The house stands: imports point downward, files fit one sitting, and `vad --help` loads nothing heavy."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,12 @@ def test_rooms_of_one_floor_do_not_import_each_other():
         for path in FILES:
             if room(path) in rooms:
                 assert not (set(imported_rooms(path)) & rooms) - {room(path)}, path
+
+
+def test_the_document_of_the_house_has_every_room_on_its_floor():
+    floors = (PACKAGE / "README.md").read_text(encoding="utf-8").split("\n## ")[0]
+    rows = re.findall(r"^\| ((?:`\w+` )+)\|", floors, re.M)
+    assert [set(re.findall(r"\w+", row)) for row in rows] == [rooms - {"__init__"} for rooms in FLOORS]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

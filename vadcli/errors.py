@@ -1,4 +1,4 @@
-"""What can go wrong for a user, and the exit code each kind gives.
+"""Errors of users, and the exit code of each kind.
 
     VadError
     ├── InputError        2   bad usage or input

@@ -90,7 +90,7 @@ def _suits(path: Path, kind: Kind) -> bool:
 
 
 def _replaced(path: Path, taken: Mapping[Path, str]) -> str | None:
-    """What an output would replace: a file by any of its names, or footage in a folder of it."""
+    """The input that an output would replace: a file by any of its names, or footage in a folder of it."""
     place = path.resolve()
     if place in taken:
         return taken[place]
@@ -200,7 +200,7 @@ def locked(path: Path, busy: str, note: Callable[[str], None] = lambda text: Non
     Args:
         path: the output.
         busy: what to say where another run keeps it.
-        note: told where the disk has no locks, as some network disks: nothing then keeps another run away.
+        note: called where the disk has no locks, as some network disks: nothing then keeps another run away.
 
     Raises:
         InputError: where another run keeps it, or its folder is none to write to.

@@ -1,4 +1,4 @@
-"""What a stage tells about its progress, and to whom: the command line draws it, tests and callers ignore it."""
+"""Progress of a stage: the command line draws it, tests and other callers ignore it."""
 
 from typing import Protocol
 

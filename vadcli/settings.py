@@ -69,7 +69,7 @@ class Section(BaseModel):
 
 
 class Reading(Section):
-    """Which frames of a source are taken, and what of them."""
+    """Selection of frames, and of the part of each, from a source."""
 
     fps: float | None = Field(
         None,
@@ -81,7 +81,7 @@ class Reading(Section):
 
 
 class SourceSettings(Reading):
-    """How `vad adapt` and `vad score` read a source; with an adapter, as the footage it was made from was read."""
+    """Reading of a source by `vad adapt` and `vad score`; an adapter brings the settings of its own footage."""
 
     ignore: tuple[Polygon, ...] = Field(
         (), description='polygon that is not looked at, "x,y x,y x,y" in shares of width and height; `vad zones` helps'
@@ -90,7 +90,7 @@ class SourceSettings(Reading):
 
 
 class SpanSettings(Section):
-    """Which stretch of a recording is read, and when that was; an adapter remembers none of it."""
+    """The stretch of a recording to read, and its time; an adapter remembers none of it."""
 
     start: Moment | None = Field(None, description="begin there: seconds, HH:MM:SS, or a time of day")
     end: Moment | None = Field(None, description="end there, likewise")
@@ -102,7 +102,7 @@ class SpanSettings(Section):
 
 
 class PrepareSettings(Reading):
-    """How `vad prepare` decodes footage into a cache."""
+    """Decoding of footage into a cache by `vad prepare`."""
 
     size: Size = Field((256, 256), description="height and width of cached frames: 256 or 192x256")
     channels: Literal[1, 3] = Field(3, description="1 for grey frames, 3 for RGB")
@@ -126,7 +126,7 @@ class ModelSettings(Section):
 
 
 class Training(Section):
-    """What both kinds of training share."""
+    """Settings of both kinds of training."""
 
     learning_rate: float = Field(1e-4, gt=0, le=1, description="outer step size of Adam")
     feature_weight: Weight = Field(1.0, description="weight of the feature loss (λ1)")
@@ -142,7 +142,7 @@ class Training(Section):
 
 
 class PretrainSettings(Training):
-    """How `vad pretrain` learns the whole network, or the autoencoder alone."""
+    """Training of the whole network, or of the autoencoder alone, by `vad pretrain`."""
 
     objective: Literal["full", "frame"] = Field("full", description="all of it, or the autoencoder alone")
     learning_rate: float = Field(1e-4, gt=0, le=1, description="largest step size of Adam")
@@ -155,7 +155,7 @@ class PretrainSettings(Training):
 
 
 class MetatrainSettings(Training):
-    """How `vad metatrain` learns weights that adapt in one step, and a step size for each of them."""
+    """Training of weights that adapt in one step, and of a step size for each, by `vad metatrain`."""
 
     learning_rate: float = Field(1e-5, gt=0, le=1, description="outer step size of the adapted weights (θ)")
     step_size_rate: float = Field(0.02, ge=0, le=1, description="outer step size of the logarithm of α, the step sizes")
@@ -172,7 +172,7 @@ class MetatrainSettings(Training):
 
 
 class AdaptSettings(Section):
-    """How `vad adapt` fits a scene."""
+    """Fitting of a model to a scene by `vad adapt`."""
 
     shots: Positive = Field(10, description="windows of the scene to adapt on (K)")
     steps: int = Field(1, ge=0, le=1000, description="inner updates (T)")
@@ -189,7 +189,7 @@ class AdaptSettings(Section):
 
 
 class ScoreSettings(Section):
-    """How errors become scores, alarms and events."""
+    """From errors to scores, alarms and events."""
 
     batch_size: Positive = Field(8, description="windows computed together on recordings; streams take one")
     device: Device = "auto"
@@ -210,7 +210,7 @@ class ScoreSettings(Section):
     warmup: float = Field(
         30,
         gt=0,
-        description="seconds of a source to calibrate on, for want of an adapter; a third of a short recording",
+        description="seconds of a source to calibrate on without an adapter; a third of a short recording",
     )
     release: float = Field(0.7, ge=0, le=1, description="an event ends below this share of the threshold")
     min_event_seconds: float = Field(0.2, ge=0, description="shorter events are dropped")
@@ -218,7 +218,7 @@ class ScoreSettings(Section):
 
 
 class EvalSettings(Section):
-    """How `vad eval` compares scores with labels."""
+    """Comparison of scores with labels by `vad eval`."""
 
     bootstrap: Positive = Field(1000, description="resamples of clips for an interval")
     draws: Positive = Field(3, description="draws of support from the scene's normal footage")

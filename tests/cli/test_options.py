@@ -57,6 +57,7 @@ def test_a_flag_has_the_choices_default_and_help_of_its_setting():
     device = options("score")["--device"]
     assert device.help == r"Where to compute. [dim]\[default: auto][/]"
     assert kind("score", device) == {Literal["auto", "cpu", "cuda"]}
+    assert kind("pretrain", options("pretrain")["--max-steps"]) == {int}
     assert kind("score", options("score")["--threshold"]) == {float} and Settings().score.threshold is None
     assert "default" not in options("score")["--threshold"].help
 

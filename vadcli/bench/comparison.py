@@ -34,7 +34,7 @@ class _Document(BaseModel):
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier run measured.
+    """Measurements of an earlier run.
 
     Attributes:
         file: its name.

@@ -37,7 +37,7 @@ COMPARED = 4  # windows on which precisions are compared
 
 @dataclass(frozen=True)
 class OutputChange:
-    """How far a precision's outputs are from float32's, on random windows.
+    """Differences of a precision's outputs from float32's, on random windows.
 
     Attributes:
         device: cpu or cuda.
@@ -116,7 +116,7 @@ class NetworkBench:
                 yield measurement("unit with its score", device, precision, batch, unit, "frames")
 
     def output_changes(self) -> list[OutputChange]:
-        """What every precision but float32 changes."""
+        """Changes of the outputs by every precision but float32."""
         inputs, _ = to_network(self.windows(COMPARED), self.device)
         with torch.inference_mode():
             exact, *others = (self.ready(precision)(inputs) for precision in self.peaks)

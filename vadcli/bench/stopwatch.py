@@ -12,7 +12,7 @@ import torch
 
 @dataclass(frozen=True)
 class Timed:
-    """How long a call took.
+    """Times of a call.
 
     Attributes:
         seconds: median.
@@ -161,7 +161,7 @@ def matrix_peak(device: torch.device, precision: torch.dtype, *, budget_s: float
 
 
 def machine(devices: Sequence[torch.device]) -> dict[str, Any]:
-    """What was measured on, as plain values."""
+    """The machine of the measurements, as plain values."""
     names = {
         device.type: torch.cuda.get_device_name(device)
         if device.type == "cuda"

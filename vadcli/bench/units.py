@@ -24,7 +24,7 @@ ROUNDS = 4
 
 @dataclass(frozen=True)
 class UnitCost:
-    """What a network with one unit costs.
+    """The cost of a network with one unit.
 
     Attributes:
         unit: its name.
@@ -52,7 +52,7 @@ def bench_units_stage(model: ModelSettings, *, device_name: str, budget_s: float
         model: the network, with random weights; its own unit is not looked at.
         device_name: cpu, cuda or auto.
         budget_s: seconds a measurement.
-        progress: told of every turn.
+        progress: every turn is reported to it.
 
     Returns:
         plain values for JSON: machine, network, and one row a unit.
@@ -88,7 +88,7 @@ def bench_units_stage(model: ModelSettings, *, device_name: str, budget_s: float
 
 
 def _scoring(network: Network, inputs: Tensor, encoding: Tensor) -> list[Callable[[], object]]:
-    """What is measured: the network on a window and, where there is one, the unit on an encoding."""
+    """The calls to measure: the network on a window and, where there is one, the unit on an encoding."""
     unit = network.unit
     return [lambda: network(inputs)] + ([lambda: unit(encoding)] if unit is not None else [])
 

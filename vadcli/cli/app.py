@@ -25,7 +25,7 @@ from vadcli.terminal import open_outlets, printable
 COMMANDS = {
     "prepare": "Decode videos, folders or benchmarks into one frame cache.",
     "pretrain": "Train the network to predict the next frame of normal footage.",
-    "metatrain": "Meta-train it to adapt to an unseen scene in one update.",
+    "metatrain": "Meta-train a model to adapt to an unseen scene in one update.",
     "adapt": "Fit a model to a scene from its normal footage, and calibrate it.",
     "score": "Find abnormal moments in recordings and streams.",
     "eval": "Compare scores with labels: every metric, every protocol.",
@@ -33,7 +33,7 @@ COMMANDS = {
     "zones": "Draw a camera's zones and a grid to read their corners from.",
     "demo": "Write labelled synthetic camera scenes to try everything on.",
     "bench": "Measure the speed of every path on this machine.",
-    "info": "Tell what a checkpoint, adapter, cache or video is.",
+    "info": "Describe a checkpoint, adapter, cache or video.",
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
 # By a file's name; any other is scored.
@@ -195,7 +195,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _unknown(arguments: list[str]) -> str:
-    """What to say to a word that is no command: the nearest one, or how a video is scored."""
+    """The answer to a word that is no command: the nearest command, or the one for such a file."""
     import difflib
     import shlex
 
@@ -209,7 +209,7 @@ def _unknown(arguments: list[str]) -> str:
 
 
 def _refused(error: Any) -> str:
-    """What Click says of a command line; of a value, what must hold of it."""
+    """Click's message on a command line; on a value, the condition that it must meet."""
     if not hasattr(error.__cause__, "errors"):  # by Typer's checks, which are pydantic's
         return str(error.format_message())
     from vadcli.errors import said_plainly

@@ -1,4 +1,4 @@
-"""What people see while a stage runs: live bars on a terminal, plain lines elsewhere, nothing with --quiet."""
+"""Progress on stderr while a stage runs: live bars on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 import sys
 import time
@@ -48,7 +48,7 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
 
 
 def hint(text: str, quiet: bool) -> None:
-    """One line on stderr after a stage: what came of it and what to run next."""
+    """One line on stderr after a stage: its result and the command to run next."""
     if not quiet:
         say(text)
 
@@ -64,7 +64,7 @@ def tell(text: object) -> None:
 
 
 def tell_made(made: Path, run: Mapping[str, object]) -> None:
-    """What a command has made, on stdout, as `vad info --json` says it, and under `run` what came of the run."""
+    """A file that a command made, on stdout, as `vad info --json` describes it, and under `run` figures of the run."""
     from vadcli.stages.info import describe_file
 
     tell_json(describe_file(made) | {"run": run})

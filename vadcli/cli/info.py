@@ -17,7 +17,7 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a checkpoint, adapter, cache or video is.
+    """Describe a checkpoint, adapter, cache or video.
 
     Prints its settings, the files that it was made from (by SHA-256), its
     training record and its calibration; of a video its size, rate, length

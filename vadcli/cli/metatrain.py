@@ -23,7 +23,7 @@ def command(
     tensorboard: TensorBoard = False,
     quiet: Quiet = False,
 ) -> None:
-    """Meta-train it to adapt to an unseen scene in one update.
+    """Meta-train a model to adapt to an unseen scene in one update.
 
     Every episode takes support and query windows of one clip of split train;
     scenes are drawn evenly. The result holds weights, and a learned step size

@@ -115,6 +115,7 @@ def _parameter(dotted: str) -> inspect.Parameter:
     kind = type(_section(section)).model_fields[key].annotation
     if get_origin(kind) in (typing.Union, types.UnionType):
         kind = next(one for one in get_args(kind) if one is not types.NoneType)
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     repeated = get_args(kind)[1:] == (...,)
     plain = list[str] if repeated else kind if kind in (bool, int, float) or get_origin(kind) is Literal else str
     return _optional(dotted.replace(".", "_"), Annotated[plain | None, setting(dotted)])  # type: ignore[operator]

@@ -47,7 +47,7 @@ class ForeignClip:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Which frames the scores are of, and which way they point.
+    """The frames and the direction of foreign scores.
 
     Attributes:
         drop_head: frames at the start of each clip that have no score, or are not to count.

@@ -276,7 +276,7 @@ class Localiser:
         self.regions.append(count_regions(maps, link_tracks(masks) if tracks is None else tracks))
 
     def scores_of_all(self) -> LocalisationScores | None:
-        """Figures of what was added; None unless that has both abnormal and normal frames."""
+        """Figures of the maps so far; None unless they have both abnormal and normal frames."""
         labels = np.concatenate(self.labels)
         if labels.all() or not labels.any():
             return None

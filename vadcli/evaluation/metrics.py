@@ -146,6 +146,6 @@ def padded(aucs: Floats, data: Pool) -> Floats:
 
 
 def mean_or_none(values: NDArray[np.floating]) -> float | None:
-    """Mean of what is not NaN, or None when nothing is left."""
+    """Mean of the values that are not NaN, or None when there is none."""
     kept = values[~np.isnan(values)]
     return float(kept.mean()) if len(kept) else None

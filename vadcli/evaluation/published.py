@@ -97,7 +97,7 @@ def beside(number: str, measured: Sequence[Measured], speed: Mapping[str, str] |
 
 
 def _control_notes(measured: Sequence[Measured], sets: Sequence[str]) -> Iterator[str]:
-    """A line with what the controls reach on the data sets of a table."""
+    """A line with the figures of the controls on the data sets of a table."""
     for name in CONTROLS:
         found = {data: _find(measured, data, score=name) for data in sets}
         figures = ", ".join(f"{data} {_cell(one, 'data')}" for data, one in found.items() if one)

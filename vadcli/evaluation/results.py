@@ -1,4 +1,4 @@
-"""One line of an evaluation: what was measured, on what, every figure of it; the JSON schema `vad.eval/1`."""
+"""One line of an evaluation: the model, the footage and every figure; the JSON schema `vad.eval/1`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace

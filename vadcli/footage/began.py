@@ -1,4 +1,4 @@
-"""When a recording began and whose camera it is of, as recorders write it into the names of files and folders."""
+"""Start and camera of a recording, as recorders write them into the names of files and folders."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _COUNT = re.compile(r"(^|[-_. ])\d+$")
 
 
 def began_of(path: Path, metadata: Mapping[str, str] | None = None) -> datetime | None:
-    """When a recording began: by its name, by those of its folders, else by what its container says.
+    """The start of a recording: by its name, by those of its folders, else by its container.
 
     A name's time is taken for this machine's local time, a number of seconds since 1970 and a container's for UTC.
 
@@ -37,7 +37,7 @@ def began_of(path: Path, metadata: Mapping[str, str] | None = None) -> datetime 
 
 
 def camera_of(path: Path) -> str:
-    """What is left of a path without the times, days and counts in it: segments of one camera have it in common.
+    """A path without the times, days and counts in it: the same for all segments of one camera.
 
     >>> camera_of(Path("nvr/gate_20251125_100000.mp4")) == camera_of(Path("nvr/gate_20251125_101500.mp4"))
     True

@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a stored clip depends on besides its source.
+    """Settings that a stored clip depends on, besides its source.
 
     Attributes:
         form: size, channels and codec.
@@ -82,7 +82,7 @@ def decode_clip(
         recipe: how.
         folder: of the decoded clips.
         threads: decoding threads of a video; None chooses.
-        advance: told the number of frames decoded since the last call.
+        advance: called with the number of frames decoded since the last call.
         stopped: asked now and then; true ends with `Stopped`.
 
     Raises:

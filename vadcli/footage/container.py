@@ -1,4 +1,4 @@
-"""A container opened by PyAV: its pictures decoded one after the other, over whatever is damaged."""
+"""A container opened by PyAV: its pictures decoded one after the other, past damage."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ class Container:
         self.begin_s = seconds
 
     def info(self, name: str) -> SourceInfo:
-        """What it says about itself, and the size of its first picture as it is shown.
+        """Rate, length and, from its first picture, size as it is shown.
 
         Raises:
             av.FFmpegError: when it cannot be read as far as its first picture.
@@ -127,7 +127,7 @@ class Container:
         return SourceInfo(name, self.fps, frames, height, width, self.duration_s)
 
     def clocks(self, most: int | None = None) -> tuple[int, list[float]]:
-        """How many packets of pictures come, undecoded, and the times of the pictures in the order they are shown.
+        """The number of packets with pictures, undecoded, and the times of these pictures in the order they are shown.
 
         The container is used up by it.
 

@@ -1,4 +1,4 @@
-"""What a source hands over: one frame, and what is known before the first of them."""
+"""One frame of a source, and the facts about the source that are known before its first frame."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a source says about itself before it is read.
+    """Facts about a source, known before it is read.
 
     Attributes:
         name: as the user gave it.
@@ -78,7 +78,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a live stream; told at once, since no frame may come to tell it by.
+    """An incident of a live stream; reported at once, since no further frame may come.
 
     Attributes:
         kind: lost, back, or behind: frames are left out from now on.

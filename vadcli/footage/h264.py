@@ -64,7 +64,7 @@ class PictureWriter:
         self.count += 1
 
     def finish(self) -> None:
-        """Write what was held back."""
+        """Write the frames that were held back."""
         if self._encoder is not None:
             self._opened.mux(self._encoder.encode())
 

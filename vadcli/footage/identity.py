@@ -1,4 +1,4 @@
-"""How a source is known again: by where it lies, by its bytes, and more cheaply by sizes and times of change."""
+"""Identity of a source: by its location, by its bytes, and more cheaply by sizes and times of change."""
 
 import hashlib
 import os
@@ -13,17 +13,17 @@ AS_ON_DISK = "surrogateescape"  # the bytes of a file's name, whatever its encod
 
 
 def location_of(source: Path) -> str:
-    """Where a source lies, the same from every working directory and through every link."""
+    """The real path of a source, the same from every working directory and through every link."""
     return os.path.realpath(source)  # which, unlike Path.resolve, takes links in a circle
 
 
 def location_digest(source: Path) -> str:
-    """By what a cache knows where a source lay, without saying where on somebody's machine that is."""
+    """The digest by which a cache knows a source's real path, without saying it."""
     return hashlib.sha256(location_of(source).encode(errors=AS_ON_DISK)).hexdigest()
 
 
 def utf8_location(source: Path) -> str:
-    """Where a source lies, for decoders and files that know only UTF-8.
+    """The real path of a source, for decoders and files that know only UTF-8.
 
     Raises:
         FootageError: when a name on the way, or that of a link to it, is of another encoding.

@@ -1,4 +1,4 @@
-"""What is missing from a source as it is read: places where a frame does not follow the one before it, and why."""
+"""Gaps in a source as it is read: places where a frame does not follow the one before it, and why."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Places:
 
 
 class Losses:
-    """Counts what is missing, frame by frame.
+    """Counts gaps, frame by frame.
 
     Attributes:
         gaps: the latest thousand.
@@ -71,7 +71,7 @@ class Losses:
             self._damage.add(time_s, packets)
 
     def lines(self, name: str) -> list[str]:
-        """What people should know of it, a line a kind."""
+        """The gaps in words for people, a line a kind."""
         told = []
         if self._begun_s is not None and self._begun_s - self._begin_s > HOLE_S:
             told.append(f"begins in the middle; its first {self._begun_s:.1f} s cannot be decoded.")

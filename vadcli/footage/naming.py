@@ -1,4 +1,4 @@
-"""Which files are footage, and the order people expect them in."""
+"""Names of footage, and the order people expect them in."""
 
 import os
 import re
@@ -64,7 +64,7 @@ def once(paths: Sequence[Path]) -> list[Path]:
 
 
 def left_out(folder: Path, pictures: int) -> str:
-    """What to say where pictures lie beside videos, as snapshots and covers do: the videos are the footage."""
+    """The note on pictures beside videos, such as snapshots and covers: the videos are the footage."""
     return (
         f"{folder}: {pictures} picture{'s' * (pictures != 1)} beside the videos left out. "
         "Pictures that are footage need a folder of their own; give that."

@@ -1,4 +1,4 @@
-"""Which frames of a live stream are left out so that the others are not late."""
+"""The choice of frames to leave out of a live stream, so that the others are not late."""
 
 import math
 

@@ -107,7 +107,7 @@ class PipeReader(VideoReader):
 
 
 class _Pipe:
-    """What PyAV reads from: blocks until there is something, but not for long once it was stopped."""
+    """The file object that PyAV reads: blocks until there are bytes, but not for long once it was stopped."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor, self.stopped = descriptor, threading.Event()

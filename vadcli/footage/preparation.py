@@ -38,7 +38,7 @@ MOST_NOTES = 5  # of clips, in the order in which these are done
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         clips: all clips of the cache.
@@ -55,7 +55,7 @@ class Prepared:
     labelled: int
 
     def summary(self, out: Path) -> str:
-        """What the cache holds, in a few lines for people."""
+        """The contents of the cache, in a few lines for people."""
         train = sum(clip.split == "train" for clip in self.clips)
         frames = sum(clip.num_frames for clip in self.clips)
         normal = sum(clip.num_frames for clip in self.clips if clip.split == "train")
@@ -87,14 +87,14 @@ def prepare(
         sources: files and folders.
         out: the cache.
         settings: how to decode.
-        progress: told of frames.
+        progress: counts frames.
         layout: of the sources; None looks.
         split: `train` or `test` for all clips; None leaves it to the layout, and where that does not say, clips with
             abnormal frames are `test` and all others `train`.
         labels: a label file or folder for all sources.
 
     Returns:
-        what came of it; of several processes, which share the clips and the folder of the cache, only the lead says.
+        the result; several processes share the clips and the folder of the cache, and only the lead returns all of it.
 
     Raises:
         FootageError: when nothing at all can be used, or the cache that is there is of another kind.

@@ -122,7 +122,7 @@ class SegmentReader:
         self._reader = None
 
     def _look(self, path: str) -> SourceInfo | None:
-        """What a segment says of itself; None, and a note, if it cannot be read."""
+        """Facts about a segment; None, and a note, if it cannot be read."""
         try:
             reader = open_video(Path(path), path, 1)
         except FootageError as error:
@@ -132,7 +132,7 @@ class SegmentReader:
         return reader.info
 
     def _keep_gaps(self, offset: float, before_s: float, now_s: float) -> None:
-        """Keep what is missing before a picture: within its segment, or between that and the one before it."""
+        """Record the gap before a picture: within its segment, or between that and the one before it."""
         gaps = self._reader.gaps if self._reader is not None else ()
         if self.frames_read and (now_s - before_s > SEAM_S or (gaps and gaps[-1].end_s + offset == now_s)):
             self.gaps.append(Gap(before_s, now_s))

@@ -32,7 +32,7 @@ class Reader(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the user should know, one line each; complete after iteration."""
+        """Notes for the user, one line each; complete after iteration."""
 
     @property
     def frames_read(self) -> int:
@@ -45,7 +45,7 @@ class Reader(Protocol):
         """End what waits for the outside world; from any thread."""
 
     def close(self) -> None:
-        """Let go of what is open; not while another thread iterates."""
+        """Close the source; not while another thread iterates."""
 
 
 def open_source(
@@ -71,7 +71,7 @@ def open_source(
         mask_top: share of the height blacked out at the top, besides what `zones` says.
         zones: what of the picture is looked at; `original` stays whole.
         span: which stretch is read. Times and indices count from the beginning of the source all the same.
-        tell: told when a live stream is lost or back, or falls behind; in the thread that iterates.
+        tell: called when a live stream is lost or back, or falls behind; in the thread that iterates.
 
     Raises:
         FootageError: when there is nothing to read, in one line.
@@ -180,7 +180,7 @@ class FrameSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know, one line each; complete when iteration has ended."""
+        """Notes for the user, one line each; complete when iteration has ended."""
         return tuple(self._reader.notes)
 
     @property
@@ -289,7 +289,7 @@ def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
 
 
 def _cut(info: SourceInfo, within: tuple[float, float]) -> SourceInfo:
-    """What is said of the stretch between two seconds of a source."""
+    """The note about the stretch between two seconds of a source."""
     start_s, end_s = within
     if start_s == 0 and end_s == math.inf:
         return info

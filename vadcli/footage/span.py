@@ -1,4 +1,4 @@
-"""Which stretch of a recording is read: from and to seconds of it, or times of day."""
+"""The stretch of a recording to read: from and to seconds of it, or times of day."""
 
 import math
 from dataclasses import dataclass

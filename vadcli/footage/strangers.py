@@ -33,7 +33,7 @@ def open_hdf5(file: Path | Any) -> h5py.File:
 
 
 def members(group: h5py.Group) -> Iterator[tuple[str, Any]]:
-    """What lies in a group itself, each with its name.
+    """The members of a group itself, each with its name.
 
     Raises:
         ValueError: for a link that leads elsewhere, be it into another file.

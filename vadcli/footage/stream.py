@@ -38,7 +38,7 @@ def open_url(
 
     Args:
         url: of any kind that FFmpeg reads.
-        tell: told what happens to a live stream.
+        tell: called for every change of a live stream.
         give_up_s: seconds without the stream after which reading ends with an error.
 
     Raises:
@@ -112,7 +112,7 @@ class StreamReader:
             info: of it.
             connect: makes another like it, or raises.
             by_clock: time frames by the clock alone, for cameras.
-            tell: told when the stream is lost or back, or falls behind; in the reading thread.
+            tell: called when the stream is lost or back, or falls behind; in the reading thread.
             give_up_s: seconds without the stream after which reading ends with an error.
         """
         self.info = replace(info, frames=None, duration_s=None, began=datetime.now().astimezone())
@@ -125,7 +125,7 @@ class StreamReader:
 
     @property
     def notes(self) -> list[str]:
-        """What is missing in what was read so far, one line each."""
+        """Gaps in the frames read so far, one line each."""
         left, lines = self._pace.left_out, self._losses.lines(self.info.name)
         return (
             [*lines, f"{self.info.name}: {left} of {self.frames_read} frames left out to keep up."] if left else lines

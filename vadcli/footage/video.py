@@ -1,4 +1,4 @@
-"""A recording: one container read forward, its pictures timed, and whatever is missing in it told."""
+"""A recording: one container read forward, its pictures timed, its gaps reported."""
 
 import os
 import statistics
@@ -54,7 +54,7 @@ class VideoReader:
 
     @property
     def notes(self) -> list[str]:
-        """What is missing in what was read so far, one line each."""
+        """Gaps in the frames read so far, one line each."""
         return self._losses.lines(self.info.name)
 
     @property
@@ -145,7 +145,7 @@ def open_video(
 
 
 def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo, int]:
-    """What a container says, corrected by the times of its packets, and its pixels; it is closed then.
+    """Facts about a container, corrected by the times of its packets, and its pixels; it is closed then.
 
     The first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
     """

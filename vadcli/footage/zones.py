@@ -15,7 +15,7 @@ FINER = 8  # a pixel counts by where most of it lies
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """What is blacked out before a frame is looked at.
+    """The parts of the picture that are blacked out before a frame is scored.
 
     Attributes:
         mask_top: share of the height at the top, in [0, 1).

@@ -99,7 +99,7 @@ def data_digest(caches: Sequence[Cache]) -> str:
 def training_record(
     caches: Sequence[Cache], paths: Sequence[Path], learner: Learner, job: Job, **more: Any
 ) -> dict[str, Any]:
-    """What a checkpoint tells of how it was made."""
+    """A checkpoint's record of how it was made."""
     clips = [clip for cache in caches for clip in cache.clips if clip.split == "train"]
     return {
         "data": [path.name for path in paths],

@@ -36,7 +36,7 @@ class Objective:
 
 
 def predict(part: AdaptedPart, weights: Weights, frozen: Frozen) -> Prediction:
-    """The prediction with other weights in place of those named in `weights`."""
+    """The prediction with `weights` in place of the network's own of the same names."""
     prediction: Prediction = functional_call(
         part, {f"network.{name}": value for name, value in weights.items()}, (frozen,)
     )

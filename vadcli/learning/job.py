@@ -18,7 +18,7 @@ from vadcli.progress import Progress
 
 @dataclass(frozen=True)
 class Job:
-    """What every part of a training is handed.
+    """Arguments that every part of a training takes.
 
     Attributes:
         out: the checkpoint that it makes.
@@ -26,7 +26,7 @@ class Job:
         resume: go on from the resume point if there is one.
         device: where to train.
         precision: of the convolutions; weights, and whatever is adapted, stay in float32.
-        progress: is told of every step.
+        progress: every step is reported to it.
         processes: that share the work; only the lead writes.
         tensorboard: also write TensorBoard's events.
     """
@@ -42,7 +42,7 @@ class Job:
 
     @property
     def resume_point(self) -> Path:
-        """Where an interrupted training goes on; gone once the checkpoint is there."""
+        """The file from which an interrupted training goes on; gone once the checkpoint is there."""
         return _beside(self.out, "resume")
 
     @property

@@ -25,7 +25,7 @@ RESUME_FORMAT = "vad-resume"
 
 @dataclass
 class Learner:
-    """What a run changes: trained tensors by name and their optimiser.
+    """The state of a run: trained tensors by name and their optimiser.
 
     Attributes:
         tensors: leaves that the optimiser updates.
@@ -117,7 +117,7 @@ class MetricsLog:
 
 @dataclass(frozen=True)
 class Course:
-    """What one kind of training brings to the loop.
+    """One kind of training, as the loop uses it.
 
     Attributes:
         name: of the work, for people.

@@ -14,7 +14,7 @@ from vadcli.model.network import AdaptedPart, Network
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What came of fitting a scene.
+    """The result of fitting a scene.
 
     Attributes:
         weights: adapted weights by parameter name, float32 on the CPU.

@@ -30,7 +30,7 @@ WindowReader = Callable[[Sequence[int]], Tensor]
 
 @dataclass(frozen=True)
 class Tuned:
-    """What came of tuning.
+    """The result of tuning.
 
     Attributes:
         weights: all of them by name, float32 on the CPU, where held-out footage was predicted best.
@@ -65,7 +65,7 @@ def tune(
         loss: whose λ1, λ2 and γ it was trained with.
         device: where to compute.
         precision: of the convolutions.
-        progress: told of every step.
+        progress: counts steps.
     """
     cut = max(1, round(len(windows) * (1 - _HELD_OUT)))
     learned, held = windows[:cut], windows[cut:]

@@ -34,7 +34,7 @@ _MAKES = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a stage hands to the next.
+    """A model, or an adapter, as one stage hands it to the next.
 
     Attributes:
         stage: that wrote it. "adapt" is an adapter: adapted weights alone, useless without its base.
@@ -58,7 +58,7 @@ class Checkpoint:
 
     @property
     def model(self) -> ModelSettings:
-        """What the weights are the weights of."""
+        """Settings of the network that the weights belong to."""
         return self.settings.model
 
     @property

@@ -1,4 +1,4 @@
-"""What an exported model computes: frames in, the prediction and its errors out; and how that is checked.
+"""The computation of an exported model: frames in, the prediction and its errors out; and its check.
 
 Input `windows`: uint8 (B, T+1, H, W, C), as decoded, the newest frame last. Outputs, all float32:
 
@@ -61,7 +61,7 @@ class ExportedModule(nn.Module):
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far an exported model is from torch on the same windows.
+    """Differences between an exported model and torch on the same windows.
 
     Attributes:
         frame: largest absolute difference of predicted frames in [-1, 1].

@@ -20,7 +20,7 @@ SMALLEST_SUM = 1e-6
 
 @dataclass(frozen=True)
 class LiteralOutput:
-    """What the equations give.
+    """The results of the equations.
 
     Attributes:
         frame: (B, C, H, W).

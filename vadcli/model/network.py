@@ -24,7 +24,7 @@ Frozen = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network makes of a batch of windows.
+    """The network's results for a batch of windows.
 
     Attributes:
         frame: (B, C, H, W), the predicted next frame in [-1, 1].

@@ -110,7 +110,7 @@ class OnnxNetwork:
         return cls(session, header, settings)
 
     def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """What a network predicts for windows (B, T·C, H, W).
+        """Predictions for windows (B, T·C, H, W).
 
         Returns:
             frames (B, C, H, W); feature errors (B, h, w), None without a unit; features (B, C', h', w'), None from a

@@ -1,4 +1,4 @@
-"""The Dynamic Prototype Unit: distils prototypes of what the encoding shows now, and adds what they explain of it."""
+"""The Dynamic Prototype Unit: distils prototypes from the encoding, and adds the part of it that they explain."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from vadcli.model.unit import Unit, UnitOutput, as_encoding
 
 @dataclass(frozen=True)
 class Prototyped(UnitOutput):
-    """What the prototype unit makes of an encoding: `encoding` is the one it read plus what was retrieved for it.
+    """The prototype unit's result for an encoding: `encoding` is the one it read plus what was retrieved for it.
 
     Row m of `attention` is normalcy map m, the weights of eq. 1; `distance` is L_c before its mean.
 

@@ -32,7 +32,7 @@ SHRINKAGE_GUARD = 1e-18
 
 @dataclass(frozen=True)
 class Remembered(UnitOutput):
-    """What `MemoryUnit` makes of an encoding: `attention` is ŵ, the addresses after shrinkage, over items."""
+    """The result of `MemoryUnit`: `attention` is ŵ, the addresses after shrinkage, over items."""
 
     def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:
         """Mean entropy of the addresses (MemAE, eq. 9), from 0 to log M, and zero: it has one term."""
@@ -89,7 +89,7 @@ def shrink(weights: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Matched(UnitOutput):
-    """What `ItemsUnit` makes of an encoding: `attention` is w, the probabilities of matching, over items.
+    """The result of `ItemsUnit`: `attention` is w, the probabilities of matching, over items.
 
     Attributes:
         cosines: (B, M, N), of the angle between each item and position.

@@ -1,4 +1,4 @@
-"""Where and how precisely the network runs."""
+"""Device and precision of the network."""
 
 from collections.abc import Container
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What may sit at the encoding: the contract that the prototype unit and its rivals keep."""
+"""The contract of a unit at the encoding, which the prototype unit and its rivals keep."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class UnitOutput(ABC):
-    """What a unit makes of an encoding.
+    """A unit's result for an encoding.
 
     Attributes:
         encoding: (B, C, h, w), what goes on to the layers after the unit.

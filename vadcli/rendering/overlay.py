@@ -22,14 +22,14 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def picture_of(frame: Frame) -> Image:
-    """What a frame is drawn on, (H, W, 3) RGB: its own picture if it was kept, else what the network saw."""
+    """The picture to draw on, (H, W, 3) RGB: the frame's own if it was kept, else the network's input."""
     if frame.original is not None:
         return frame.original
     return np.ascontiguousarray(np.broadcast_to(frame.image, (*frame.image.shape[:2], 3)))
 
 
 def strength(heat: Heat) -> Heat:
-    """How strongly heat is drawn, in [0, 1]: not at all where it is usual, fully from four times that.
+    """Opacity of heat, in [0, 1]: 0 where heat is usual, 1 from four times that.
 
     >>> strength(np.array([[0.1, 1.0, 2.5, 4.0, 99.0]], np.float32)).astype(float).round(2).tolist()
     [[0.0, 0.0, 0.5, 1.0, 1.0]]

@@ -1,4 +1,4 @@
-"""The paper's Figures 3 and 4, drawn from what a model sees."""
+"""The paper's Figures 3 and 4, drawn from a model's errors and prototypes."""
 
 from dataclasses import dataclass
 

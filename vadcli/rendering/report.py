@@ -50,7 +50,7 @@ def html_report(path: Path, settings: ScoreSettings) -> Iterator["Report"]:
 
 @dataclass
 class _Section:
-    """What is kept of one source while it is scored; bounded."""
+    """The part of a report on one source, gathered while it is scored; bounded."""
 
     timeline: Timeline
     scorer: Scorer

@@ -1,4 +1,4 @@
-"""What a rendering is told while sources are scored."""
+"""The interface of renderings: calls for every source, frame and event that is scored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from vadcli.scoring.watch import Assessed, Watch
 
 @dataclass(frozen=True)
 class Scorer:
-    """What scores a source.
+    """The model that scores a source.
 
     Attributes:
         network: in torch, for maps of its prototypes; None for an exported model.
@@ -24,7 +24,7 @@ class Scorer:
 
 
 class Sink(Protocol):
-    """Draws what it is told of, and keeps no more of it than it has to."""
+    """Draws what is scored, in bounded memory."""
 
     def begin(self, watch: Watch, scorer: Scorer) -> None:
         """A source was opened."""

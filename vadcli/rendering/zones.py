@@ -1,4 +1,4 @@
-"""Zones drawn on a picture: what is not looked at darkened, the borders of zones, and a grid to read places from."""
+"""Zones drawn on a picture: the masked parts darkened, the borders of zones, and a grid to read places from."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What does not belong: riders, runners, strays, vehicles among people, loiterers, throwers, falls, panic.
+"""Anomalies: riders, runners, strays, vehicles among people, loiterers, throwers, falls, panic.
 
 Each kind makes actors whose frames are marked abnormal from the moment they behave so; whoever loiters, falls or
 flees first walks in like everybody else.
@@ -35,7 +35,7 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class Stage:
-    """Where and when anomalies can happen.
+    """The surroundings of anomalies: ways, obstacles, length of the clip.
 
     Attributes:
         camera: who watches.

@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Camera:
-    """Where the camera stands and looks.
+    """Place and direction of the camera.
 
     Attributes:
         height_m: above the ground.
@@ -42,7 +42,7 @@ class Camera:
         return np.stack([tilt_cos * right + tilt_sin * up, tilt_cos * up - tilt_sin * right, forward])
 
     def plane(self, points: Array) -> tuple[Array, Array]:
-        """Where world points fall.
+        """Positions of world points in the picture.
 
         Args:
             points: (..., 3) metres.

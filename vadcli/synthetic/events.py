@@ -1,4 +1,4 @@
-"""Which anomalies a test clip holds, and when."""
+"""The anomalies of a test clip, and their times."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Frames of a clip: actors drawn far to near over the backdrop, with labels and masks of what is abnormal."""
+"""Frames of a clip: actors drawn far to near over the backdrop, with labels and masks of the abnormal ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def cast(scene: Scene, frames: int, fps: float, anomalies: bool, rng: np.random.
 
 
 def stage_of(scene: Scene, frames: int, fps: float) -> Stage:
-    """Where anomalies of a clip can happen, the same for every size of picture."""
+    """The surroundings of a clip's anomalies, the same for every size of picture."""
     nearest = backdrop_of(scene, PLANNING_SIZE).nearest
     indoor = scene.kind in ("corridor", "hall", "room")
     return Stage(scene.camera, scene.routes, scene.blockers, scene.far_m, frames, fps, indoor, nearest)

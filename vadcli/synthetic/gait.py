@@ -1,4 +1,4 @@
-"""How a body moves: joints in metres for walking, running, standing, riding, gliding and falling.
+"""Movements of bodies: joints in metres for walking, running, standing, riding, gliding and falling.
 
 Feet are placed first (a foot on the ground stays where it is while the body passes over it), knees and elbows follow.
 """
@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Motion:
-    """Where a body is and what it does, frame by frame.
+    """Position and gait of a body, frame by frame.
 
     Attributes:
         start: first frame in the clip.

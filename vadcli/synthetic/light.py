@@ -11,7 +11,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Light:
-    """What lights a scene.
+    """The light of a scene.
 
     Attributes:
         elevation: of the sun (or the brightest lamp) in radians.
@@ -55,7 +55,7 @@ class Light:
         return np.asarray(-sun[[0, 2]] / max(sun[1], 0.3))
 
     def veil(self, distance: Array) -> Array:
-        """Share of fog in what is seen at a distance in metres, in [0, 1]."""
+        """Share of fog in the light from a distance in metres, in [0, 1]."""
         return np.asarray(1 - np.exp(-np.asarray(distance) / self.fog_m))
 
 
@@ -94,7 +94,7 @@ def indoor_light(rng: np.random.Generator) -> Light:
 
 
 def brightness(light: Light, seconds: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """How the light changes over a clip.
+    """Changes of the light over a clip.
 
     Args:
         light: the scene's.

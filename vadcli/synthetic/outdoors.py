@@ -153,7 +153,7 @@ def _carriageway(place: Place, rng: Generator, at: Array, angle: float, long: fl
 
 
 def _gatherings(place: Place, rng: Generator, chance: float) -> None:
-    """People who stand and talk, as part of what is normal here."""
+    """People who stand and talk, as is normal here."""
     if rng.random() < chance:
         for _ in range(int(rng.integers(1, 4))):
             at = visible_point(place.camera, rng, place.far_m)

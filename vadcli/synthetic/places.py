@@ -1,4 +1,4 @@
-"""Kinds of outdoor places: what stands there and which ways people and vehicles take."""
+"""Kinds of outdoor places: their fixtures, and the ways of people and vehicles."""
 
 from dataclasses import dataclass, field
 from typing import Any

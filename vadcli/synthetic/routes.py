@@ -144,7 +144,7 @@ def length_of(way: Array) -> float:
 
 @dataclass(frozen=True)
 class Pace:
-    """How somebody moves along a way.
+    """Speed, pauses and gait of somebody on a way.
 
     Attributes:
         speed: metres a second.

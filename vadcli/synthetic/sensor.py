@@ -1,4 +1,4 @@
-"""What the camera's electronics do to a picture: noise, softness, compression, shake, exposure, rain on the way."""
+"""Effects of the camera's electronics on a picture: noise, softness, compression, shake, exposure, rain on the way."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Sensor:
-    """How a camera sees.
+    """Properties of a camera's sensor and stream.
 
     Attributes:
         grey: one channel, repeated.
@@ -82,7 +82,7 @@ def _rain_bank(side: int) -> Array:
 
 
 def exposure_table(sensor: Sensor, gain: float) -> Array:
-    """(256,) uint8: what the sensor makes of each level of light."""
+    """(256,) uint8: the sensor's value for each level of light."""
     level = np.arange(256) / 255 * gain
     middle = sensor.level / 255
     level = np.clip((level - middle) * sensor.contrast + middle, 0, None) ** sensor.gamma

@@ -61,7 +61,7 @@ def lines(s: Array, period: float, width: float, footprint: Array) -> Array:
 
 @dataclass(frozen=True)
 class Material:
-    """What a surface is made of.
+    """The material of a surface.
 
     Attributes:
         kind: a key of `MATERIALS`.

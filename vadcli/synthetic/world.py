@@ -1,4 +1,4 @@
-"""What stands still: ground, walls, boxes, poles and trees, as pieces of a world in metres."""
+"""Things that stand still: ground, walls, boxes, poles and trees, as pieces of a world in metres."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -200,7 +200,7 @@ class Builder:
         self.casters.append((_corners(pole.at, 0.0, (pole.radius_m, pole.radius_m)), pole.height_m))
 
     def world(self, sky: tuple[tuple[float, float, float], tuple[float, float, float]]) -> World:
-        """What was collected."""
+        """The collected pieces."""
         return World(
             self.ground,
             tuple(self.marks),
@@ -214,7 +214,7 @@ class Builder:
 
 
 def blockers(world: World) -> Iterator[tuple[Array, float]]:
-    """Footprints (k, 2) in metres of what nobody can walk through, with a margin."""
+    """Footprints (k, 2) in metres of the obstacles, with a margin."""
     for corners, _height in world.casters:
         if len(corners) == 4:
             centre = corners.mean(0)

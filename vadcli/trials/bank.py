@@ -42,7 +42,7 @@ class Key:
 
 @dataclass(frozen=True, eq=False)
 class SceneUsual:
-    """What is usual in a scene under one set of weights.
+    """Usual errors and features of a scene under one set of weights.
 
     Attributes:
         peaks: (h, w), block means by name of the peak error that counts what exceeds them.
@@ -120,7 +120,7 @@ class Bank:
         return np.concatenate(found)
 
     def _frozen(self, windows: Tensor) -> tuple[Frozen, Tensor]:
-        """What no adaptation changes of windows (B, T+1, H, W, C) uint8, and their last frames."""
+        """Outputs of the frozen layers for windows (B, T+1, H, W, C) uint8, and the windows' last frames."""
         inputs, target = to_network(windows, self.device)
         return self.network.begin(inputs.contiguous(memory_format=torch.channels_last), self.scope), target
 
@@ -143,7 +143,7 @@ class Bank:
         Args:
             footage: successive frames of a clip.
             keys: weights.
-            progress: told of every window.
+            progress: counts windows.
             on_maps: called with the key, the first window's number, and the maps and features of every batch.
             scene: what is usual at each place of the scene under each of `keys`.
         """

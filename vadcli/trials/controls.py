@@ -31,7 +31,7 @@ class Controls:
 
     @classmethod
     def of(cls, normal: Sequence[ClipRange]) -> "Controls":
-        """What the scene's normal footage has at each place, smoothed; nothing is learned but that."""
+        """The usual flow of the scene's normal footage at each place, smoothed; nothing else is learned."""
         flows = [flow for footage in normal for _, flow in _motion(footage)]
         if not flows:
             return cls(1.0)

@@ -1,4 +1,4 @@
-"""What the paper's Figures 3 and 4 show, of a model and a test clip."""
+"""The paper's Figures 3 and 4, for a model and a test clip."""
 
 from pathlib import Path
 

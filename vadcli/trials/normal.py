@@ -24,7 +24,7 @@ def normal_errors(
         bank: weights.
         keys: which of them.
         footage: of the scene; None where there is none.
-        progress: told of every window.
+        progress: counts windows.
 
     Returns:
         for every key its clips' errors and their frame rate, and what is usual.
@@ -65,7 +65,7 @@ class _Part:
 
 
 def _usual(key: Key, parts: Sequence[_Part], bank: Bank) -> SceneUsual:
-    """What is usual under one set of weights; the parts' errors are made relative to it."""
+    """The usual errors under one set of weights; the parts' errors are made relative to them."""
     clips = [{name: torch.cat(batches) for name, batches in part.blocks[key].items()} for part in parts]
     means = {name: torch.cat([clip[name] for clip in clips]).mean(0) for name in clips[0]}
     peaks = {name: values - values.mean() for name, values in means.items()}

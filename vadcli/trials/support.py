@@ -1,4 +1,4 @@
-"""Where an evaluation takes support and calibration from: normal footage of a scene, or the head of a test clip."""
+"""Sources of support and calibration for an evaluation: normal footage of a scene, or the head of a test clip."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ Tests = dict[str, tuple[Clip, NDArray[np.bool_]]]
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked of an evaluation.
+    """Options of an evaluation.
 
     Attributes:
         shots: every K; None takes 0, 1, 5 and 10 for a meta-trained model and 0 for others.

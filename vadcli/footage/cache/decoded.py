@@ -28,7 +28,7 @@ WRITE_BUFFER = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class CacheFormat:
-    """What all frames of a cache have in common.
+    """The format of all frames of a cache.
 
     Attributes:
         size: (H, W).
@@ -46,7 +46,7 @@ class CacheFormat:
 
 @dataclass(frozen=True, slots=True)
 class DecodedClipFacts:
-    """What is known of a decoded clip (see `reader.Clip`).
+    """The record of a decoded clip (see `reader.Clip`).
 
     Attributes:
         stamp: size and time of change of the source's files, by which a later run knows it again without hashing.
@@ -70,7 +70,7 @@ class DecodedClipFacts:
 
 @dataclass(frozen=True, slots=True)
 class DecodedClip:
-    """A clip that is decoded: where it is and what is known of it."""
+    """A decoded clip: its folder and its record."""
 
     folder: Path
     facts: DecodedClipFacts
@@ -81,7 +81,7 @@ class DecodedClip:
         return self.folder / f"{draft_key(self.facts.name)}.frames"
 
     def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
-        """What it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
+        """Those it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
         if not self._npz.exists():
             return {}
         with np.load(self._npz, allow_pickle=False) as stored:
@@ -98,7 +98,7 @@ def draft_key(name: str) -> str:
 
 
 def draft_folder(cache: Path) -> Path:
-    """Where the decoded clips of a cache in the making are."""
+    """The folder of the decoded clips of a cache in the making."""
     return cache.with_name(f".{cache.name}.draft")
 
 

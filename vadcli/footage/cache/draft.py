@@ -21,7 +21,7 @@ def draft(out: Path, note: Callable[[str], None] = lambda text: None) -> Iterato
 
     Args:
         out: the cache.
-        note: told where the disk has no locks.
+        note: called where the disk has no locks.
 
     Raises:
         InputError: when another run has it, or the disk is full.
@@ -51,12 +51,12 @@ def _remove(folder: Path) -> None:
 
 
 def _finished(folder: Path) -> int:
-    """How many decoded clips it holds."""
+    """The number of decoded clips in it."""
     return len(list(folder.glob("*.json")))
 
 
 def _clear(folder: Path) -> str:
-    """Take away what cannot be used again after a full disk, and say what was left."""
+    """Remove files that cannot be used again after a full disk, and report those that remain."""
     if not folder.is_dir():
         return "Nothing was written. Make room and run the same command again."
     (folder / "cache.h5").unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from vadcli.footage.strangers import open_hdf5
 
 @dataclass(frozen=True, slots=True)
 class StoredClip:
-    """What a later run knows a stored clip by (see `decoded.DecodedClipFacts`)."""
+    """The marks by which a later run knows a stored clip (see `decoded.DecodedClipFacts`)."""
 
     name: str
     scene: str

@@ -1,4 +1,4 @@
-"""How a cache lies in its HDF5 file, and what in a file that somebody else made is no cache of ours.
+"""The layout of a cache in its HDF5 file, and the checks of a file that somebody else may have made.
 
 - attributes: `format`, `version`, `size` (H, W), `channels`, `codec`;
 - `clips/NAME/`: `frames`, `labels`, `masks`, `variants/`, and attributes of the clip (see `reader.Clip`);
@@ -80,7 +80,7 @@ def _complete(group: h5py.Group) -> bool:
 
 
 def why_no_cache(file: h5py.File, length: int) -> str | None:
-    """What a file of ours never has; None where nothing is wrong. Frames are not looked at, and no memory is taken.
+    """The defect of a file that `vad` did not write; None for none. No frame is read, and no memory taken.
 
     Args:
         file: with the attributes of a cache.
@@ -96,7 +96,7 @@ def why_no_cache(file: h5py.File, length: int) -> str | None:
 
 
 def _why_no_clip(group: h5py.Group, shape: tuple[int, int, int], jpeg: bool, length: int) -> str | None:
-    """What is wrong with a clip of frames of `shape` (H, W, C)."""
+    """The defect of a clip of frames of `shape` (H, W, C); files that vad wrote have none."""
     held = dict(members(group))
     frames = held["frames"]
     if jpeg:
@@ -127,7 +127,7 @@ def _why_no_clip(group: h5py.Group, shape: tuple[int, int, int], jpeg: bool, len
 
 
 def why_no_row(data: h5py.Dataset, start: int, stop: int) -> str | None:
-    """Why rows of a compressed data set are not read: they are larger than uncompressed ones, and unfold without end.
+    """The reason not to read rows of a compressed data set: larger than uncompressed ones, they unfold without end.
 
     Args:
         data: in chunks of one row each.

@@ -37,7 +37,7 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What a cache says about one clip.
+    """A cache's record of one clip.
 
     Attributes:
         name: unique in the cache: `SCENE/CLIP`, or `SCENE/SPLIT/CLIP` for benchmarks.
@@ -244,7 +244,7 @@ def _found(path: Path) -> Cache:
 
 
 def _while_it_grows(path: Path, read: Callable[[], _Read]) -> _Read:
-    """What `read` gives of a cache, to which another process may add: HDF5 reads its first page more than once."""
+    """The result of `read`, called again where clips were added meanwhile: HDF5 reads the first page more than once."""
     while True:
         head = _head(path)
         try:

@@ -32,7 +32,7 @@ def end_of_hdf5(path: Path) -> int | None:
 
 
 class Tail:
-    """What HDF5 takes for a file, and what is left of it without `commit`: nothing.
+    """The file that HDF5 writes to, which is as it was unless `commit` was reached.
 
     Errors of writing and interruptions wait for `check` or `commit`, since HDF5 crashes at the program's end where it
     met one.

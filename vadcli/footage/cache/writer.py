@@ -35,7 +35,7 @@ def write_cache(
         form: size, channels and codec of all clips.
         clips: in the order they will have: decoded, or names of clips to take over from `earlier`.
         earlier: the cache that this one replaces.
-        advance: told the number of frames written.
+        advance: called with the number of frames written.
 
     Raises:
         OSError: when the disk is full.
@@ -77,7 +77,7 @@ def add_clips(
         form: size, channels and codec of all clips.
         clips: of names that the cache has not.
         first: order of the first.
-        advance: told the number of frames written.
+        advance: called with the number of frames written.
 
     Returns:
         whether they were added; otherwise the cache is as it was and has to be written anew: it has been added to

@@ -1,4 +1,4 @@
-"""How footage lies on disk: plain recordings and benchmarks by their official layouts, found by looking."""
+"""Layouts of footage on disk: plain recordings and benchmarks by their official layouts, found by looking."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a layout knows of one clip before it is decoded."""
+"""A layout's knowledge of one clip before it is decoded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

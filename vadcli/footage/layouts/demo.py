@@ -1,4 +1,4 @@
-"""What `vad demo` writes: `DIR/SCENE/{training,testing}/NAME.mp4` with `NAME.csv` and `NAME.masks.npz` beside."""
+"""The layout of `vad demo`: `DIR/SCENE/{training,testing}/NAME.mp4` with `NAME.csv` and `NAME.masks.npz` beside."""
 
 from pathlib import Path
 

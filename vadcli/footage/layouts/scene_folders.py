@@ -1,4 +1,4 @@
-"""What the folders above a plain recording say of it: whose camera it is, and whether to train or test on it."""
+"""A plain recording's camera and split, by the names of the folders above it."""
 
 import re
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ class SceneFolder:
         return replace(self, split=split) if split else replace(self, folders=(*self.folders, folder.name))
 
     def clip(self, name: str) -> str:
-        """What a recording that lies here is called."""
+        """The name of a recording that lies here."""
         return "/".join(part for part in (self.scene, self.split, name) if part)
 
 

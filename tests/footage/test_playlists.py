@@ -1,0 +1,42 @@
+"""Files that only name others, as playlists do, are no way to other folders or to the network."""
+
+import socket
+
+import pytest
+
+from vadcli.errors import FootageError
+from vadcli.footage.source import open_source
+
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n"
+CONCAT = "ffconcat version 1.0\nfile '{}'\n"
+
+
+@pytest.fixture
+def address():
+    """A server that nobody may call."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.parametrize("playlist", [HLS, CONCAT], ids=["hls", "concat"])
+@pytest.mark.parametrize("name", ["list.mp4", "list.ts", "list.m3u8"])
+def test_a_playlist_opens_no_address_whatever_it_is_called(tmp_path, address, playlist, name):
+    (tmp_path / name).write_text(playlist.format(address))
+    with pytest.raises(FootageError, match=name):
+        list(open_source(str(tmp_path / name), size=(16, 16), channels=1))
+
+
+@pytest.mark.parametrize("playlist", [HLS, CONCAT], ids=["hls", "concat"])
+@pytest.mark.parametrize("name", ["list.mp4", "list.ts", "list.m3u8"])
+@pytest.mark.parametrize("way", ["{}/other.ts", "file:{}/other.ts", "../other.ts"])
+def test_a_playlist_opens_no_file_of_another_folder(tmp_path, make_film, playlist, name, way):
+    other = make_film("other.ts", frames=20, codec="mpeg2video")
+    assert len(list(open_source(str(other), size=(16, 16), channels=1))) == 20, "it could be read"
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (folder / name).write_text(playlist.format(way.format(tmp_path)))
+    with pytest.raises(FootageError, match=name):
+        list(open_source(str(folder / name), size=(16, 16), channels=1))
