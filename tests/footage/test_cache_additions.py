@@ -12,7 +12,7 @@ import pytest
 from tests.footage.test_cache import INFO, noise, write
 from vadcli.footage.cache import VERSION, open_cache, reader, writer
 from vadcli.footage.cache.decoded import CacheFormat, DecodedClipWriter
-from vadcli.footage.cache.tail import PAGE_BYTES, Tail
+from vadcli.footage.cache.uncommitted import PAGE_BYTES, UncommittedFile
 from vadcli.footage.cache.writer import MOST_ADDITIONS, add_clips, write_cache
 from vadcli.footage.strangers import open_hdf5
 
@@ -56,15 +56,15 @@ def test_added_clips_are_there_and_only_the_first_page_of_the_others_changed(tmp
 
 def test_ended_at_any_moment_of_adding_the_cache_is_as_it_was_and_can_be_added_to(tmp_path, monkeypatch):
     path = write(tmp_path, {"a": noise(9)})
-    check, seen = Tail.check, []
+    check, seen = UncommittedFile.check, []
 
-    def killed(tail):
+    def killed(stored):
         copy = tmp_path / f"killed{len(seen)}.h5"
         shutil.copy(path, copy)
         seen.append(copy)
-        return check(tail)
+        return check(stored)
 
-    monkeypatch.setattr(Tail, "check", killed)
+    monkeypatch.setattr(UncommittedFile, "check", killed)
     added = [decoded(tmp_path, name, noise(30)) for name in "bcd"]
     assert add_clips(path, FORM["raw"], added, 1) and names(path) == list("abcd")
     monkeypatch.undo()
@@ -114,7 +114,12 @@ def test_a_cache_that_grows_while_it_is_opened_is_read_again(tmp_path, monkeypat
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize(
     ("owner", "call", "number", "after"),
-    [(Tail, "write", 1, "a"), (Tail, "write", 5, "a"), (os, "fsync", 1, "a"), (os, "fsync", 2, "ab")],
+    [
+        (UncommittedFile, "write", 1, "a"),
+        (UncommittedFile, "write", 5, "a"),
+        (os, "fsync", 1, "a"),
+        (os, "fsync", 2, "ab"),
+    ],
 )
 def test_ctrl_c_at_any_moment_of_adding_leaves_one_or_the_other(
     tmp_path, monkeypatch, owner, call, number, after, times
@@ -158,13 +163,13 @@ def test_a_full_disk_leaves_the_cache_as_it_was(tmp_path, monkeypatch):
         def __exit__(self, *ignored):
             self._file.close()
 
-    begin = Tail.__init__
+    begin = UncommittedFile.__init__
 
-    def full(tail, *arguments):
-        begin(tail, *arguments)
-        tail._file = Full(tail._file)
+    def full(stored, *arguments):
+        begin(stored, *arguments)
+        stored._file = Full(stored._file)
 
-    monkeypatch.setattr(Tail, "__init__", full)
+    monkeypatch.setattr(UncommittedFile, "__init__", full)
     with pytest.raises(OSError, match="No space left"):
         add_clips(path, FORM["jpeg"], [decoded(tmp_path, name, noise(30), "jpeg") for name in "bc"], 1)
     assert path.read_bytes() == before and room[0] < 0

@@ -24,7 +24,7 @@ from vadcli.footage.cache.layout import (
     why_no_cache,
     why_no_row,
 )
-from vadcli.footage.cache.tail import PAGE_BYTES
+from vadcli.footage.cache.uncommitted import PAGE_BYTES
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 from vadcli.footage.strangers import open_hdf5

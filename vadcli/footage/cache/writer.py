@@ -11,7 +11,7 @@ import numpy as np
 from vadcli.footage.cache.decoded import CacheFormat, DecodedClip
 from vadcli.footage.cache.inventory import relocated
 from vadcli.footage.cache.layout import ADDED, BEFORE, FORMAT, VERSION, additions, clip_groups
-from vadcli.footage.cache.tail import Tail, end_of_hdf5
+from vadcli.footage.cache.uncommitted import UncommittedFile, end_of_hdf5
 from vadcli.footage.strangers import open_hdf5
 from vadcli.interruption import interruptions_noted
 
@@ -42,8 +42,8 @@ def write_cache(
         KeyboardInterrupt: when somebody asked to stop, between two frames.
     """
     path.write_bytes(b"")
-    with interruptions_noted(patient=True) as interrupted, Tail(path, 0, interrupted) as tail:
-        with h5py.File(tail, "w", libver=LIBVER) as file:
+    with interruptions_noted(patient=True) as interrupted, UncommittedFile(path, 0, interrupted) as stored:
+        with h5py.File(stored, "w", libver=LIBVER) as file:
             _make_room(file)
             file.attrs.update(format=FORMAT, version=VERSION, size=form.size, channels=form.channels, codec=form.codec)
             root = file.create_group("clips")
@@ -52,15 +52,15 @@ def write_cache(
                 had = {name: group for _, name, group in clip_groups(old)} if old is not None else {}
                 for order, clip in enumerate(clips):
                     if isinstance(clip, DecodedClip):
-                        group = _write_clip(root, form, clip, order, tail.check)
+                        group = _write_clip(root, form, clip, order, stored.check)
                     else:
                         group = _take_over(had[clip], root.create_group(clip), order)
                     advance(len(group["frames"]))
-                    tail.check()
+                    stored.check()
             finally:
                 if old is not None:
                     old.close()
-        tail.commit()
+        stored.commit()
 
 
 def add_clips(
@@ -90,8 +90,8 @@ def add_clips(
     end = end_of_hdf5(path)
     if end is None:
         return False
-    with interruptions_noted(patient=True) as interrupted, Tail(path, end, interrupted) as tail:
-        with h5py.File(tail, "r+", libver=LIBVER) as file:
+    with interruptions_noted(patient=True) as interrupted, UncommittedFile(path, end, interrupted) as stored:
+        with h5py.File(stored, "r+", libver=LIBVER) as file:
             if file.attrs["version"] != VERSION or len(additions(file)) > MOST_ADDITIONS:
                 return False
             if ADDED in file:
@@ -100,8 +100,8 @@ def add_clips(
                 file.move("next", ADDED)
             root = file.require_group(f"{ADDED}/clips")
             for order, clip in enumerate(clips, first):
-                advance(len(_write_clip(root, form, clip, order, tail.check)["frames"]))
-        return tail.commit()
+                advance(len(_write_clip(root, form, clip, order, stored.check)["frames"]))
+        return stored.commit()
 
 
 def clashes(names: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -115,7 +115,7 @@ def clashes(names: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 def _make_room(file: h5py.File) -> None:
-    """Keep room in the file's first page, so that adding to it changes nothing else (see `tail`)."""
+    """Keep room in the file's first page, so that adding to it changes nothing else (see `uncommitted`)."""
     file.attrs["room"] = np.void(bytes(ROOM_BYTES))
     file.flush()
     del file.attrs["room"]

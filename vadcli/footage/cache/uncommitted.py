@@ -31,7 +31,7 @@ def end_of_hdf5(path: Path) -> int | None:
     return int(end) if known and PAGE_BYTES <= end <= path.stat().st_size else None
 
 
-class Tail:
+class UncommittedFile:
     """The file that HDF5 writes to, which is as it was unless `commit` was reached.
 
     Errors of writing and interruptions wait for `check` or `commit`, since HDF5 crashes at the program's end where it
