@@ -196,3 +196,30 @@ except MemoryError:
 """
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert done.stdout == "memory\n", done.stderr
+
+
+OBJECTS_THAT_END_NOWHERE = [bytes(16), bytes(8) + b"\1" + bytes(7), b"\1" + bytes(7) + b"\xf0" + b"\xff" * 7]
+
+
+def spoil_collection(path, clip, row, damage):
+    with h5py.File(path) as file:
+        _, reference = file[f"clips/{clip}/frames"].id.read_direct_chunk((row,))
+    at, data = int.from_bytes(reference[4:12], "little") + 16, path.read_bytes()
+    path.write_bytes(data[:at] + damage + data[at + len(damage) :])
+
+
+@pytest.mark.parametrize("damage", OBJECTS_THAT_END_NOWHERE)
+def test_damage_on_which_hdf5_never_ends_is_refused_where_frames_lie(tmp_path, damage):
+    path = write(tmp_path, {"a": noise(40, (64, 64))}, "jpeg")  # texts go to one of the last 16 collections
+    spoil_collection(path, "a", 12, damage)
+    with open_cache(path) as cache:
+        assert len(cache.frames("a", 0, 5)) == 5
+        with pytest.raises(FootageError, match="clip a is damaged"):
+            cache.frames("a")
+
+
+@pytest.mark.parametrize("damage", OBJECTS_THAT_END_NOWHERE)
+def test_damage_on_which_hdf5_never_ends_is_refused_where_texts_lie(tmp_path, damage):
+    path = write(tmp_path, {"a": noise(1)}, "jpeg")  # so few bytes that they share a collection
+    spoil_collection(path, "a", 0, damage)
+    assert "a damaged one" in refusal(path)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from vadcli.errors import FootageError
+from vadcli.footage.cache.heap import checked_hdf5
 from vadcli.footage.cache.layout import clip_groups
 from vadcli.footage.clip_decoding import Recipe
 from vadcli.footage.identity import location_digest, sha256_of, stamp_of
 from vadcli.footage.layouts import ClipSource
-from vadcli.footage.strangers import open_hdf5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class StoredClip:
 
 def stored_clips(cache: Path) -> dict[str, StoredClip]:
     """Every complete clip of a cache, by name."""
-    with open_hdf5(cache) as file:
+    with checked_hdf5(cache) as file:
         return {name: _stored(name, relocated(dict(group.attrs))) for _, name, group in clip_groups(file)}
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 
+from vadcli.footage.cache.heap import is_checkable
 from vadcli.footage.opencv import MOST_PIXELS
 from vadcli.footage.strangers import groups_below, members, why_not_read
 
@@ -89,6 +90,8 @@ def why_no_cache(file: h5py.File, length: int) -> str | None:
     size, channels = (int(file.attrs["size"][0]), int(file.attrs["size"][1])), int(file.attrs["channels"])
     if min(size) < 1 or channels not in (1, 3) or math.prod(size) > MOST_PIXELS:
         return f"frames of {size[0]}x{size[1]}x{channels}"
+    if not is_checkable(file):
+        return "addresses and sizes as vad does not write them"
     for _, name, group in clip_groups(file):
         if problem := _why_no_clip(group, (*size, channels), file.attrs["codec"] == "jpeg", length):
             return f"clip {name}: {problem}"
@@ -102,6 +105,8 @@ def _why_no_clip(group: h5py.Group, shape: tuple[int, int, int], jpeg: bool, len
     if jpeg:
         if not isinstance(frames, h5py.Dataset) or h5py.check_vlen_dtype(frames.dtype) != np.uint8 or frames.ndim != 1:
             return f"frames are {_described(frames)}, not the bytes of JPEGs"
+        if frames.chunks != (1,):
+            return "frames are not stored one by one"
     elif not _holds(frames, "u1", (None, *shape)):
         return f"frames are {_described(frames)}, not uint8 n x {' x '.join(map(str, shape))}"
     if why := _why_not_whole(frames, length):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
+from vadcli.footage.cache.heap import check_collections, checked_hdf5
 from vadcli.footage.cache.layout import (
     FORMAT,
     READ,
@@ -130,6 +131,7 @@ class Cache:
             stored = self._dataset(name, "frames")
             if self.codec == "raw":
                 return np.asarray(stored[start:stop])
+            check_collections(stored, start, stop)
             frames = np.empty((stop - start, *self.size, self.channels), dtype=np.uint8)
             for frame, data in zip(frames, stored[start:stop] if stop > start else (), strict=True):
                 frame[...] = decode_jpeg(data, self.size, self.channels)
@@ -228,7 +230,7 @@ def open_cache(path: Path | str) -> Cache:
 
 
 def _found(path: Path) -> Cache:
-    with open_hdf5(path) as file:
+    with checked_hdf5(path) as file:
         attributes = dict(file.attrs)
         if attributes.get("format") != FORMAT:
             raise FootageError(f"{path}: an HDF5 file, but no cache of vad. Make one with `vad prepare`.")

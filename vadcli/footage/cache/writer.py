@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from vadcli.footage.cache.decoded import CacheFormat, DecodedClip
+from vadcli.footage.cache.heap import check_collections
 from vadcli.footage.cache.inventory import relocated
 from vadcli.footage.cache.layout import ADDED, BEFORE, FORMAT, VERSION, additions, clip_groups
 from vadcli.footage.cache.uncommitted import UncommittedFile, end_of_hdf5
@@ -123,6 +124,8 @@ def _make_room(file: h5py.File) -> None:
 
 def _take_over(old: h5py.Group, group: h5py.Group, order: int) -> h5py.Group:
     """A clip's own data, without other clips that lie in its folder."""
+    if h5py.check_vlen_dtype(old["frames"].dtype) is not None:
+        check_collections(old["frames"], 0, len(old["frames"]))
     for member in MEMBERS:
         if member in old:
             old.copy(member, group)
