@@ -188,29 +188,34 @@ class AdaptSettings(Section):
     precision: Precision = "auto"
 
 
-class ScoreSettings(Section):
-    """From errors to scores, alarms and events."""
+class FusionSettings(Section):
+    """From cues to scores; an adapter keeps those that it was made with."""
+
+    smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
+    frame_weight: Weight = Field(0.5, description="weight of the network's frame error in the sum")
+    look_weight: Weight = Field(2.0, description="weight of the look in the sum")
+    look_seconds: Weight = Field(0.0, description="normal footage that gives the look half of its weight")
+    look_cap: float = Field(12.0, gt=0, description="most that the look counts before it is weighed")
+    tail_floor: Weight = Field(
+        0.5, description="least scale of a tail, as a share of the distance from the median to the 0.9 quantile"
+    )
+    reference_rate: float = Field(12.0, gt=0, description="alarms an hour of normal footage at score 1")
+
+
+class ScoreSettings(FusionSettings):
+    """From cues to scores, alarms and events."""
 
     batch_size: Positive = Field(8, description="windows computed together on recordings; streams take one")
     device: Device = "auto"
     precision: Precision = "auto"
-    pool: Positive = Field(12, description="side in pixels, at 128, of the patch whose mean error counts most")
-    smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
-    scene_share: float = Field(
-        0.1, ge=0, le=1, description="share of the distance to the scene's usual features, where they are known"
-    )
-    feature_share: float = Field(
-        0.1, ge=0, le=1, description="share of the distance to prototypes where the scene's has none"
-    )
-    peak_share: float = Field(1.0, ge=0, le=1, description="share of the worst patch, against the mean of the frame")
     false_alarms_per_hour: float = Field(
-        1.0, gt=0, le=100000, description="alarm rate on normal footage; 12 by default where a warm-up is all of it"
+        12.0, gt=0, le=100000, description="rate at which normal footage may raise alarms"
     )
     threshold: float | None = Field(None, description="alarm above this score, whatever the rate")
     warmup: float = Field(
         30,
         gt=0,
-        description="seconds of a source to calibrate on without an adapter; a third of a short recording",
+        description="seconds of a source that teach what is normal without an adapter; a third of a short recording",
     )
     release: float = Field(0.7, ge=0, le=1, description="an event ends below this share of the threshold")
     min_event_seconds: float = Field(0.2, ge=0, description="shorter events are dropped")

@@ -170,6 +170,7 @@ class Alarm(Generic[Kept]):
         end_s: when it ended; while it goes on, the end of its last frame so far.
         peak_s: time of the highest score.
         peak_score: that score.
+        threshold: what it began above.
         kept: what came with that score.
     """
 
@@ -178,6 +179,7 @@ class Alarm(Generic[Kept]):
     end_s: float
     peak_s: float
     peak_score: float
+    threshold: float
     kept: Kept
 
 
@@ -187,19 +189,20 @@ class AlarmStream(Generic[Kept]):
     An alarm is over once it cannot continue any more: `merge_gap_s` after its end.
 
     Args:
-        threshold: score above which an alarm begins.
+        threshold: as the attribute.
         rule: of alarms.
         frame_s: how long a frame lasts.
         typical: score of a typical normal frame.
 
     Attributes:
+        threshold: score above which an alarm begins; it may be set anew at any time.
         now: the alarm that goes on or may still continue; None without one.
         sounding: it goes on: above the threshold, or not below release since.
     """
 
     def __init__(self, threshold: float, rule: AlarmRule, frame_s: float, typical: float = 0.0) -> None:
-        self._threshold, self._release = threshold, float(rule.release_level(threshold, typical))
-        self._rule, self._frame_s = rule, frame_s
+        self.threshold = threshold
+        self._rule, self._frame_s, self._typical = rule, frame_s, typical
         self._last_s: float | None = None
         self.now: Alarm[Kept] | None = None
         self.sounding = False
@@ -222,10 +225,10 @@ class AlarmStream(Generic[Kept]):
         elif self.now and not self.sounding and not self._rule.continues(time_s - self.now.end_s):
             over = self._close()
         self._last_s = time_s
-        if score > self._threshold:
+        if score > self.threshold:
             self._rise(frame, time_s, score, kept)
         elif self.now and self.sounding:
-            self.sounding = score >= self._release
+            self.sounding = score >= float(self._rule.release_level(self.threshold, self._typical))
             self.now = replace(self.now, end_s=time_s + self._frame_s * self.sounding)
         return over
 
@@ -236,7 +239,7 @@ class AlarmStream(Generic[Kept]):
     def _rise(self, frame: int, time_s: float, score: float, kept: Kept) -> None:
         end_s = time_s + self._frame_s
         if self.now is None:
-            self.now = Alarm(frame, time_s, end_s, time_s, score, kept)
+            self.now = Alarm(frame, time_s, end_s, time_s, score, self.threshold, kept)
         elif score > self.now.peak_score:
             self.now = replace(self.now, end_s=end_s, peak_s=time_s, peak_score=score, kept=kept)
         else:

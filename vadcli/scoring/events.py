@@ -7,7 +7,7 @@ from vadcli.scoring.alarms import Alarm, AlarmRule, AlarmStream
 
 EVENT_SCHEMA = "vad.event/1"
 Evidence = TypeVar("Evidence")
-Region = tuple[int, int, int, int]
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,10 @@ class Event:
         peak_score: that score.
         threshold: what it began above.
         region: x, y, width, height in the source's pixels of where it is at its peak; None if not known.
-        calibration: whose normality it was measured by: "adapter", "model" or "warmup".
+        cue: the cue with the largest term at its peak.
+        reason: that cue in words.
+        share: of that term in the sum of all.
+        calibration: whose normality it was measured by: "adapter" or "warmup".
         at: the time of day when it began, RFC 3339; None where the source does not say.
     """
 
@@ -36,7 +39,10 @@ class Event:
     peak_s: float
     peak_score: float
     threshold: float
-    region: Region | None = None
+    region: Box | None = None
+    cue: str | None = None
+    reason: str | None = None
+    share: float | None = None
     calibration: str | None = None
     at: str | None = None
 
@@ -45,7 +51,9 @@ class Event:
         values = asdict(self)
         for name in ("start_s", "end_s", "peak_s", "peak_score", "threshold"):
             values[name] = round(values[name], 4)
-        return {"schema": EVENT_SCHEMA, **values, "region": list(self.region) if self.region else None}
+        values["region"] = list(self.region) if self.region else None
+        values["share"] = None if self.share is None else round(self.share, 3)
+        return {"schema": EVENT_SCHEMA, **values}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,18 @@ class EventFinder(Generic[Evidence]):
     def __init__(
         self, source: str, threshold: float, rule: AlarmRule, frame_seconds: float, *, opening: bool = False
     ) -> None:
-        self._source, self._threshold, self._rule, self._opening = source, threshold, rule, opening
+        self._source, self._rule, self._opening = source, rule, opening
         self._alarms = AlarmStream[Evidence](threshold, rule, frame_seconds)
         self._told: int | None = None  # first frame of the event whose beginning was given
+
+    @property
+    def threshold(self) -> float:
+        """Score above which an event begins; it may be set anew at any time."""
+        return self._alarms.threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self._alarms.threshold = value
 
     @property
     def active(self) -> bool:
@@ -114,6 +131,6 @@ class EventFinder(Generic[Evidence]):
             end_s=alarm.end_s,
             peak_s=alarm.peak_s,
             peak_score=alarm.peak_score,
-            threshold=self._threshold,
+            threshold=alarm.threshold,
         )
         return Finding(event, alarm.kept)

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 SCORE_SCHEMA = "vad.score/1"
 Format = Literal["ndjson", "csv", "json", "table", "srt", "vtt"]
 Records = Literal["frames", "events"]
-CalibrationKind = Literal["adapter", "model", "warmup"]
+CalibrationKind = Literal["adapter", "warmup"]
 
 _SUFFIXES: dict[str, Format] = {
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".json": "json", ".txt": "table", ".srt": "srt",
@@ -23,52 +23,46 @@ class ScoreRecord:
         source: the recording or stream.
         frame: index in the source, from 0.
         time_s: time in the source.
-        psnr_db: of the predicted frame.
+        psnr_db: of the predicted frame; None without a network.
         feature_error: mean squared distance to prototypes (L_c); None for a model without a unit.
-        frame_peak: largest mean squared error of a patch above the usual of its place, on frames in [-1, 1].
+        frame_peak: largest mean squared error of a patch, on frames in [-1, 1].
         feature_peak: the same of the distance to prototypes.
-        scene_far: mean distance of the patches whose features are farther from those usual at their place in this
-            scene than normal footage's are on the average, which is the unit; None where a scene's are not known.
-        score: 0 typical, 1 exceeded once an hour by normal footage; None until a warm-up has seen enough.
+        score: 0 is a typical normal frame, 1 the level of the reference rate of alarms; None until enough was seen.
+        area: what the moving area adds to the sum that the score is made of, in nats.
+        speed: what the speed of what moves adds.
+        crowd: what wide movement adds.
+        look: what the look of the place adds.
+        error: what the network's error adds; None without one.
         anomaly: whether an event is going on: above the threshold, or not yet below release since.
-        calibration: whose normality: "adapter", "model" or "warmup".
+        calibration: whose normality: "adapter" or "warmup".
         at: the time of day, RFC 3339; None where the source does not say.
     """
 
     source: str
     frame: int
     time_s: float
-    psnr_db: float
+    psnr_db: float | None
     feature_error: float | None
-    frame_peak: float
+    frame_peak: float | None
     feature_peak: float | None
-    scene_far: float | None
     score: float | None
+    area: float | None
+    speed: float | None
+    crowd: float | None
+    look: float | None
+    error: float | None
     anomaly: bool
     calibration: CalibrationKind
     at: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record of schema vad.score/1."""
-        return {
-            "schema": SCORE_SCHEMA,
-            "source": self.source,
-            "frame": self.frame,
-            "time_s": round(self.time_s, 4),
-            "psnr_db": round(self.psnr_db, 4),
-            "feature_error": _significant(self.feature_error),
-            "frame_peak": _significant(self.frame_peak),
-            "feature_peak": _significant(self.feature_peak),
-            "scene_far": _significant(self.scene_far),
-            "score": None if self.score is None else round(self.score, 4),
-            "anomaly": self.anomaly,
-            "calibration": self.calibration,
-            "at": self.at,
-        }
-
-
-def _significant(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.6g}")
+        values: dict[str, Any] = {"schema": SCORE_SCHEMA} | {name: getattr(self, name) for name in self.__slots__}
+        for name in ("time_s", "psnr_db", "score", "area", "speed", "crowd", "look", "error"):
+            values[name] = None if values[name] is None else round(values[name], 4)
+        for name in ("feature_error", "frame_peak", "feature_peak"):
+            values[name] = None if values[name] is None else float(f"{values[name]:.6g}")
+        return values
 
 
 def format_of(name: str) -> Format | None:

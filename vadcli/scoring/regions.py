@@ -1,63 +1,80 @@
-"""Where in the frame: one map from prediction and feature errors, and the box around its peak."""
+"""Regions of a frame: where it does not fit, as boxes with their scores; the same for events, pictures and figures."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vadcli.footage.frames import SourceInfo
 from vadcli.footage.opencv import cv2
-from vadcli.scoring.events import Region
-from vadcli.scoring.measuring import Maps
+from vadcli.footage.resize import view_size
+from vadcli.scoring.cues import ROWS, Map
+from vadcli.scoring.events import Box
+from vadcli.scoring.fusion import FRAME, LOOK, Fusion
+from vadcli.scoring.places import Places
 
-# A region is what joins the peak and is at least this share of it.
-_SHARE_OF_PEAK = 0.5
-
-
-class Scales(NamedTuple):
-    """What the maps of a frame are multiplied by before they are added: their share over a typical peak."""
-
-    frame: float
-    feature: float = 0.0
-    scene: float = 0.0
+_JOINED = 0.3  # share of the strongest motion, or heat, that still belongs to a region
+_MOST = 5
 
 
-def fuse(maps: Maps, scales: Scales) -> NDArray[np.float32]:
-    """One map of how unusual each place is.
+class Region(NamedTuple):
+    """A place that does not fit.
+
+    Attributes:
+        box: x, y, width, height in the source's pixels.
+        score: of its hottest cell, in units of the score.
+        share: of all heat above the typical, in [0, 1].
+    """
+
+    box: Box
+    score: float
+    share: float
+
+
+def regions(places: Places, fusion: Fusion, cue: int, info: SourceInfo) -> list[Region]:
+    """Regions of a frame, the one that its reason names first, then by their heat; five at most.
 
     Args:
-        maps: of a frame; those of features and of the scene are brought to the resolution of the frame's.
-        scales: of each.
-
-    Returns:
-        (h, w), at least 0; 1 is what the worst patch of a typical frame reaches.
+        places: of the frame.
+        fusion: that scores it.
+        cue: the cue with the largest term.
+        info: of the source.
     """
-    heat = maps.frame * np.float32(scales.frame)
-    for values, scale in ((maps.feature, scales.feature), (maps.scene, scales.scene)):
-        if values is None or scale == 0:
-            continue
-        if values.shape != heat.shape:
-            values = np.asarray(cv2.resize(values, heat.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-        heat += values * np.float32(scale)
-    return heat
+    heat = places.heat(fusion)
+    excess = np.maximum(heat, 0)
+    total = float(excess.sum()) or 1.0
+    first = _grown(places, heat, cue)
+    taken = first.copy()
+    found = [_region(first, heat, excess, total, info)]
+    hot = (heat >= max(_JOINED * float(heat.max()), 0.5)) & ~taken
+    count, labels = cv2.connectedComponents(hot.astype(np.uint8), connectivity=8)
+    labels = np.asarray(labels)
+    others = [_region(labels == label, heat, excess, total, info) for label in range(1, count)]
+    return found + sorted(others, key=lambda region: -region.score)[: _MOST - 1]
 
 
-def region(heat: NDArray[np.float32], height: int, width: int) -> Region:
-    """The box around the peak of a map.
+def _grown(places: Places, heat: Map, cue: int) -> NDArray[np.bool_]:
+    """The cells of a cue's worst window, and what joins them: what moves there, or is as hot."""
+    rows, columns = places.window(cue)
+    window = np.zeros(heat.shape, np.bool_)
+    window[rows, columns] = True
+    values = heat if cue in (LOOK, FRAME) else places.motion
+    strong = values >= _JOINED * float(values[window].max())
+    _, labels = cv2.connectedComponents((strong & (values > 0)).astype(np.uint8), connectivity=8)
+    inside = np.asarray(labels)[window]
+    joined = inside[inside > 0]
+    return np.isin(labels, joined) if joined.size else window
 
-    Args:
-        heat: (h, w), larger is worse.
-        height: of the source in pixels.
-        width: of the source in pixels.
 
-    Returns:
-        x, y, width and height in the source's pixels, at least one by one and inside the source.
-    """
-    side = min(3, *heat.shape)
-    calm = np.asarray(cv2.blur(heat.astype(np.float64), (side, side), borderType=cv2.BORDER_REPLICATE))
-    peak = np.unravel_index(int(calm.argmax()), calm.shape)
-    _, joined = cv2.connectedComponents((calm >= _SHARE_OF_PEAK * calm[peak]).astype(np.uint8), connectivity=4)
-    rows, columns = np.nonzero(joined == joined[peak])
-    down, across = height / heat.shape[0], width / heat.shape[1]
+def _region(
+    cells: NDArray[np.bool_], heat: Map, excess: NDArray[np.floating], total: float, info: SourceInfo
+) -> Region:
+    """The box of some cells."""
+    rows, columns = np.nonzero(cells)
+    height, width = view_size(info.height, info.width)
+    cell = height / ROWS  # in pixels of the view
+    down, across = info.height / height * cell, info.width / width * cell
     top, left = int(rows.min() * down), int(columns.min() * across)
     bottom, right = round((int(rows.max()) + 1) * down), round((int(columns.max()) + 1) * across)
-    return left, top, max(1, min(right, width) - left), max(1, min(bottom, height) - top)
+    box = (left, top, max(1, min(right, info.width) - left), max(1, min(bottom, info.height) - top))
+    return Region(box, float(heat[cells].max()), float(excess[cells].sum()) / total)

@@ -5,34 +5,37 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Last smoothed value and the time of its frame.
-SmoothingState = tuple[float, float]
+Floats = NDArray[np.float64]
 
 
-def smooth(
-    values: NDArray[np.float64], seconds: float, times_s: NDArray[np.float64], state: SmoothingState | None = None
-) -> tuple[NDArray[np.float64], SmoothingState | None]:
-    """Exponential moving average, in the same arithmetic for whole clips and for a frame at a time.
+class Smoother:
+    """Exponential moving average by the frames' own times, of one number a frame or of several.
 
     What came before a frame counts exp(-Δt / seconds) of its smoothed value, Δt being the time since the last frame:
     frames may come at any rate, and a long hole forgets. Where time steps back the average starts anew.
 
     Args:
-        values: (n,), a value a frame.
         seconds: time constant; 0 leaves values as they are.
-        times_s: (n,), time of each frame.
-        state: what the call for the frames before returned; None at the start, where the first value is
-            taken as it is.
-
-    Returns:
-        the smoothed (n,), and the state for the frames that follow.
     """
-    smoothed = np.empty(len(values))
-    for i, (value, time_s) in enumerate(zip(values.tolist(), times_s.tolist(), strict=True)):
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._before: Floats | None = None
+        self._before_s = 0.0
+
+    def __call__(self, values: Floats, time_s: float) -> Floats:
+        """The smoothed values of the next frame, (c,)."""
         keep = 0.0
-        if state is not None and seconds > 0 and time_s >= state[1]:
-            keep = math.exp((state[1] - time_s) / seconds)
-        before = value if state is None else state[0]
-        state = (keep * before + (1.0 - keep) * value, time_s)
-        smoothed[i] = state[0]
-    return smoothed, state
+        if self._before is not None and self._seconds > 0 and time_s >= self._before_s:
+            keep = math.exp((self._before_s - time_s) / self._seconds)
+        self._before = values if self._before is None or keep == 0 else keep * self._before + (1 - keep) * values
+        self._before_s = time_s
+        return self._before
+
+
+def smooth(values: Floats, seconds: float, times_s: Floats) -> Floats:
+    """All frames of a clip smoothed, (n,) or (n, c): the numbers that a `Smoother` gives one by one."""
+    smoother = Smoother(seconds)
+    columns = values.reshape(len(values), -1)
+    rows = [smoother(row, time_s) for row, time_s in zip(columns, times_s.tolist(), strict=True)]
+    return np.array(rows, np.float64).reshape(values.shape)

@@ -1,0 +1,151 @@
+"""Frames as they are measured: the network's image and the cue maps of each, made once where it is read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from vadcli.footage.cache import Cache, Clip
+from vadcli.footage.frames import Frame, Image, SourceInfo
+from vadcli.footage.resize import network_image
+from vadcli.footage.source import Source
+from vadcli.scoring.cues import CueMaker, CueMaps
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInput:
+    """Frames as a network reads them.
+
+    Attributes:
+        size: (H, W).
+        channels: 1 (grey) or 3 (RGB).
+    """
+
+    size: tuple[int, int]
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One frame of a source, as it is measured.
+
+    Attributes:
+        index: counted from 0 over the frames of the source.
+        time_s: seconds from the start of the source.
+        after_gap: frames are missing before it.
+        image: (H, W, C) uint8 as the network reads it; None without a network.
+        cues: its maps; None where there is no earlier frame to compare with.
+        picture: (h, w, 3) uint8 RGB to draw on; None where nothing is drawn.
+    """
+
+    index: int
+    time_s: float
+    after_gap: bool
+    image: Image | None
+    cues: CueMaps | None
+    picture: Image | None = None
+
+
+class Observed(Protocol):
+    """Observations of one source, in order, once."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """Facts about the source."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user, complete when iteration has ended."""
+
+    def __iter__(self) -> Iterator[Observation]:
+        """Observations, waiting for them."""
+
+    def close(self) -> None:
+        """Let go of the source."""
+
+
+class ObservedSource:
+    """A source as it is measured.
+
+    Args:
+        source: open.
+        network: what the network reads; None without one.
+        pictures: whether pictures to draw on are wanted.
+    """
+
+    def __init__(self, source: Source, network: NetworkInput | None, *, pictures: bool = False) -> None:
+        self.info, self._source, self._network, self._pictures = source.info, source, network, pictures
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of the source."""
+        return self._source.notes
+
+    def __iter__(self) -> Iterator[Observation]:
+        cues = CueMaker(self.info.fps)
+        return (self._observed(frame, cues) for frame in self._source)
+
+    def _observed(self, frame: Frame, cues: CueMaker) -> Observation:
+        return Observation(
+            frame.index,
+            frame.time_s,
+            frame.after_gap,
+            self._network and network_image(frame.view, self._network.size, self._network.channels),
+            cues(frame.view, frame.time_s, frame.after_gap),
+            (frame.view if frame.original is None else frame.original) if self._pictures else None,
+        )
+
+    def close(self) -> None:
+        """Let go of the source."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ObservedClip:
+    """Frames `start` to `stop` of a cached clip as they are measured: the numbers that its source gives.
+
+    Args:
+        cache: with cue maps.
+        clip: of it.
+        start: first frame.
+        stop: one past the last; None for all.
+        network: whether the network's images are wanted.
+    """
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, cache: Cache, clip: Clip, start: int = 0, stop: int | None = None, *, network: bool) -> None:
+        self._cache, self._clip, self._network = cache, clip, network
+        self._range = range(start, clip.num_frames if stop is None else stop)
+        self.info = clip.info(len(self._range))
+
+    def __iter__(self) -> Iterator[Observation]:
+        name = self._clip.name
+        indices, times, gaps = self._cache.timeline(name)
+        for number in self._range:
+            maps = self._cache.cues(name, number)
+            yield Observation(
+                int(indices[number]),
+                float(times[number]),
+                bool(gaps[number]),
+                self._cache.frames(name, number, number + 1)[0] if self._network else None,
+                None if maps is None else CueMaps(**maps),
+            )
+
+    def close(self) -> None:
+        """The cache stays open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

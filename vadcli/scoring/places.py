@@ -1,0 +1,137 @@
+"""Cues of one frame by place, relative to what is normal there, and how they add up at every place."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vadcli.footage.opencv import cv2
+from vadcli.scoring.baseline import Baseline, Windows
+from vadcli.scoring.cues import ROWS, SMALL, CueMaps, Map, window_means
+from vadcli.scoring.fusion import FRAME, LOOK, Floats, Fusion
+from vadcli.scoring.smoothing import Smoother
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Windows of one frame over what is normal at their rows or places.
+
+    Attributes:
+        maps: by cue: of area, speed and crowd windows over their row's normal value; of the look the mean distance
+            of a window; of the frame the mean error of a patch, or None without a network.
+        motion: (32, w), the moving share times the speed of every cell, and its recent past.
+    """
+
+    maps: tuple[Map, Map, Map, Map, Map | None]
+    motion: Map
+
+    @classmethod
+    def of(cls, cues: CueMaps, distances: Map, patches: Map | None, baseline: Baseline, motion: Map) -> "Places":
+        """Places of a frame.
+
+        Args:
+            cues: its maps.
+            distances: (h, w), of its look.
+            patches: mean errors of its patches; None without a network.
+            baseline: what is normal.
+            motion: as the attribute.
+        """
+        windows, rows = Windows(cues), baseline.rows
+        maps = (
+            windows.area / rows.area,
+            windows.speed / rows.speed,
+            windows.crowd / rows.crowd,
+            window_means(distances, SMALL),
+            patches,
+        )
+        return cls(maps, motion)
+
+    def values(self) -> Floats:
+        """(5,), the worst window of each cue; NaN without a network."""
+        area, speed, crowd, look, frame = self.maps
+        return np.array(
+            [
+                area.max(),
+                speed.max(),
+                crowd.max(),
+                np.log(float(look.max()) + 1e-6),
+                np.nan if frame is None else frame.max(),
+            ]
+        )
+
+    def window(self, cue: int) -> tuple[slice, slice]:
+        """Rows and columns of cells of the worst window of a cue."""
+        values = self.maps[cue]
+        if values is None:
+            raise ValueError("no network")
+        row, column = np.unravel_index(int(values.argmax()), values.shape)
+        height, width = self.motion.shape
+        down, across = height / self._reach(cue)[0], width / self._reach(cue)[1]
+        side = self._side(cue)
+        return (
+            slice(int(row * down), min(height, -int(-(row + side[0]) * down // 1))),
+            slice(int(column * across), min(width, -int(-(column + side[1]) * across // 1))),
+        )
+
+    def heat(self, fusion: Fusion) -> Map:
+        """(32, w), what all cues add up to at every cell, in units of the score: 1 is the level of alarms."""
+        total = np.zeros(self.motion.shape)
+        for cue, values in enumerate(self.maps):
+            if values is not None:
+                terms = fusion.term(cue, np.log(values + 1e-6) if cue == LOOK else values)
+                total += self._spread(terms, cue)
+        return ((total - fusion.typical) / fusion.unit).astype(np.float32)
+
+    def _side(self, cue: int) -> tuple[int, int]:
+        """Height and width of a window of a cue, in its own cells."""
+        height, width = self._reach(cue)
+        values = self.maps[cue]
+        assert values is not None
+        return height - values.shape[0] + 1, width - values.shape[1] + 1
+
+    def _reach(self, cue: int) -> tuple[int, int]:
+        """Height and width of the map that a cue's windows are of, in its own cells."""
+        if cue == LOOK:
+            return ROWS // 2, self.motion.shape[1] // 2
+        if cue == FRAME:
+            values = self.maps[FRAME]
+            assert values is not None
+            return values.shape[0] + 3, values.shape[1] + 3
+        return self.motion.shape
+
+    def _spread(self, windows: NDArray[np.floating], cue: int) -> Map:
+        """Values of windows at their centres, continued to the borders, as a map of cells."""
+        height, width = self._reach(cue)
+        top, left = (height - windows.shape[0]) // 2, (width - windows.shape[1]) // 2
+        wide = np.pad(
+            windows.astype(np.float32),
+            ((top, height - windows.shape[0] - top), (left, width - windows.shape[1] - left)),
+            mode="edge",
+        )
+        if wide.shape == self.motion.shape:
+            return wide
+        return np.asarray(cv2.resize(wide, self.motion.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+class MotionTrail:
+    """Recent motion of every cell, which fades with the cues' time constant.
+
+    Args:
+        seconds: time constant.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._smoother = Smoother(seconds)
+
+    def __call__(self, cues: CueMaps, time_s: float) -> Map:
+        """The next frame's, (32, w): moving share times speed."""
+        return self._smoother(cues.area.astype(np.float32) * cues.speed.astype(np.float32), time_s)
+
+
+REASONS = {
+    "area": "larger or denser movement than usual here",
+    "speed": "faster than usual here",
+    "crowd": "a crowd moves",
+    "look": "never looked like this",
+    "frame": "not predicted",
+}
