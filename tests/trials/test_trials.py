@@ -6,15 +6,11 @@ import torch
 
 from tests.evaluation.caches import add_clip, moving_square, write_cache
 from tests.trials.labelled import QUICK, TRUTH, labels_of
-from vadcli.bench.speed import speed_of
 from vadcli.errors import InputError
 from vadcli.evaluation.evidence import CONTROLS
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import ClipRange
-from vadcli.model import winograd
 from vadcli.model.checkpoint import load_checkpoint, load_network
-from vadcli.model.network import count_parameters
-from vadcli.model.runtime import for_inference
 from vadcli.progress import Silent
 from vadcli.scoring.errors import ErrorMaps
 from vadcli.scoring.scene import scene_of
@@ -340,12 +336,3 @@ def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
         (encoding,) = network.begin(inputs, "head")
     assert {level: values.shape for level, values in norms.items()} == {n: (2, 32 // n, 32 // n) for n in (1, 2, 4, 8)}
     assert norms[1] == pytest.approx(encoding.square().sum(1).sqrt().numpy(), rel=1e-5)
-
-
-def test_parameters_are_those_of_the_checkpoint_whatever_form_they_are_run_in(monkeypatch, models):
-    monkeypatch.setattr(winograd, "_LEAST_KERNELS", 64)
-    monkeypatch.setattr(winograd, "_LEAST_PRODUCTS", 0)
-    learned = load_network(load_checkpoint(models / "meta.safetensors"))
-    count = count_parameters(learned)
-    assert count_parameters(for_inference(learned, torch.device("cpu"), torch.float32)) < count  # products are none
-    assert speed_of(models / "meta.safetensors", QUICK, budget_s=0.01)["parameters"] == f"{count:,}"
