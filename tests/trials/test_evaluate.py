@@ -42,8 +42,6 @@ def test_gates_differences_and_tables_of_the_command(capsys, tmp_path, cache, mo
     assert "±0.00" in out
     code, out, _ = command(capsys, *base, "--markdown")
     assert "| protocol | K | score |" in out
-    code, out, _ = command(capsys, *base, "--latex")
-    assert "\\toprule" in out
     assert code == 0
 
 
@@ -76,7 +74,7 @@ def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
         (("c.h5", "--shots", "-1"), "--shots -1: numbers from 0"),
         (("c.h5", "--shots", "ten"), "--shots ten"),
         (("c.h5", "--support", "sky"), "--support sky: 'sky' is not one of 'scene', 'clip'"),
-        (("c.h5", "--json", "--latex"), "choose one"),
+        (("c.h5", "--json", "--markdown"), "choose one"),
         (("c.h5", "--fail-below", "eer=1"), "unknown metric"),
         (("c.h5", "--fail-below", "micro_auc"), "METRIC=NUMBER"),
         (("c.h5", "--against", "gone.json"), "gone.json: no such file"),

@@ -122,7 +122,6 @@ def command(
     ] = None,
     as_json: AsJson = False,
     markdown: Annotated[bool, output_option("--markdown", help="Print tables as Markdown.")] = False,
-    latex: Annotated[bool, output_option("--latex", help="Print tables as LaTeX.")] = False,
     plot: Annotated[Path | None, output_option("--plot", help="Folder for curves and timelines, PNG and SVG.")] = None,
     report: Annotated[
         Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")
@@ -155,8 +154,8 @@ def command(
     """
     if not started_by_torchrun().leads:
         return
-    if as_json + markdown + latex > 1:
-        raise InputError("--json, --markdown and --latex: choose one.")
+    if as_json and markdown:
+        raise InputError("--json and --markdown: choose one.")
     if (caches and scores) or not (caches or scores or table):
         raise InputError("eval: give caches, or --scores with --labels. See `vad eval --help`.")
     _check_used(ctx, table, bool(scores))
@@ -174,7 +173,7 @@ def command(
     from vadcli.rendering.eval_table import print_differences, print_tables
     from vadcli.trials.trial import Options
 
-    style = "markdown" if markdown else "latex" if latex else "terminal"
+    style = "markdown" if markdown else "terminal"
     gates = parse_gates(fail_below or ())
     earlier = read_document(against) if against else None
     options = Options(
