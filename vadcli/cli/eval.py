@@ -26,7 +26,7 @@ _FOR_SCORES = ("labels", "drop_head", "drop_tail", "higher_is", "fps")
 _FOR_MODELS = ("model", "shots", "support", "score", "contrast", "baseline", "localise")
 _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "baseline", "localise")
 
-Protocol = Literal["paper", "official", "official-all", "minmax", "online"]
+Protocol = Literal["paper", "official", "minmax", "online"]
 ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
 Table = Literal["1", "2", "3", "4", "5", "6", "fig3", "fig4"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
@@ -133,11 +133,10 @@ def command(
     """Compare scores with labels: every metric, every protocol.
 
     Protocols: paper (raw errors), official (as the released code: scaled over
-    each test clip, so it looks ahead), official-all (the same over all clips
-    at once), minmax (scaled over each clip and not filtered, as MemAE), online
-    (calibrated on normal footage only, and causal, as a live camera needs it).
-    An AUC says whether it is micro (all frames pooled) or macro (mean over
-    clips).
+    each test clip, so it looks ahead), minmax (scaled over each clip and not
+    filtered, as MemAE), online (calibrated on normal footage only, and causal,
+    as a live camera needs it). An AUC says whether it is micro (all frames
+    pooled) or macro (mean over clips).
 
     Examples:
       vad eval ped2.h5 --model meta.safetensors --shots 0,1,5,10
