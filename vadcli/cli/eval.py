@@ -28,7 +28,7 @@ _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "basel
 
 Protocol = Literal["paper", "official", "minmax", "online"]
 ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
-Table = Literal["1", "2", "3", "4", "5", "6", "fig3", "fig4"]
+Table = Literal["1", "2", "4", "5", "6", "fig3", "fig4"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
 
 

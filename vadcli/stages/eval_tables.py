@@ -28,7 +28,7 @@ def table_stage(
     """One of the paper's tables, with what this run and earlier ones measured beside it.
 
     Args:
-        number: "1" to "6".
+        number: one of TABLES.
         caches: to evaluate on now.
         earlier: outputs of `vad eval --json`, such as of other models.
         model: checkpoint; the model in the package if None.
@@ -41,10 +41,6 @@ def table_stage(
     """
     if number not in TABLES:
         raise InputError(f"--table {number}: unknown. Use {', '.join((*TABLES, *FIGURES))}.")
-    if number == "3":
-        from vadcli.bench.speed import speed_of
-
-        return beside(number, (), speed_of(model, settings))
     measured = [one for path in earlier for one in measured_of(read_document(path))]
     if caches:
         if options.shots is None and number != "2":
