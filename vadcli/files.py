@@ -33,7 +33,7 @@ _ENDINGS: dict[Kind, tuple[str, ...]] = {
     "cache": (".h5", ".hdf5"),
     "video": (".mp4",),
     "picture": (".png", ".jpg", ".jpeg"),
-    "exported model": (".onnx", ".pt2"),
+    "exported model": (".onnx",),
 }
 _KNOWN_BY_NAME = ("cache", "video", "picture", "exported model")
 _OTHERS = {

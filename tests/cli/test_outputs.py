@@ -97,7 +97,7 @@ def test_no_output_is_put_among_the_frames_of_a_folder(vad, inputs, line, ending
         ("prepare video -o c.mp4", "a cache is written there. Use a name that ends in .h5 or .hdf5."),
         ("prepare video -o c", "a cache is written there"),
         ("pretrain cache -o c.h5", "a checkpoint is written there"),
-        ("export model -o n.safetensors", "an exported model is written there. Use a name that ends in .onnx or .pt2."),
+        ("export model -o n.safetensors", "an exported model is written there. Use a name that ends in .onnx."),
         ("zones video -o z.pdf", "a picture is written there. Use a name that ends in .png, .jpg or .jpeg."),
         ("eval cache --report r.pdf", "a report is written there"),
         ("eval cache --plot labels", "--plot labels: a file. Give the name of a folder."),

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from vadcli.errors import InputError
-from vadcli.evaluation.metrics import clip_aucs, curve, mean_or_none, micro_auc, padded, placements, scene_aucs
+from vadcli.evaluation.metrics import clip_aucs, curve, mean_or_none, micro_auc, placements, scene_aucs
 from vadcli.evaluation.pool import pool
 
 
@@ -91,13 +91,12 @@ def three_clips():
     )
 
 
-def test_macro_leaves_out_clips_of_one_kind_and_padding_gives_them_a_value():
+def test_macro_leaves_out_clips_of_one_kind():
     data = three_clips()
     aucs = clip_aucs(data)
     assert aucs[:2].tolist() == [1.0, 1.0]
     assert np.isnan(aucs[2])
     assert mean_or_none(aucs) == 1.0
-    assert padded(aucs, data).tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_scenes_auc_pools_its_own_clips_and_no_others():
@@ -115,13 +114,6 @@ def test_a_scenes_auc_pools_its_own_clips_and_no_others():
 def test_a_scene_of_one_kind_has_no_auc():
     data = pool("ab", [np.arange(2.0), np.arange(2.0)], [np.array([0, 1]), np.array([1, 1])], scenes=["one", "two"])
     assert scene_aucs(data) == {"one": 1.0, "two": None}
-
-
-def test_padding_is_what_padding_by_hand_gives():
-    labels, scores = random_frames(9, n=30)
-    data = pool(["a"], [scores], [labels])
-    by_hand = roc_auc_score(np.r_[0, labels, 1], np.r_[scores.min() - 1, scores, scores.max() + 1])
-    assert padded(clip_aucs(data), data)[0] == pytest.approx(by_hand, abs=1e-12)
 
 
 def test_micro_differs_from_macro_when_clips_have_different_levels():

@@ -13,7 +13,6 @@ from vadcli.evaluation.metrics import micro_auc
 from vadcli.evaluation.protocols import (
     MINMAX,
     OFFICIAL,
-    OFFICIAL_ALL,
     ONLINE,
     PAPER,
     PROTOCOLS,
@@ -43,7 +42,7 @@ def clip(name, seed, n=60, lift=2.0):
     return Evidence(name, "s", 25.0, np.arange(4, 4 + n), labels, {FRAME: frame, FEATURE: feature}, errors)
 
 
-def literal_official(frame_errors, feature_errors, a, over_all):
+def literal_official(frame_errors, feature_errors, a):
     """Word for word, an element at a time: normality of each frame of each clip."""
     results = []
     all_a, all_b = [], []
@@ -53,8 +52,7 @@ def literal_official(frame_errors, feature_errors, a, over_all):
     for index in range(len(all_a)):
         parts = []
         for every in (all_a, all_b):
-            values = [x for one in every for x in one] if over_all else every[index]
-            low, high = min(values), max(values)
+            low, high = min(every[index]), max(every[index])
             scaled = [(x - low) / (high - low) for x in every[index]]
             filtered = [0.0] * len(scaled)
             for t in range(7, len(scaled) - 7):
@@ -71,18 +69,16 @@ def literal_official(frame_errors, feature_errors, a, over_all):
 
 
 @pytest.mark.parametrize("shots", [0, 5])
-@pytest.mark.parametrize("protocol", [OFFICIAL, OFFICIAL_ALL])
 @pytest.mark.parametrize("seed", range(5))
-def test_official_agrees_with_its_literal_transcription(protocol, shots, seed):
+def test_official_agrees_with_its_literal_transcription(shots, seed):
     lengths = np.random.default_rng(seed).integers(15, 200, 7)
     clips = [clip(str(i), 100 * seed + i, int(n)) for i, n in enumerate(lengths)]
     expected = literal_official(
         [c.signals[FRAME] for c in clips],
         [c.signals[FEATURE] for c in clips],
         0.7 if shots else 0.5,
-        protocol is OFFICIAL_ALL,
     )
-    ours = protocol.scores(clips, Request("fused", shots))
+    ours = OFFICIAL.scores(clips, Request("fused", shots))
     largest = max(np.abs(-mine - np.array(theirs)).max() for mine, theirs in zip(ours, expected, strict=True))
     assert largest < 1e-12
 
@@ -174,7 +170,7 @@ def test_given_scores_pass_through_paper_and_keep_their_polarity_in_official_and
     labels = np.arange(60) >= 30
     given_ = Evidence("a", "s", 25.0, np.arange(60), labels, {GIVEN: labels + np.linspace(0, 0.1, 60)})
     assert np.array_equal(PAPER.scores([given_], Request(GIVEN))[0], given_.signals[GIVEN])
-    for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, ONLINE):
+    for protocol in (PAPER, OFFICIAL, ONLINE):
         assert micro_auc(score([given_], protocol, Request(GIVEN))) == 1.0
 
 
@@ -197,5 +193,5 @@ def test_online_without_calibrations_is_a_programming_error():
 
 
 def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(InputError, match="paper, official, official-all, minmax, online"):
+    with pytest.raises(InputError, match="paper, official, minmax, online"):
         find_protocol("fast")

@@ -8,8 +8,10 @@ import torch
 pytest.importorskip("onnxscript", reason="needs the extra `export`")
 import onnx
 
-from vadcli.errors import CheckpointError, InputError
+from vadcli.errors import CheckpointError, FootageError, InputError
 from vadcli.footage.windows import to_network
+from vadcli.model import exported as exported_model
+from vadcli.model import onnx as onnx_model
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.onnx import OnnxNetwork
@@ -94,3 +96,28 @@ def test_an_exported_model_with_other_outputs_is_refused(exported, tmp_path):
 def test_a_model_that_fails_while_it_runs_is_a_bad_checkpoint(exported):
     with pytest.raises(CheckpointError, match="could not be run"):
         OnnxNetwork.open(exported)(torch.zeros(1, 4, 16, 23))
+
+
+def test_an_export_that_differs_from_torch_is_not_kept(exported, tmp_path, monkeypatch):
+    monkeypatch.setattr(exported_model, "LARGEST_FRAME_GAP", -1.0)
+    with pytest.raises(CheckpointError, match="not written: the exported model differs from torch by"):
+        export_stage(exported.with_suffix(".safetensors"), tmp_path / "b.onnx", None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_is_compared_on_a_made_up_scene_and_on_footage_that_is_given(exported, tmp_path, make_video, monkeypatch):
+    compared = []
+    original = onnx_model.require_agreement
+    monkeypatch.setattr(onnx_model, "require_agreement", lambda *given: compared.append(given[3]) or original(*given))
+    model, out = exported.with_suffix(".safetensors"), tmp_path / "b.onnx"
+    export_stage(model, out, None, check=str(make_video(frames=12)))
+    made_up, footage = compared[0]
+    assert made_up.shape == footage.shape == (6, 5, 16, 24, 1)
+    assert float(made_up.float().std()) > 5 and torch.equal(footage[0, 1:], footage[1, :-1])
+    with pytest.raises(FootageError, match="3 frames; a window needs 5"):
+        export_stage(model, out, None, check=str(make_video("c.mp4", frames=3)))
+
+
+def test_a_name_of_another_kind_is_refused(exported, tmp_path):
+    with pytest.raises(InputError, match=r"--out .*: .*name that ends in"):
+        export_stage(exported.with_suffix(".safetensors"), tmp_path / "a.mp4", None)

@@ -466,14 +466,6 @@ def test_an_exported_model_of_many_scenes_gives_way_to_the_sources_beginning(vad
     assert "no adapter: the first 30 s" in other.err
 
 
-def test_a_pt2_scores_as_the_model_and_adapter_it_was_made_from(vad, film, model, slow_adapter, tmp_path):
-    for exported, how in (("plain.pt2", ()), ("fitted.pt2", ("--adapter", slow_adapter))):
-        assert vad("export", model, *how, "--out", tmp_path / exported).code == 0
-        ours = lines(vad("score", film, "--model", model, *how, "--precision", "float32").out)
-        theirs = lines(vad("score", film, "--model", tmp_path / exported, "--precision", "float32").out)
-        assert theirs == ours
-
-
 def test_large_pictures_are_drawn_at_a_bounded_size(vad, model, make_video, tmp_path):
     large = make_video("large.avi", frames=8, size=(1100, 2000))
     assert vad("score", large, "--model", model, "--annotated", tmp_path / "a.mp4", "-q").code == 0

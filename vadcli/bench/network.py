@@ -6,8 +6,7 @@ without a measurement of their own: convolution weights converted to bfloat16 on
 output computed once an episode. Weights packed for oneDNN, with its fused ReLU, took a tenth off a float32 forward at
 128² and nothing at 256²; they are reached through private functions only, as is PyTorch's own NNPACK (on AVX2 it does
 convolutions of 64 to 256 channels 2.1 to 2.8 times as fast as oneDNN at batch 1 with two threads, and nothing for
-`edge`). Winograd's products in public functions (`vadcli/model/winograd.py`) make a float32 forward of the paper's
-network 1.5 times as fast; turning only the columns, and products in other shapes (2×4 outputs), did less.
+`edge`).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -37,7 +37,7 @@ COMMANDS = {
 }
 PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stages, in order" for name in COMMANDS}
 # By a file's name; any other is scored.
-_COMMAND_OF = {".safetensors": "info", ".h5": "eval", ".hdf5": "eval", ".onnx": "info", ".pt2": "info"}
+_COMMAND_OF = {".safetensors": "info", ".h5": "eval", ".hdf5": "eval", ".onnx": "info"}
 COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
 _OUTSIDE = {  # what a system says of paths and disks, which is no defect of ours
     errno.ENOSPC,

@@ -1,7 +1,7 @@
 """`vad eval`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,9 +26,9 @@ _FOR_SCORES = ("labels", "drop_head", "drop_tail", "higher_is", "fps")
 _FOR_MODELS = ("model", "shots", "support", "score", "contrast", "baseline", "localise")
 _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "baseline", "localise")
 
-Protocol = Literal["paper", "official", "official-all", "minmax", "online"]
+Protocol = Literal["paper", "official", "minmax", "online"]
 ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
-Table = Literal["1", "2", "3", "4", "5", "6", "fig3", "fig4"]
+Table = Literal["1", "2", "4", "5", "6"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
 
 
@@ -115,14 +115,13 @@ def command(
         ),
     ] = None,
     table: Annotated[
-        Table | None, _gate("--table", help="A table of the paper, or one of its figures (written into --plot).")
+        Table | None, _gate("--table", help="A table of the paper, with what was measured beside it.")
     ] = None,
     results: Annotated[
         list[Path] | None, _gate("--results", help="Earlier --json outputs to set into --table; repeatable.")
     ] = None,
     as_json: AsJson = False,
     markdown: Annotated[bool, output_option("--markdown", help="Print tables as Markdown.")] = False,
-    latex: Annotated[bool, output_option("--latex", help="Print tables as LaTeX.")] = False,
     plot: Annotated[Path | None, output_option("--plot", help="Folder for curves and timelines, PNG and SVG.")] = None,
     report: Annotated[
         Path | None, file_option("--report", metavar="FILE.html", help="Report in one HTML file.")
@@ -134,11 +133,10 @@ def command(
     """Compare scores with labels: every metric, every protocol.
 
     Protocols: paper (raw errors), official (as the released code: scaled over
-    each test clip, so it looks ahead), official-all (the same over all clips
-    at once), minmax (scaled over each clip and not filtered, as MemAE), online
-    (calibrated on normal footage only, and causal, as a live camera needs it).
-    An AUC says whether it is micro (all frames pooled) or macro (mean over
-    clips).
+    each test clip, so it looks ahead), minmax (scaled over each clip and not
+    filtered, as MemAE), online (calibrated on normal footage only, and causal,
+    as a live camera needs it). An AUC says whether it is micro (all frames
+    pooled) or macro (mean over clips).
 
     Examples:
       vad eval ped2.h5 --model meta.safetensors --shots 0,1,5,10
@@ -155,8 +153,8 @@ def command(
     """
     if not started_by_torchrun().leads:
         return
-    if as_json + markdown + latex > 1:
-        raise InputError("--json, --markdown and --latex: choose one.")
+    if as_json and markdown:
+        raise InputError("--json and --markdown: choose one.")
     if (caches and scores) or not (caches or scores or table):
         raise InputError("eval: give caches, or --scores with --labels. See `vad eval --help`.")
     _check_used(ctx, table, bool(scores))
@@ -174,7 +172,7 @@ def command(
     from vadcli.rendering.eval_table import print_differences, print_tables
     from vadcli.trials.trial import Options
 
-    style = "markdown" if markdown else "latex" if latex else "terminal"
+    style = "markdown" if markdown else "terminal"
     gates = parse_gates(fail_below or ())
     earlier = read_document(against) if against else None
     options = Options(
@@ -189,7 +187,9 @@ def command(
     )
     with progress(quiet) as shown:
         if table is not None:
-            _paper(table, caches or [], results or [], model, options, settings, plot, style, shown)
+            from vadcli.stages.eval_tables import table_stage
+
+            print_tables([table_stage(table, caches or [], results or [], model, options, settings, shown)], style)
             return
         if scores and labels:
             from vadcli.evaluation.foreign import Alignment
@@ -227,36 +227,10 @@ def command(
     check_gates(found.results, gates)
 
 
-def _paper(
-    table: str,
-    caches: list[Path],
-    results: list[Path],
-    model: Path | None,
-    options: Any,
-    settings: Settings,
-    folder: Path | None,
-    style: str,
-    shown: Any,
-) -> None:
-    """Print one of the paper's tables, or write one of its figures."""
-    from vadcli.cli.console import tell
-    from vadcli.rendering.eval_table import print_tables
-    from vadcli.stages.eval_tables import FIGURES, figure_stage, table_stage
-
-    if table in FIGURES:
-        if len(caches) != 1:
-            raise InputError(f"--table {table}: needs one cache with labels, got {len(caches)}.")
-        for path in figure_stage(table, caches[0], model, folder or Path(), settings):
-            tell(path)
-        return
-    print_tables([table_stage(table, caches, results, model, options, settings, shown)], style)
-
-
 def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
     """Refuse flags that the kind of evaluation asked for would ignore."""
     if table is not None:
-        figure = () if table.startswith("fig") else ("plot",)
-        kind, unused = f"--table {table}", ("scores", *_FOR_SCORES, *_FOR_RESULTS, *figure)
+        kind, unused = f"--table {table}", ("scores", "plot", *_FOR_SCORES, *_FOR_RESULTS)
     elif foreign:
         kind, unused = "an evaluation of --scores", (*_FOR_MODELS, "results")
     else:

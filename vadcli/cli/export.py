@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -16,10 +16,6 @@ def command(
     adapter: Annotated[
         Path | None, typer.Option("--adapter", "-a", help="Adapter whose weights and calibration go into the file.")
     ] = None,
-    format_: Annotated[
-        Literal["onnx", "pt2"] | None,
-        typer.Option("--format", "-f", help="File format: ONNX, or torch.export's.", show_default="by --out's name"),
-    ] = None,
     check: Annotated[
         str | None, typer.Option("--check", metavar="SOURCE", help="Footage to compare on, besides a made-up scene.")
     ] = None,
@@ -28,21 +24,19 @@ def command(
 ) -> None:
     """Write a model for other runtimes and check it against torch.
 
-    The file takes windows of T + 1 frames as decoded, uint8 (B, T+1, H, W, C),
+    The file is ONNX. It takes windows of T + 1 frames as decoded, uint8 (B, T+1, H, W, C),
     and gives the predicted frame, maps of its squared error and of feature
     errors, features, and the means of both maps. Weights and calibration of an
     adapter are inside. Its results are compared with torch's before it is kept.
 
     Examples:
-      vad export meta.safetensors --out meta.onnx
-
-      vad export meta.safetensors --out meta.pt2 --check video.mp4
+      vad export meta.safetensors --out meta.onnx --check video.mp4
 
       vad export meta.safetensors --adapter adapter.safetensors --out camera7.onnx
     """
     from vadcli.stages.export import export_stage
 
-    agreement = export_stage(checkpoint, out, adapter, format_, check)
+    agreement = export_stage(checkpoint, out, adapter, check)
     features = (
         "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
     )

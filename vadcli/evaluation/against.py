@@ -10,7 +10,7 @@ from vadcli.evaluation.evidence import CONTROLS, GIVEN, SCORES
 from vadcli.evaluation.intervals import difference_interval
 from vadcli.evaluation.results import Result
 
-GATES = ("micro_auc", "macro_auc", "macro_auc_padded", "ap")
+GATES = ("micro_auc", "macro_auc", "ap")
 _SAME = ("data", "labels", "protocol", "shots", "support", "score", "counting", "adaptation")
 
 

@@ -129,22 +129,6 @@ def scene_aucs(data: Pool) -> dict[str, float | None]:
     return {name: mean_or_none(np.array([auc(data.labels[at], data.scores[at])])) for name, at in by_scene.items()}
 
 
-def padded(aucs: Floats, data: Pool) -> Floats:
-    """(C,), AUC of every clip given one normal frame below and one abnormal frame above all others.
-
-    Some papers do so to have a value for clips of one kind only. It lifts every clip, short ones most; never
-    compare it with a mean that leaves such clips out.
-
-    Args:
-        aucs: (C,), as of `clip_aucs`.
-        data: the same clips.
-    """
-    positives = data.abnormal
-    negatives = data.lengths - positives
-    wins = np.nan_to_num(aucs) * positives * negatives
-    return (wins + positives + negatives + 1) / ((positives + 1) * (negatives + 1))
-
-
 def mean_or_none(values: NDArray[np.floating]) -> float | None:
     """Mean of the values that are not NaN, or None when there is none."""
     kept = values[~np.isnan(values)]

@@ -64,14 +64,14 @@ class Steps:
 
     Attributes:
         transform: of a signal that is an error.
-        scale: of one signal of all clips together.
-        smooth: of one signal of one clip.
+        scale: of one signal of one clip, to a common range.
+        smooth: of the same.
         weights: of frame and feature (or scene) signal where they are added, from the number of shots.
         sign: 1 if what comes out grows with abnormality, -1 if with normality.
     """
 
     transform: Callable[[Floats], Floats]
-    scale: Callable[[Sequence[Floats]], list[Floats]]
+    scale: Callable[[Floats], Floats]
     smooth: Callable[[Floats], Floats]
     weights: Callable[[int], tuple[float, float]]
     sign: float
@@ -104,31 +104,15 @@ def unchanged(values: Floats) -> Floats:
     return values
 
 
-def unscaled(clips: Sequence[Floats]) -> list[Floats]:
-    """The values themselves."""
-    return list(clips)
-
-
 def decibels(error: Floats) -> Floats:
     """10·log10(1 / error), a normality like a PSNR; a constant factor of the error moves all values alike."""
     decibel: Floats = -10 * np.log10(np.maximum(error, _LEAST))
     return decibel
 
 
-def scaled_by_clip(clips: Sequence[Floats]) -> list[Floats]:
-    """Every clip from its own minimum (0) to its own maximum (1): looks into the clip's future."""
-    return [_scaled(values, values.min(initial=np.inf), values.max(initial=-np.inf)) for values in clips]
-
-
-def scaled_over_all(clips: Sequence[Floats]) -> list[Floats]:
-    """All clips from their common minimum (0) to their common maximum (1), as released for Avenue."""
-    low = min(values.min(initial=np.inf) for values in clips)
-    high = max(values.max(initial=-np.inf) for values in clips)
-    return [_scaled(values, low, high) for values in clips]
-
-
-def _scaled(values: Floats, low: float, high: float) -> Floats:
-    """(values − low) / (high − low); zeros where nothing varies."""
+def scaled(values: Floats) -> Floats:
+    """A clip from its minimum (0) to its maximum (1): looks into the clip's future; zeros where nothing varies."""
+    low, high = values.min(initial=np.inf), values.max(initial=-np.inf)
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
@@ -164,16 +148,16 @@ def official_weights(shots: int) -> tuple[float, float]:
 def combined(steps: Steps, clips: Sequence[Evidence], request: Request) -> list[Floats]:
     """Scores by `steps`: of one signal, or of two weighed."""
     if request.score == GIVEN:
-        return _signal(steps, [steps.sign * clip.signals[GIVEN] for clip in clips])
-    parts = [_signal(steps, [steps.transform(clip.signals[kind]) for clip in clips]) for kind in SCORES[request.score]]
+        return [_signal(steps, steps.sign * clip.signals[GIVEN]) for clip in clips]
+    parts = [[_signal(steps, steps.transform(c.signals[kind])) for c in clips] for kind in SCORES[request.score]]
     if len(parts) == 1:
         return parts[0]
     frame, other = steps.weights(request.shots)
     return [frame * a + other * b for a, b in zip(*parts, strict=True)]
 
 
-def _signal(steps: Steps, clips: Sequence[Floats]) -> list[Floats]:
-    return [steps.sign * steps.smooth(values) for values in steps.scale(clips)]
+def _signal(steps: Steps, values: Floats) -> Floats:
+    return steps.sign * steps.smooth(steps.scale(values))
 
 
 def calibrated(clips: Sequence[Evidence], request: Request) -> list[Floats]:
@@ -188,7 +172,7 @@ def calibrated(clips: Sequence[Evidence], request: Request) -> list[Floats]:
 PAPER = Protocol(
     name="paper",
     summary="S_fra + S_fea, raw, nothing scaled or smoothed",
-    scores=partial(combined, Steps(unchanged, unscaled, unchanged, even_sum, 1.0)),
+    scores=partial(combined, Steps(unchanged, unchanged, unchanged, even_sum, 1.0)),
     uses_future=False,
     needs_calibration=False,
     not_scores=("fp+fs", *CONTROLS),
@@ -196,15 +180,7 @@ PAPER = Protocol(
 OFFICIAL = Protocol(
     name="official",
     summary="decibels scaled over each test clip, 15-tap filter, a-weighted: looks into the future",
-    scores=partial(combined, Steps(decibels, scaled_by_clip, official_filter, official_weights, -1.0)),
-    uses_future=True,
-    needs_calibration=False,
-    not_scores=CONTROLS,
-)
-OFFICIAL_ALL = Protocol(
-    name="official-all",
-    summary="as official, scaled over all test clips together (the released code on Avenue)",
-    scores=partial(combined, Steps(decibels, scaled_over_all, official_filter, official_weights, -1.0)),
+    scores=partial(combined, Steps(decibels, scaled, official_filter, official_weights, -1.0)),
     uses_future=True,
     needs_calibration=False,
     not_scores=CONTROLS,
@@ -212,7 +188,7 @@ OFFICIAL_ALL = Protocol(
 MINMAX = Protocol(
     name="minmax",
     summary="decibels, or given scores, scaled over each test clip and not filtered (MemAE): looks into the future",
-    scores=partial(combined, Steps(decibels, scaled_by_clip, unchanged, even_sum, -1.0)),
+    scores=partial(combined, Steps(decibels, scaled, unchanged, even_sum, -1.0)),
     uses_future=True,
     needs_calibration=False,
     not_scores=CONTROLS,
@@ -224,7 +200,7 @@ ONLINE = Protocol(
     uses_future=False,
     needs_calibration=True,
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, OFFICIAL_ALL, MINMAX, ONLINE)}
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, MINMAX, ONLINE)}
 DEFAULT_PROTOCOLS = ("paper", "official", "online")
 
 

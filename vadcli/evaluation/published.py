@@ -35,16 +35,11 @@ TABLE_2: Mapping[tuple[str, str], tuple[float, ...]] = {  # (meta-trained on, ev
     ("UCF-Crime", "ped2"): (86.04, 88.43, 87.83, 89.89),
     ("UCF-Crime", "avenue"): (82.26, 85.62, 85.66, 85.91),
 }
-TABLE_3: Mapping[str, str] = {
-    "parameters": "12.7 M (13,285,251 over 2^20)",
-    "frames/s": "166.8 (2080 Ti, without waiting for the GPU)",
-    "one adaptation step, K=1": "0.04 s",
-}
 TABLE_4: Mapping[str, float] = {"autoencoder alone": 95.1, "fp": 92.6, "fr": 96.2, "fused": 96.9}  # Ped2
 TABLE_5: Mapping[int, float] = {1: 89.19, 2: 86.72, 4: 84.66, 8: 81.18}  # Ped2, FR, unit at 1/level of the input
 TABLE_6: Mapping[int, float] = {1: 95.22, 5: 95.57, 10: 96.90, 20: 96.03, 40: 95.74}  # Ped2, fused, by prototypes
 TABLE_6_PARTS: Mapping[str, float] = {"fp": 96.22, "fr": 92.59}  # Ped2 at M = 10
-TABLES = ("1", "2", "3", "4", "5", "6")
+TABLES = ("1", "2", "4", "5", "6")
 RIVALS = ("memory", "items")  # units of other papers at the same place: rows of their own, where they were measured
 
 Row = Mapping[str, Any]
@@ -74,22 +69,19 @@ def measured_of(document: Mapping[str, Any]) -> list[Measured]:
     return [Measured(one, model) for one in document["results"] if one["adaptation"] in own]
 
 
-def beside(number: str, measured: Sequence[Measured], speed: Mapping[str, str] | None = None) -> Table:
+def beside(number: str, measured: Sequence[Measured]) -> Table:
     """One of the paper's tables with what was measured.
 
     Args:
-        number: "1" to "6".
+        number: one of TABLES; the third is of speed.
         measured: results; what is not among them is said to be absent.
-        speed: for table 3, the same rows as `TABLE_3`.
 
     Raises:
         InputError: for another number.
     """
     makers = {"1": _table_1, "2": _table_2, "4": _table_4, "5": _table_5, "6": _table_6}
-    if number == "3":
-        return _table_3(speed or {})
     if number not in makers:
-        raise InputError(f"--table {number}: unknown. Use 1 to 6, fig3 or fig4.")
+        raise InputError(f"--table {number}: unknown. Use {', '.join(TABLES)}.")
     models = [one for one in measured if one.result["score"] not in CONTROLS]
     table = makers[number](models)
     sets = tuple(SETS) if number == "1" else tuple(SETS)[:3] if number == "2" else ("ped2",)
@@ -187,12 +179,6 @@ def _table_2(measured: Sequence[Measured]) -> Table:
             rows.append((data, "measured: no cache given", *("–" for _ in SHOTS)))
     return Table("Table 2: few-shot, micro AUC, %", ("data", "meta-trained", *(f"K={k}" for k in SHOTS)), tuple(rows),
                  ("each K on the frames it leaves, as the paper counts", *_model_note(measured)))  # fmt: skip
-
-
-def _table_3(speed: Mapping[str, str]) -> Table:
-    rows = tuple((name, value, speed.get(name, "no model given")) for name, value in TABLE_3.items())
-    note = speed.get("device", "")
-    return Table("Table 3: parameters and speed", ("", "paper", "measured"), rows, (note,) if note else ())
 
 
 def _table_4(measured: Sequence[Measured]) -> Table:

@@ -16,7 +16,7 @@ from vadcli.evaluation.events import (
 )
 from vadcli.evaluation.evidence import Evidence
 from vadcli.evaluation.intervals import influences, interval
-from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, padded, scene_aucs
+from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, scene_aucs
 from vadcli.evaluation.pool import Pool, pool
 from vadcli.evaluation.protocols import Protocol, Request
 from vadcli.settings import EvalSettings
@@ -63,7 +63,6 @@ class Result:
         interval_method: how the interval was made.
         macro_auc: mean over clips that have both kinds of frames; None when no clip does.
         macro_clips: how many those are; the others have no AUC and are left out.
-        macro_auc_padded: mean over all clips, each given a normal frame below and an abnormal one above all.
         ap: average precision of pooled frames.
         latency_aware_ap: the same over events, each worth what is left of it when it is found (`latency_aware_ap`).
         eer: equal error rate of pooled frames.
@@ -97,7 +96,6 @@ class Result:
     interval_method: str | None
     macro_auc: float | None
     macro_clips: int
-    macro_auc_padded: float
     ap: float
     latency_aware_ap: float
     eer: float
@@ -199,7 +197,6 @@ def measure(
 def _figures(data: Pool, criterion: Criterion, recalls: Sequence[float]) -> dict[str, Any]:
     """Figures by the names of `Result`; "usable" is `events_at_one_false_alarm_a_clip`."""
     points = curve(data.labels, data.scores)
-    aucs = clip_aucs(data)
     alarms = {
         str(recall): score_events(data, just_below(points.threshold_at(recall)), criterion).false_alarms_per_hour
         for recall in recalls
@@ -208,8 +205,7 @@ def _figures(data: Pool, criterion: Criterion, recalls: Sequence[float]) -> dict
     return {
         "micro_auc": points.auc,
         "scene_auc": scene_aucs(data),
-        "macro_auc": mean_or_none(aucs),
-        "macro_auc_padded": float(padded(aucs, data).mean()),
+        "macro_auc": mean_or_none(clip_aucs(data)),
         "ap": points.average_precision,
         "latency_aware_ap": latency_aware_ap(data, points),
         "eer": points.equal_error_rate,

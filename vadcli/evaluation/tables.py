@@ -1,4 +1,4 @@
-"""Results as rows of text: for a terminal, Markdown and LaTeX, with what each figure is said above it."""
+"""Results as rows of text: for a terminal and Markdown, with what each figure is said above it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -191,29 +191,6 @@ def _line(cells: Sequence[str]) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*")
-
-
-def latex(tables: Sequence[Table]) -> str:
-    """Tables as LaTeX, for the booktabs package."""
-    parts = []
-    for table in tables:
-        columns = "".join("l" if name in TEXT_COLUMNS else "r" for name in table.columns)
-        lines = ["\\begin{table}", f"\\caption{{{_tex(table.title)}. {_tex('. '.join(table.footnotes))}.}}",
-                 f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _row(table.columns), "\\midrule"]  # fmt: skip
-        lines += [*(_row(row) for row in table.rows), "\\bottomrule", "\\end{tabular}", "\\end{table}"]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return " & ".join(_tex(cell) for cell in cells) + " \\\\"
-
-
-def _tex(text: str) -> str:
-    for plain, escaped in (("\\", "\\textbackslash{}"), ("&", "\\&"), ("%", "\\%"), ("_", "\\_"), ("#", "\\#"),
-                           ("$", "\\$"), ("~", "\\textasciitilde{}"), ("–", "--"), ("±", "$\\pm$")):  # fmt: skip
-        text = text.replace(plain, escaped)
-    return text
 
 
 def localisation_table(rows: Sequence[Mapping[str, Any]]) -> Table:

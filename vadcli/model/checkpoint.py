@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
-from zipfile import BadZipFile
 
 import torch
 from pydantic import ValidationError
@@ -18,7 +17,6 @@ from torch import Tensor
 from vadcli.errors import CheckpointError, InputError, said_plainly
 from vadcli.files import whole
 from vadcli.model.network import Network
-from vadcli.model.pt2 import MAGIC, read_archive
 from vadcli.settings import ModelSettings, Settings, settings_of
 
 FORMAT, VERSION = "vad-checkpoint", 1
@@ -125,7 +123,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
 
 
 def read_tensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and JSON header of a file written by `save_tensors`, or of an exported .pt2.
+    """Tensors and JSON header of a file written by `save_tensors`.
 
     Raises:
         InputError: if there is no such file.
@@ -133,16 +131,11 @@ def read_tensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], d
     """
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint. Make one with `{_MAKES['pretrain']}`.")
-    with path.open("rb") as opened:
-        exported = opened.read(len(MAGIC)) == MAGIC
     try:
-        if exported:
-            tensors, header = read_archive(path)
-        else:
-            with safe_open(path, framework="pt") as file:
-                header = json.loads((file.metadata() or {}).get("vad", "null"))
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, BadZipFile, LookupError, TypeError, RuntimeError, ValueError) as error:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("vad", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{path}: not a checkpoint of vad, or damaged ({_first_line(error)}). Make it again."
         ) from error

@@ -221,19 +221,12 @@ def layer_costs(settings: ModelSettings) -> Iterator[tuple[str, float]]:
     with torch.device("meta"):
         network = Network(settings)
     costs = {"encoder": 0.0, "decoder": 0.0, "head": 0.0}
-    for name, module, (rows, columns) in convolutions(network):
-        costs[name.split(".")[0]] += module.weight.numel() * rows * columns
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):  # every place of what it reads meets the kernel
+            part, *rest = name.split(".")
+            level = {"encoder": int(rest[0]), "decoder": 3 - int(rest[0]), "head": 0}[part]
+            costs[part] += module.weight.numel() * (height // 2**level) * (width // 2**level)
     yield from costs.items()
     if network.unit is not None:
         places = height * width / settings.unit_level**2
         yield "unit", network.unit.products * count_parameters(network.unit) * places
-
-
-def convolutions(network: Network) -> Iterator[tuple[str, nn.Conv2d | nn.ConvTranspose2d, tuple[int, int]]]:
-    """The names of all convolutions, and height and width of what each reads: every place of it meets the kernel."""
-    height, width = network.settings.size
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            part, *rest = name.split(".")
-            level = {"encoder": int(rest[0]), "decoder": 3 - int(rest[0]), "head": 0}[part]
-            yield name, module, (height // 2**level, width // 2**level)

@@ -4,12 +4,10 @@ from collections.abc import Container
 from contextlib import AbstractContextManager
 
 import torch
-from torch import nn
 
 from vadcli.errors import InputError
 from vadcli.model.memory import keep_freed_memory
-from vadcli.model.network import Network, convolutions
-from vadcli.model.winograd import WinogradConvolution, pays
+from vadcli.model.network import Network
 
 
 def pick_device(name: str) -> torch.device:
@@ -52,7 +50,6 @@ def for_inference(
 ) -> Network:
     """The network ready to predict: on its device, channels-last, convolution weights converted once.
 
-    Large convolutions in float32 on a CPU get their kernels as Winograd's products and are parameters no longer.
     The prototype unit keeps its float32 weights: its distances cancel in bfloat16.
 
     Args:
@@ -66,14 +63,4 @@ def for_inference(
     for name, parameter in network.named_parameters():
         if not name.startswith("unit.") and name not in exact:
             parameter.data = parameter.data.to(precision)
-    if device.type == "cpu" and precision == torch.float32:
-        _multiply_less(network, exact)
     return network
-
-
-def _multiply_less(network: Network, exact: Container[str]) -> None:
-    """Replace convolutions whose kernels may be transformed once, where that pays."""
-    for name, convolution, (height, width) in list(convolutions(network)):
-        if isinstance(convolution, nn.Conv2d) and f"{name}.weight" not in exact and pays(convolution, height, width):
-            block, _, own = name.rpartition(".")
-            setattr(network.get_submodule(block), own, WinogradConvolution(convolution))

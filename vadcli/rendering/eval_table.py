@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from vadcli.evaluation.against import Difference
-from vadcli.evaluation.tables import TEXT_COLUMNS, Table, latex, markdown
+from vadcli.evaluation.tables import TEXT_COLUMNS, Table, markdown
 from vadcli.terminal import printable, printable_lines
 
 
@@ -17,10 +17,10 @@ def print_tables(tables: Sequence[Table], style: str) -> None:
 
     Args:
         tables: to print.
-        style: "markdown", "latex" or "terminal", where 80 columns are enough for results.
+        style: "markdown" or "terminal", where 80 columns are enough for results.
     """
     if style != "terminal":
-        plain = (markdown if style == "markdown" else latex)(tables)
+        plain = markdown(tables)
         print(printable_lines(plain) if sys.stdout.isatty() else plain, end="")
         return
     console = Console(highlight=False)

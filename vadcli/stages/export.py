@@ -4,36 +4,30 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vadcli.errors import FootageError, InputError
+from vadcli.errors import FootageError
 from vadcli.files import check_output, named
 from vadcli.footage.source import open_source
 from vadcli.footage.windows import to_network
 from vadcli.model.checkpoint import Checkpoint, header_of, load_checkpoint, load_network, model_file
 from vadcli.model.exported import Agreement, ExportedModule
 from vadcli.model.onnx import export_onnx
-from vadcli.model.pt2 import export_pt2
 from vadcli.settings import ModelSettings
 from vadcli.synthetic import make_scene, render
 
-Format = Literal["onnx", "pt2"]
 WINDOWS = 6  # compared of every kind of footage
 
 
-def export_stage(
-    source: Path, out: Path, adapter: Path | None, form: Format | None = None, check: str | None = None
-) -> Agreement:
+def export_stage(source: Path, out: Path, adapter: Path | None, check: str | None = None) -> Agreement:
     """Write `source`, adapted by `adapter`, to `out` and compare it with torch on noise, a made-up scene and footage.
 
     Args:
         source: checkpoint made by pretrain or metatrain.
         out: to write.
         adapter: whose weights and calibration go into it.
-        form: of the file, which its name has to suit; by its name if None.
         check: footage to compare on, too.
 
     Raises:
@@ -41,11 +35,6 @@ def export_stage(
     """
     source = model_file(source)
     check_output("--out", out, named(source, adapter), "exported model")
-    by_name: Format = "pt2" if out.suffix == ".pt2" else "onnx"
-    if form not in (None, by_name):
-        raise InputError(
-            f"--out {out}: --format {form} needs a name that ends in .{form}. Leave --format out, or use one."
-        )
     checkpoint = load_checkpoint(source, "pretrain", "metatrain")
     adapted = load_checkpoint(adapter, "adapt") if adapter else None
     network = load_network(checkpoint, adapted)
@@ -59,8 +48,6 @@ def export_stage(
         calibration=(adapted or checkpoint).calibration,
     )
     frames = [_made_up(checkpoint.model), *([_footage(made, check)] if check else [])]
-    if by_name == "pt2":
-        return export_pt2(module, out, header_of(made), frames)
     header = {name: header_of(made)[name] for name in ("settings", "parents", "calibration")}
     return export_onnx(module, out, header | {"training": {"scenes": checkpoint.training.get("scenes")}}, frames)
 

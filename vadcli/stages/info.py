@@ -89,8 +89,6 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     adapted = sum(value.numel() for value in checkpoint.step_sizes.values())
     prototypes = checkpoint.training.get("figures", {})
     kind = "adapter" if checkpoint.stage == "adapt" else "checkpoint"
-    if checkpoint.path is not None and checkpoint.path.suffix == ".pt2":
-        kind = "exported model"
     result: dict[str, Any] = {
         "kind": kind,
         "stage": checkpoint.stage,
