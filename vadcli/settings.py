@@ -175,13 +175,12 @@ class AdaptSettings(Section):
     """Fitting of a model to a scene by `vad adapt`."""
 
     shots: Positive = Field(10, description="windows of the scene to adapt on (K)")
-    steps: int = Field(1, ge=0, le=1000, description="inner updates (T)")
-    seconds: float = Field(
-        120, ge=0, description="fit all weights to more normal footage for so long at most; 0: the update alone"
+    updates: int = Field(1, ge=0, le=1000, description="inner updates on them (T)")
+    steps: int = Field(
+        0, ge=0, le=100000, description="then train all weights on all normal footage, for so many steps at most"
     )
-    most_steps: Positive = Field(500, description="steps of that at most")
-    batch_size: Positive = Field(10, description="windows a step of that")
-    tuning_rate: float = Field(3e-4, gt=0, le=1, description="step size of that (Adam)")
+    batch_size: Positive = Field(10, description="windows a training step")
+    tuning_rate: float = Field(3e-4, gt=0, le=1, description="step size of that training (Adam)")
     normal_seconds: float = Field(600, gt=0, description="normal footage to learn from, at most")
     seed: Seed = 0
     device: Device = "auto"
@@ -212,6 +211,7 @@ class ScoreSettings(FusionSettings):
         12.0, gt=0, le=100000, description="rate at which normal footage may raise alarms"
     )
     threshold: float | None = Field(None, description="alarm above this score, whatever the rate")
+    learn: bool = Field(False, description="go on learning what is normal from recordings too, as from streams")
     warmup: float = Field(
         30,
         gt=0,
@@ -220,6 +220,11 @@ class ScoreSettings(FusionSettings):
     release: float = Field(0.7, ge=0, le=1, description="an event ends below this share of the threshold")
     min_event_seconds: float = Field(0.2, ge=0, description="shorter events are dropped")
     merge_gap_seconds: float = Field(1.0, ge=0, description="events closer than this are one")
+
+    @property
+    def fusion(self) -> FusionSettings:
+        """The part that an adapter keeps."""
+        return FusionSettings(**{name: getattr(self, name) for name in FusionSettings.model_fields})
 
 
 class EvalSettings(Section):
@@ -253,16 +258,17 @@ class Settings(Section):
     eval: EvalSettings = EvalSettings()
 
 
-_DROPPED = frozenset({"merge_gap_seconds"})  # from section `eval`, which files of earlier versions have
-
-
 def settings_of(header: Mapping[str, Any]) -> Settings:
-    """The settings in a file's header, without those that have been dropped since it was written.
+    """The settings in a file's header; those of sections that only tell how it was made may have been dropped since.
 
     Raises:
         ValidationError: pydantic's, where they do not hold.
     """
     stored = header.get("settings")
-    if isinstance(stored, dict) and isinstance(stored.get("eval"), dict):
-        stored = stored | {"eval": {key: value for key, value in stored["eval"].items() if key not in _DROPPED}}
+    if isinstance(stored, dict):
+        stored = stored | {
+            name: {key: value for key, value in stored[name].items() if key in section.model_fields}
+            for name, section in (("adapt", AdaptSettings), ("score", ScoreSettings), ("eval", EvalSettings))
+            if isinstance(stored.get(name), dict)
+        }
     return Settings.model_validate(stored)

@@ -13,7 +13,7 @@ from vadcli.settings import Settings
 
 
 @with_settings(
-    "adapt.shots", "adapt.steps", "adapt.seconds", "adapt.normal_seconds", "source.fps", "source.mask_top",
+    "adapt.shots", "adapt.steps", "adapt.normal_seconds", "source.fps", "source.mask_top",
     "source.ignore", "source.only", "span.start", "span.end", "span.duration", "span.began", "adapt.seed",
     "adapt.device", "adapt.precision",
 )  # fmt: skip
@@ -34,13 +34,13 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a model to a scene from its normal footage, and calibrate it.
+    """Learn what is normal at a camera from its normal footage.
 
-    The first windows adapt the model in one update. More footage than that
-    fits all weights, as long as held-out footage gains by it (--seconds), and
-    sets the scale of the scores: 0 is a typical frame, 1 the score that
-    normal footage exceeds once an hour. The adapter works only with the model
-    that it was made from.
+    All footage given teaches how large, how fast and how many things move in
+    each row of the picture, and how every place looks; a minute of it takes
+    seconds. The first windows also adapt the model in one update; --steps
+    trains all of its weights. `--from none` learns without a network. An
+    adapter works only with the model that it was made from.
 
     Examples:
       vad adapt normal.mp4 --shots 10 --out gate7.safetensors
@@ -60,29 +60,23 @@ def command(
     with progress(quiet) as shown:
         fitted = adapt_stage(sources, base, out, settings, scene=scene, progress=shown)
     losses = " → ".join(f"{loss:.4g}" for loss in fitted.losses)
-    tuned = fitted.tuned
-    fit = (
-        ""
-        if tuned is None
-        else (
-            f"{tuned.steps} steps over all footage (held-out error {tuned.errors[0]:.3g} → {tuned.errors[1]:.3g}), "
-            if tuned.steps
-            else "more steps did not pay, "
-        )
-    )
-    hint(
-        f"adapted on {settings.adapt.shots} windows ({fitted.support_frames} frames, inner loss {losses}), {fit}"
-        f"calibrated on {fitted.calibration.frames} frames. Next: vad score VIDEO --adapter {out}",
-        quiet,
-    )
+    facts = fitted.calibration.facts
+    done = [f"normal from {facts.seconds:.3g} s of footage ({facts.frames:,} frames)"]
+    if fitted.losses:
+        done.append(f"model adapted on {settings.adapt.shots} windows (inner loss {losses})")
+    if fitted.tuned:
+        before, after = fitted.tuned.errors
+        done.append(f"{fitted.tuned.steps} training steps (held-out error {before:.3g} → {after:.3g})")
+    hint(f"{'; '.join(done)}. Next: vad score VIDEO --adapter {out}", quiet)
     if as_json:
         tell_made(
             out,
             {
-                "losses": fitted.losses,
+                "losses": list(fitted.losses),
                 "support_frames": fitted.support_frames,
-                "tuned_steps": tuned.steps if tuned else 0,
-                "calibration_frames": fitted.calibration.frames,
+                "tuned_steps": fitted.tuned.steps if fitted.tuned else 0,
+                "calibration_frames": facts.frames,
+                "calibration_seconds": facts.seconds,
             },
         )
     else:

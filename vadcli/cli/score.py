@@ -14,6 +14,7 @@ from vadcli.settings import Settings
     "score.threshold",
     "score.false_alarms_per_hour",
     "score.warmup",
+    "score.learn",
     "source.fps",
     "source.mask_top",
     "source.ignore",
@@ -85,9 +86,10 @@ def command(
     A terminal gets a table of events, a pipe or file a record a frame
     (NDJSON); `-r events` gives events there too, `-f` other formats.
 
-    A score of 0 is the scene's typical frame, 1 the score that its normal
-    footage exceeds once an hour. The first frames of a source have no score:
-    the first prediction is made from them.
+    A score of 0 is the scene's typical frame, 1 the level that its normal
+    footage exceeds at the default rate of alarms. `--model none` scores by
+    motion and look alone, without a network. The first frames of a source
+    have no score: the first prediction is made from them.
 
     Examples:
       vad score video.mp4
@@ -132,10 +134,10 @@ def command(
     with console.progress(quiet) as shown:
         tally = score(request, cast(TextIO, PrintableStream(sys.stdout)) if on_terminal else data, shown)
     if not quiet and (tally.sources or tally.frames):
-        events = f"{tally.events} event{'s' * (tally.events != 1)} in {tally.frames:,} frames"
         took = tally.timing
         waits = f"waits: decode {took.decode_wait_s:.1f} s, output {took.output_wait_s:.1f} s"
-        console.say(f"{events}; compute {took.compute_s:.1f} s, {waits}")
+        console.say(tally.summary(settings.score.false_alarms_per_hour))
+        console.say(f"compute {took.compute_s:.1f} s, {waits}")
     if tally.interrupted:
         raise KeyboardInterrupt
     tally.require_all_scored()

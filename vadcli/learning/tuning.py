@@ -1,6 +1,5 @@
 """Tuning all weights to one scene's normal footage, for as many steps as held-out footage of it gains by."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,13 +35,11 @@ class Tuned:
         weights: all of them by name, float32 on the CPU, where held-out footage was predicted best.
         steps: that they took; 0 if none paid.
         errors: held-out error (mean squared) before and after.
-        timed_out: the time was over while the last steps still gained.
     """
 
     weights: dict[str, Tensor]
     steps: int
     errors: tuple[float, float]
-    timed_out: bool
 
 
 def tune(
@@ -61,7 +58,7 @@ def tune(
         network: in float32, on the device; changed.
         windows: numbers of windows in the order of time.
         read: windows by their numbers, (B, T+1, H, W, C) uint8.
-        how: step size, windows a step, the bound in seconds and in steps, seed.
+        how: step size, windows a step, the bound in steps, seed.
         loss: whose λ1, λ2 and γ it was trained with.
         device: where to compute.
         precision: of the convolutions.
@@ -73,11 +70,9 @@ def tune(
     checks = [held[i] for i in chosen]
     objective, random = objective_of(loss), np.random.default_rng(how.seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=how.tuning_rate, fused=True)
-    begun = time.monotonic()
     before = best = _error(network, checks, read, device, precision, how.batch_size)
     best_weights, best_step, since, step = _copy(network), 0, 0, 0
-    over = False
-    while step < how.most_steps and since < _PATIENCE and not over:
+    while step < how.steps and since < _PATIENCE:
         network.train()
         inputs, target = to_network(_drawn(random, learned, read, how.batch_size), device)
         with autocast(device, precision):
@@ -89,16 +84,14 @@ def tune(
         optimizer.step()
         step += 1
         progress.advance()
-        over = time.monotonic() - begun >= how.seconds
-        if step % CHECK_EVERY and step < how.most_steps and not over:
+        if step % CHECK_EVERY and step < how.steps:
             continue
         error = _error(network, checks, read, device, precision, how.batch_size)
         since = 0 if error < best * (1 - _GAIN) else since + 1
         if error < best:
             best, best_weights, best_step = error, _copy(network), step
     network.load_state_dict(best_weights)
-    timed_out = over and best_step == step
-    return Tuned({name: value.cpu() for name, value in best_weights.items()}, best_step, (before, best), timed_out)
+    return Tuned({name: value.cpu() for name, value in best_weights.items()}, best_step, (before, best))
 
 
 def _drawn(random: np.random.Generator, windows: Sequence[int], read: WindowReader, count: int) -> Tensor:

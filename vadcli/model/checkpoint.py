@@ -1,33 +1,38 @@
 """Checkpoint files: safetensors with one JSON header, no pickle; stages, lineage and how they fit together."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
+import numpy as np
 import torch
-from pydantic import ValidationError
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vadcli.errors import CheckpointError, InputError, said_plainly
+from vadcli.errors import CheckpointError, InputError
 from vadcli.files import whole
 from vadcli.model.network import Network
-from vadcli.settings import ModelSettings, Settings, settings_of
+from vadcli.model.tensor_file import (
+    CALIBRATION,
+    FORMAT,
+    PACKAGED_MODEL,
+    VERSION,
+    damaged,
+    file_sha256,
+    mapping,
+    read_header,
+    read_settings,
+    require_stage,
+)
+from vadcli.settings import ModelSettings, Settings
 
-FORMAT, VERSION = "vad-checkpoint", 1
 CHANGES = 256.0  # what changes of weights are multiplied by before a byte keeps them
 Stage = Literal["pretrain", "metatrain", "adapt"]
-PACKAGED_MODEL = Path(__file__).parent.parent / "weights" / "edge.safetensors"
-_MAKES = {
-    "pretrain": "vad pretrain CACHE.h5 --out model.safetensors",
-    "metatrain": "vad metatrain CACHE.h5 --from model.safetensors --out meta.safetensors",
-    "adapt": "vad adapt VIDEO --from meta.safetensors --out adapter.safetensors",
-}
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class Checkpoint:
         step_sizes: α by parameter name; empty before meta-training.
         parents: SHA-256 of the files it was made from, by role ("from", "base", "data").
         training: record of the run: data, steps, seconds, losses, versions.
-        calibration: what is usual on normal footage, as `scoring.calibration` writes it; None if not calibrated.
+        calibration: facts of an adapter's calibration, as `scoring.calibration` writes them; None of a model.
+        calibration_arrays: its arrays by name.
         path: where it was read from; None if not yet saved.
     """
 
@@ -52,6 +58,7 @@ class Checkpoint:
     parents: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] | None = None
+    calibration_arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     path: Path | None = None
 
     @property
@@ -72,12 +79,6 @@ class Checkpoint:
         return file_sha256(self.path)
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def versions() -> dict[str, str]:
     """Versions that a training record names."""
     from vadcli import __version__
@@ -93,6 +94,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     tensors = {f"network.{name}": value for name, value in checkpoint.weights.items()}
     tensors |= {f"step_sizes.{name}": value for name, value in checkpoint.step_sizes.items()}
+    tensors |= {f"{CALIBRATION}{name}": torch.from_numpy(v) for name, v in checkpoint.calibration_arrays.items()}
     save_tensors(path, tensors, header_of(checkpoint))
 
 
@@ -122,30 +124,19 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
             raise OSError(28, f"could not be written ({error})", str(path)) from error
 
 
-def read_tensors(path: Path, expected_format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path, expected_format: str = FORMAT) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and JSON header of a file written by `save_tensors`.
 
     Raises:
         InputError: if there is no such file.
         CheckpointError: if it is damaged, of another kind or of another version.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint. Make one with `{_MAKES['pretrain']}`.")
+    header = read_header(path, expected_format)
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("vad", "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a mapping)
     except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: not a checkpoint of vad, or damaged ({_first_line(error)}). Make it again."
-        ) from error
-    if not isinstance(header, dict) or header.get("format") != expected_format:
-        raise CheckpointError(f"{path}: not written by vad as {expected_format}.")
-    if header.get("version") != VERSION:
-        raise CheckpointError(
-            f"{path}: version {header.get('version')!r}; this vad reads version {VERSION}. Use the vad that wrote it."
-        )
-    return tensors, header
+        raise damaged(path, error) from error
 
 
 def model_file(named: Path) -> Path:
@@ -167,39 +158,39 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
     """
     if stages == ("adapt",) and not path.is_file():
         raise InputError(f"{path}: no such adapter. Make one with `vad adapt NORMAL-VIDEO --out {path}`.")
-    tensors, header = read_tensors(path, FORMAT)
-    stage = header.get("stage")
-    if stage not in get_args(Stage):
-        raise CheckpointError(f"{path}: unknown stage {stage!r}. Use the vad that wrote it.")
-    if stages and stage not in stages:
-        wanted = " or ".join(stages)
-        raise CheckpointError(
-            f"{path}: made by `vad {stage}`; this needs one made by {wanted}. Run `{_MAKES[stages[-1]]}`."
-        )
-    try:
-        settings = settings_of(header)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise CheckpointError(f"{path}: its settings do not hold: {place} {said_plainly(first)}.") from error
+    tensors, header = read_tensors(path)
+    require_stage(path, header, *stages)
+    settings = read_settings(path, header)
     checkpoint = Checkpoint(
-        stage=cast(Stage, stage),
+        stage=cast(Stage, header["stage"]),
         settings=settings,
         weights={name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")},
         step_sizes={
             name.removeprefix("step_sizes."): v for name, v in tensors.items() if name.startswith("step_sizes.")
         },
-        parents={role: str(value) for role, value in _mapping(header.get("parents")).items()},
-        training=_mapping(header.get("training")),
+        parents={role: str(value) for role, value in mapping(header.get("parents")).items()},
+        training=mapping(header.get("training")),
         calibration=header.get("calibration"),
+        calibration_arrays={
+            name.removeprefix(CALIBRATION): value.numpy()
+            for name, value in tensors.items()
+            if name.startswith(CALIBRATION)
+        },
         path=path,
     )
     _check_tensors(checkpoint)
     return checkpoint
 
 
-def load_network(checkpoint: Checkpoint, adapter: Checkpoint | None = None) -> Network:
+def load_network(
+    checkpoint: Checkpoint, adapter: Checkpoint | None = None, weights: Mapping[str, Tensor] | None = None
+) -> Network:
     """The network of a checkpoint, with an adapter's weights where one is given.
+
+    Args:
+        checkpoint: of the model.
+        adapter: made for it.
+        weights: as an adapter holds them, in place of one.
 
     Raises:
         CheckpointError: if the adapter was made for other weights.
@@ -209,17 +200,18 @@ def load_network(checkpoint: Checkpoint, adapter: Checkpoint | None = None) -> N
             f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "
             f"but {checkpoint.path} has {checkpoint.sha256[:12]}…. Use --model with the model it was made from."
         )
+    adapted = adapter.weights if adapter else weights or {}
     with torch.device("meta"):
         network = Network(checkpoint.model)
-    network.load_state_dict({**checkpoint.weights, **_adapted(checkpoint, adapter)}, assign=True)
+    network.load_state_dict({**checkpoint.weights, **_from_changes(checkpoint, adapted)}, assign=True)
     return network.eval().channels_last()
 
 
-def _adapted(checkpoint: Checkpoint, adapter: Checkpoint | None) -> dict[str, Tensor]:
-    """An adapter's weights; those that it holds in a byte each are changes of the model's."""
+def _from_changes(checkpoint: Checkpoint, adapted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Adapted weights; those that are held in a byte each are changes of the model's."""
     return {
         name: value if value.dtype == torch.float32 else checkpoint.weights[name] + value.float() / CHANGES
-        for name, value in (adapter.weights if adapter else {}).items()
+        for name, value in adapted.items()
     }
 
 
@@ -264,11 +256,3 @@ def _check_tensors(checkpoint: Checkpoint) -> None:
 
 def _shape(shape: torch.Size | None) -> str:
     return "absent" if shape is None else "×".join(map(str, shape))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _first_line(error: object) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

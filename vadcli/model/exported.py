@@ -2,11 +2,10 @@
 
 Input `windows`: uint8 (B, T+1, H, W, C), as decoded, the newest frame last. Outputs, all float32:
 
-    frame          (B, C, H, W)     the prediction of the last frame, in [-1, 1]
-    frame_error    (B, H, W)        its squared error, mean over channels
-    feature_error  (B, h, w)        squared distance of each position to its prototype; absent without a unit
-    features       (B, C', h', w')  the mean encoding of every patch
-    errors         (B, 1 or 2)      means of frame_error and of feature_error
+    frame          (B, C, H, W)  the prediction of the last frame, in [-1, 1]
+    frame_error    (B, H, W)     its squared error, mean over channels
+    feature_error  (B, h, w)     squared distance of each position to its prototype; absent without a unit
+    errors         (B, 1 or 2)   means of frame_error and of feature_error
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from vadcli.errors import CheckpointError
 from vadcli.model.network import Network
 
-OUTPUTS = ("frame", "frame_error", "feature_error", "features", "errors")
+OUTPUTS = ("frame", "frame_error", "feature_error", "errors")
 LARGEST_FRAME_GAP = 1e-3
 MOST_WINDOWS = 4096  # of one batch
 ToNetwork = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -51,7 +50,7 @@ class ExportedModule(nn.Module):
         maps = [(prediction.frame - target).square().mean(1)]
         maps += [] if prediction.feature_error is None else [prediction.feature_error]
         errors = torch.stack([one.mean((1, 2)) for one in maps], dim=1)
-        return prediction.frame, *maps, prediction.features, errors
+        return prediction.frame, *maps, errors
 
     def example(self) -> Tensor:
         """Windows to trace with."""

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from vadcli.model.arithmetic import VARIANTS, Arithmetic
-from vadcli.model.patches import patch_features
 from vadcli.model.prototypes import PrototypeUnit
 from vadcli.model.rivals import ItemsUnit, MemoryUnit
 from vadcli.model.unit import Unit, UnitOutput
@@ -40,11 +39,6 @@ class Prediction:
     def feature_error(self) -> Tensor | None:
         """(B, h, w), distance of each position to its prototype; None without a unit."""
         return None if self.unit is None else self.unit.distance
-
-    @property
-    def features(self) -> Tensor:
-        """(B, C, h', w'), the mean encoding of every patch."""
-        return patch_features(self.encoding)
 
 
 class Network(nn.Module):

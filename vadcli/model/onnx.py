@@ -109,16 +109,15 @@ class OnnxNetwork:
         _check_shapes(path, session, settings.model)
         return cls(session, header, settings)
 
-    def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def __call__(self, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
         """Predictions for windows (B, T·C, H, W).
 
         Returns:
-            frames (B, C, H, W); feature errors (B, h, w), None without a unit; features (B, C', h', w'), None from a
-            file written before there were some.
+            frames (B, C, H, W); feature errors (B, h, w), None without a unit.
         """
         inputs = inputs.detach().cpu().float()
         named = self.run(as_windows(inputs, self._channels) if self._channels else inputs)
-        return named["frame"], named.get("feature_error"), named.get("features")
+        return named["frame"], named.get("feature_error")
 
     def run(self, windows: Tensor) -> dict[str, Tensor]:
         """All outputs by name, for windows as the file has them: uint8 frames, or (B, T·C, H, W) in an older one."""
@@ -153,7 +152,7 @@ def _check_shapes(path: Path, session: Any, model: ModelSettings) -> None:
     if takes_frames := "windows" in given and given["windows"].type == _FRAMES:
         windows = (model.input_frames + 1, *model.size, model.channels)
     asked = {"windows": windows, "frame": (model.channels, *model.size)}
-    if unknown := given.keys() - {"windows", *OUTPUTS}:
+    if unknown := given.keys() - {"windows", "features", *OUTPUTS}:  # of earlier versions
         raise CheckpointError(f"{path}: has an input or output {min(unknown)}, which `vad export` never writes.")
     for name, shape in asked.items():
         got = tuple(given[name].shape) if name in given else ()

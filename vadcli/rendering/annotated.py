@@ -10,14 +10,15 @@ from av.container import OutputContainer
 
 from vadcli.errors import InputError
 from vadcli.files import whole
-from vadcli.footage.frames import Frame, Image
+from vadcli.footage.frames import Image
 from vadcli.footage.h264 import PictureWriter, mp4
 from vadcli.footage.opencv import cv2
-from vadcli.rendering.overlay import draw_boxes, draw_heat, picture_of, write_text
-from vadcli.rendering.sink import Scorer
-from vadcli.scoring.boxes import boxes_of
+from vadcli.rendering.overlay import draw_heat, draw_regions, enlarged, picture_of, write_text
+from vadcli.rendering.sink import Lineage
 from vadcli.scoring.events import Finding
-from vadcli.scoring.watch import Assessed, Watch
+from vadcli.scoring.fusion import CUES
+from vadcli.scoring.places import REASONS
+from vadcli.scoring.scorer import ScoredFrame, SourceScorer
 from vadcli.scoring.writers import clock
 
 _LEAST_WIDTH = 320
@@ -45,18 +46,18 @@ class AnnotatedVideo:
         self._writer: PictureWriter | None = None
         self._scores: deque[float | None] = deque()
 
-    def begin(self, watch: Watch, scorer: Scorer) -> None:
+    def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
         """Nothing is known of the picture yet."""
 
-    def frame(self, watch: Watch, frame: Frame, assessed: Assessed | None) -> None:
+    def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
         """Write the frame."""
-        self._writer = self._writer or PictureWriter(self._opened, watch.info.fps)
-        self._writer.write(self._canvas(watch, frame, assessed), frame.time_s)
+        self._writer = self._writer or PictureWriter(self._opened, scorer.info.fps)
+        self._writer.write(self._canvas(scorer, frame), frame.observation.time_s)
 
-    def event(self, watch: Watch, finding: Finding[Assessed]) -> None:
+    def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """Frames show it."""
 
-    def end(self, watch: Watch) -> None:
+    def end(self, scorer: SourceScorer) -> None:
         """`finish` ends it."""
 
     def finish(self) -> int:
@@ -66,18 +67,14 @@ class AnnotatedVideo:
         self._writer.finish()
         return self._writer.count
 
-    def _canvas(self, watch: Watch, frame: Frame, assessed: Assessed | None) -> Image:
+    def _canvas(self, scorer: SourceScorer, frame: ScoredFrame) -> Image:
         """Picture and strip, (H, W, 3) RGB."""
-        picture = picture_of(frame)
-        enlarged = max(1, -(-_LEAST_WIDTH // picture.shape[1]))
-        if enlarged > 1:
-            picture = np.repeat(np.repeat(picture, enlarged, axis=0), enlarged, axis=1)
-        threshold = watch.threshold
-        score = assessed.record.score if assessed else None
-        picture = draw_heat(picture, assessed.heat) if assessed and score is not None else picture.copy()
-        if assessed and assessed.record.anomaly:
-            size = (watch.info.height, watch.info.width)
-            draw_boxes(picture, boxes_of(assessed.heat, *size), size)
+        picture = enlarged(picture_of(frame.observation), _LEAST_WIDTH)
+        record, threshold = frame.record, scorer.threshold
+        score = record and record.score
+        picture = picture.copy() if frame.heat is None else draw_heat(picture, frame.heat)
+        if record and record.anomaly:
+            draw_regions(picture, frame.regions, (scorer.info.height, scorer.info.width))
         height, width = picture.shape[:2]
         strip_height = max(56, height // 5)
         canvas = np.zeros((height + strip_height, width, 3), np.uint8)
@@ -88,12 +85,15 @@ class AnnotatedVideo:
         if threshold is not None:
             _draw_scores(canvas[height:], self._scores, threshold)
         letters = max(9, min(strip_height // 5, width // 36))
-        if score is None:
-            said = "learning what is normal" if assessed else "first frames"
-        else:
-            said = f"score {score:.2f}" + ("  ANOMALY" if assessed and assessed.record.anomaly else "")
-        write_text(canvas, f"{clock(frame.time_s)}  {said}", (4, height + letters + 5), letters)
+        said = "first frames" if record is None else "learning what is normal" if score is None else _said(frame, score)
+        at = record.at if record and record.at else clock(frame.observation.time_s)
+        write_text(canvas, f"{at}  {said}", (4, height + letters + 5), letters)
         return canvas
+
+
+def _said(frame: ScoredFrame, score: float) -> str:
+    anomaly = frame.record is not None and frame.record.anomaly and frame.cue is not None
+    return f"score {score:.2f}" + (f"  {REASONS[CUES[frame.cue or 0]]}" if anomaly else "")
 
 
 def _draw_scores(strip: Image, scores: deque[float | None], threshold: float) -> None:

@@ -4,32 +4,29 @@ import re
 from itertools import count
 from pathlib import Path, PurePath
 
-import numpy as np
-
 from vadcli.errors import InputError
 from vadcli.files import naming, whole
-from vadcli.footage.frames import Frame, Image
+from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
-from vadcli.rendering.overlay import draw_box, draw_heat, picture_of, write_text
-from vadcli.rendering.sink import Scorer
+from vadcli.rendering.overlay import draw_heat, draw_regions, enlarged, picture_of, write_text
+from vadcli.rendering.sink import Lineage
 from vadcli.scoring.events import Finding
-from vadcli.scoring.watch import Assessed, Watch
+from vadcli.scoring.scorer import ScoredFrame, SourceScorer
 from vadcli.scoring.writers import clock
 
 # Pictures smaller than this are enlarged, so that text can be read.
 _LEAST_SIDE = 360
 
 
-def peak_picture(watch: Watch, finding: Finding[Assessed]) -> Image:
+def peak_picture(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
     """The frame at an event's peak with heat and region, (H, W, 3) RGB."""
-    evidence = finding.evidence
-    picture = picture_of(evidence.frame)
-    enlarged = max(1, -(-_LEAST_SIDE // max(picture.shape[:2])))
-    if enlarged > 1:
-        picture = np.repeat(np.repeat(picture, enlarged, axis=0), enlarged, axis=1)
-    picture = draw_heat(picture, evidence.heat)
-    if finding.event.region:
-        draw_box(picture, finding.event.region, (watch.info.height, watch.info.width))
+    peak, event = finding.evidence, finding.event
+    picture = enlarged(picture_of(peak.observation), _LEAST_SIDE)
+    picture = picture.copy() if peak.heat is None else draw_heat(picture, peak.heat)
+    draw_regions(picture, peak.regions, (scorer.info.height, scorer.info.width))
+    if event.reason:
+        size = max(10, picture.shape[0] // 36)
+        write_text(picture, event.reason, (size // 2, 2 * size), size)
     return picture
 
 
@@ -44,29 +41,27 @@ class HeatMaps:
         self._folder = folder
         self._stems: dict[str, str] = {}
 
-    def begin(self, watch: Watch, scorer: Scorer) -> None:
+    def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
         """Nothing to prepare."""
 
-    def frame(self, watch: Watch, frame: Frame, assessed: Assessed | None) -> None:
+    def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
         """Only events are drawn."""
 
-    def event(self, watch: Watch, finding: Finding[Assessed]) -> None:
+    def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """Write the event's picture."""
-        picture = peak_picture(watch, finding)
+        picture = peak_picture(scorer, finding)
         event = finding.event
         text = f"{clock(event.peak_s)}  score {event.peak_score:.2f}  (alarm above {event.threshold:.2f})"
         size = max(10, picture.shape[0] // 36)
-        box = event.region
-        low = box is not None and box[1] + box[3] / 2 > watch.info.height / 2
-        write_text(picture, text, (size // 2, 2 * size if low else picture.shape[0] - size), size)  # not over the event
-        path = self._folder / f"{self._stem(watch.name)}-{finding.evidence.frame.index:06d}.png"
+        write_text(picture, text, (size // 2, picture.shape[0] - size), size)
+        path = self._folder / f"{self._stem(scorer.name)}-{finding.evidence.observation.index:06d}.png"
         encoded, data = cv2.imencode(".png", picture[..., ::-1])
         if not encoded:
             raise InputError(f"{path}: OpenCV could not encode the picture.")
         with naming(path), whole(path) as temporary:
             temporary.write_bytes(data.tobytes())
 
-    def end(self, watch: Watch) -> None:
+    def end(self, scorer: SourceScorer) -> None:
         """Nothing is left to write."""
 
     def _stem(self, source: str) -> str:

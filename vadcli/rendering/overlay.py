@@ -6,51 +6,57 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vadcli.footage.frames import Frame, Image
+from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
-from vadcli.scoring.boxes import Box
-from vadcli.scoring.events import Region
+from vadcli.scoring.events import Box
+from vadcli.scoring.observing import Observation
+from vadcli.scoring.regions import Region
 
 Heat: TypeAlias = NDArray[np.float32]
 
-# Heat is drawn from what is just usual, 1, to full strength; contours stand where it is far above.
-_USUAL, _FULL_HEAT = 1.0, 4.0
-_LEVELS = (2.0, 4.0)
+# In units of the score: heat is drawn from half of the level of alarms, 1, to twice that; contours stand at both.
+_FAINT, _FULL_HEAT = 0.5, 2.0
+_LEVELS = (1.0, 2.0)
 _OPACITY = 0.45
 _HEAT, _CONTOUR = (230, 60, 0), (255, 225, 60)  # RGB
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def picture_of(frame: Frame) -> Image:
+def picture_of(observation: Observation) -> Image:
     """The picture to draw on, (H, W, 3) RGB: the frame's own if it was kept, else the network's input."""
-    if frame.original is not None:
-        return frame.original
-    return np.ascontiguousarray(np.broadcast_to(frame.image, (*frame.image.shape[:2], 3)))
+    picture = observation.image if observation.picture is None else observation.picture
+    if picture is None:
+        raise ValueError("an observation without a picture")
+    return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+
+
+def enlarged(picture: Image, least_side: int) -> Image:
+    """A small picture made larger by whole pixels, so that text can be read on it."""
+    times = max(1, -(-least_side // max(picture.shape[:2])))
+    return picture if times == 1 else np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
 
 
 def strength(heat: Heat) -> Heat:
-    """Opacity of heat, in [0, 1]: 0 where heat is usual, 1 from four times that.
+    """Opacity of heat, in [0, 1]: 0 up to half of the level of alarms, 1 from twice that.
 
-    >>> strength(np.array([[0.1, 1.0, 2.5, 4.0, 99.0]], np.float32)).astype(float).round(2).tolist()
+    >>> strength(np.array([[0.1, 0.5, 1.25, 2.0, 99.0]], np.float32)).astype(float).round(2).tolist()
     [[0.0, 0.0, 0.5, 1.0, 1.0]]
     """
-    drawn: Heat = np.clip((heat - _USUAL) / (_FULL_HEAT - _USUAL), 0, 1).astype(np.float32)
+    drawn: Heat = np.clip((heat - _FAINT) / (_FULL_HEAT - _FAINT), 0, 1).astype(np.float32)
     return drawn
 
 
 def draw_heat(picture: Image, heat: Heat) -> Image:
-    """A copy of a picture tinted by how far heat is above the usual, with contours at twice and four times that.
+    """A copy of a picture tinted by heat, with contours at the level of alarms and at twice that.
 
     Args:
         picture: (H, W, 3) RGB.
-        heat: (h, w), brought to (H, W).
+        heat: (h, w), in units of the score, brought to (H, W).
     """
-    if float(heat.max()) <= _USUAL:
+    if float(heat.max()) <= _FAINT:
         return picture.copy()
     height, width = picture.shape[:2]
-    side = max(1, heat.shape[0] // 32) | 1
-    calm = cv2.GaussianBlur(heat, (side, side), 0) if side > 1 else heat
-    smooth = np.asarray(cv2.resize(calm, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    smooth = np.asarray(cv2.resize(heat, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
     opacity = strength(smooth) * np.float32(_OPACITY)
     tint = np.broadcast_to(np.array(_HEAT, np.uint8), picture.shape)
     mixed = np.asarray(cv2.blendLinear(picture, np.ascontiguousarray(tint), 1 - opacity, opacity), np.uint8)
@@ -61,7 +67,7 @@ def draw_heat(picture: Image, heat: Heat) -> Image:
     return mixed
 
 
-def draw_box(picture: Image, box: Region, source_size: tuple[int, int]) -> None:
+def draw_box(picture: Image, box: Box, source_size: tuple[int, int]) -> None:
     """Outline a region in place, white within black.
 
     Args:
@@ -78,15 +84,16 @@ def draw_box(picture: Image, box: Region, source_size: tuple[int, int]) -> None:
     cv2.rectangle(picture, first, last, (255, 255, 255), thick)
 
 
-def draw_boxes(picture: Image, boxes: Sequence[Box], source_size: tuple[int, int]) -> None:
-    """Outline boxes in place and, where there are several, write the share of the heat into each."""
-    for box in boxes:
-        draw_box(picture, box.region, source_size)
+def draw_regions(picture: Image, regions: Sequence[Region], source_size: tuple[int, int]) -> None:
+    """Outline the regions that alone reach the level of alarms, the first always, with their shares of the heat."""
+    shown = [*regions[:1], *(region for region in regions[1:] if region.score >= 1)]
     letters = max(8, min(picture.shape[:2]) // 45)
-    for region, share in boxes if len(boxes) > 1 else ():
-        x = round(region[0] * picture.shape[1] / source_size[1]) + 6
-        y = round(region[1] * picture.shape[0] / source_size[0]) + letters + 8
-        write_text(picture, f"{share:.0%}", (min(x, picture.shape[1] - 4 * letters), y), letters)
+    for region in shown:
+        draw_box(picture, region.box, source_size)
+        if len(shown) > 1:
+            x = round(region.box[0] * picture.shape[1] / source_size[1]) + 6
+            y = round(region.box[1] * picture.shape[0] / source_size[0]) + letters + 8
+            write_text(picture, f"{region.share:.0%}", (min(x, picture.shape[1] - 4 * letters), y), letters)
 
 
 def write_text(picture: Image, text: str, corner: tuple[int, int], height: int) -> None:

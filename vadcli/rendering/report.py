@@ -15,16 +15,16 @@ from markupsafe import Markup
 
 from vadcli import __version__
 from vadcli.files import naming, whole
-from vadcli.footage.frames import Frame, Image
+from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 from vadcli.model.network import Network
 from vadcli.rendering.heatmaps import peak_picture
 from vadcli.rendering.normalcy import draw_map, normalcy_maps
 from vadcli.rendering.overlay import picture_of
-from vadcli.rendering.sink import Scorer
+from vadcli.rendering.sink import Lineage
 from vadcli.rendering.timeline import Span, Timeline, timeline_svg
 from vadcli.scoring.events import Event, Finding
-from vadcli.scoring.watch import Assessed, Watch, alarm_rate
+from vadcli.scoring.scorer import ScoredFrame, SourceScorer
 from vadcli.scoring.writers import clock, printable
 from vadcli.settings import ScoreSettings
 
@@ -53,7 +53,7 @@ class _Section:
     """The part of a report on one source, gathered while it is scored; bounded."""
 
     timeline: Timeline
-    scorer: Scorer
+    lineage: Lineage
     recent: deque[Image]
     listed: list[_Listed] = field(default_factory=list)
     events: int = 0
@@ -67,44 +67,45 @@ class Report:
 
     def __init__(self, settings: ScoreSettings) -> None:
         self._settings = settings
-        self._open: dict[Watch, _Section] = {}
+        self._open: dict[SourceScorer, _Section] = {}
         self._done: list[dict[str, Any]] = []
         self._lineage: dict[tuple[str, str], None] = {}
         self._frames = self._events = self._pictures = 0
-        self._rates: set[float] = set()
 
-    def begin(self, watch: Watch, scorer: Scorer) -> None:
+    def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
         """Make room for a source."""
-        reads = scorer.network.settings.input_frames if scorer.network else 0
-        timeline = Timeline(seconds=1 / watch.info.fps)
-        self._open[watch] = _Section(timeline, scorer, deque(maxlen=reads + 1))
-        self._lineage |= dict.fromkeys(scorer.lineage)
+        reads = lineage.network.settings.input_frames if lineage.network else 0
+        timeline = Timeline(seconds=1 / scorer.info.fps)
+        self._open[scorer] = _Section(timeline, lineage, deque(maxlen=reads + 1))
+        self._lineage |= dict.fromkeys(lineage.lines)
 
-    def frame(self, watch: Watch, frame: Frame, assessed: Assessed | None) -> None:
+    def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
         """Add a frame to the timeline, and keep its window if it is the most typical or the strangest."""
-        section = self._open[watch]
-        section.recent.append(frame.image)
-        section.last_s = frame.time_s + 1 / watch.info.fps
-        if assessed is None or assessed.record.score is None:
+        section, observation = self._open[scorer], frame.observation
+        if observation.image is not None:
+            section.recent.append(observation.image)
+        section.last_s = observation.time_s + 1 / scorer.info.fps
+        score = frame.record and frame.record.score
+        if score is None:
             return
-        score = assessed.record.score
-        section.timeline.add(frame.time_s, score)
-        if section.scorer.network is None or len(section.recent) < (section.recent.maxlen or 1):
+        section.timeline.add(observation.time_s, score)
+        if section.lineage.network is None or len(section.recent) < (section.recent.maxlen or 1):
             return
+        kept = (observation.time_s, list(section.recent), picture_of(observation))
         if section.typical is None or abs(score) < section.typical[0]:
-            section.typical = (abs(score), frame.time_s, list(section.recent), picture_of(frame))
+            section.typical = (abs(score), *kept)
         if section.strangest is None or -score < section.strangest[0]:
-            section.strangest = (-score, frame.time_s, list(section.recent), picture_of(frame))
+            section.strangest = (-score, *kept)
 
-    def event(self, watch: Watch, finding: Finding[Assessed]) -> None:
+    def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """Keep an event if it is among the highest."""
-        section = self._open[watch]
+        section = self._open[scorer]
         section.events += 1
         event = finding.event
         pictured = sorted((one[0] for one in section.listed if one[3]), reverse=True)
         picture = ""
         if len(pictured) < PICTURES or event.peak_score > pictured[PICTURES - 1]:
-            picture = _data_url(_fit(peak_picture(watch, finding), _PICTURE_WIDTH), ".jpg")
+            picture = _data_url(_fit(peak_picture(scorer, finding), _PICTURE_WIDTH), ".jpg")
         heapq.heappush(section.listed, (event.peak_score, section.events, event, picture))
         if len(section.listed) > EVENTS_LISTED:
             heapq.heappop(section.listed)
@@ -112,20 +113,19 @@ class Report:
             lowest = min((one for one in section.listed if one[3]), key=lambda one: one[0])
             section.listed[section.listed.index(lowest)] = (*lowest[:3], "")
 
-    def end(self, watch: Watch) -> None:
+    def end(self, scorer: SourceScorer) -> None:
         """Turn what was kept of a source into its section."""
-        section = self._open.pop(watch)
-        self._frames += watch.frames
+        section = self._open.pop(scorer)
+        self._frames += scorer.frames
         self._events += section.events
-        self._rates.add(alarm_rate(self._settings, watch.kind))
         events = sorted(section.listed, key=lambda one: one[1])
         spans = [Span(one.start_s, one.end_s, str(number)) for _, number, one, _ in events]
-        threshold = watch.threshold
+        threshold = scorer.threshold
         facts = [
             clock(section.last_s) + " long",
-            f"{watch.frames:,} frames scored at {watch.info.fps:g} a second",
-            f"{watch.info.width}×{watch.info.height}",
-            f"calibrated by {_WHOSE[watch.kind]}",
+            f"{scorer.frames:,} frames scored at {scorer.info.fps:g} a second",
+            f"{scorer.info.width}×{scorer.info.height}",
+            f"calibrated by {_WHOSE[scorer.kind]}",
             "no threshold: over before enough was seen" if threshold is None else f"alarm above {threshold:.2f}",
         ]
         keep = max(0, 4 * PICTURES - self._pictures)  # over all sources
@@ -133,7 +133,7 @@ class Report:
         self._pictures += len(pictures)
         self._done.append(
             {
-                "name": printable(watch.name),
+                "name": printable(scorer.name),
                 "facts": "; ".join(facts) + ".",
                 "svg": Markup(timeline_svg(section.timeline, threshold, spans)),
                 "events": [
@@ -150,9 +150,9 @@ class Report:
         template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
         plural = "s" * (self._events != 1)
         of = self._done[0]["name"].split("/")[-1] if len(self._done) == 1 else f"{len(self._done)} sources"
-        rates = " or ".join(f"{rate:g}" for rate in sorted(self._rates))
+        rate = f"{self._settings.false_alarms_per_hour:g}"
         asked = (
-            f"The threshold is that of {rates} false alarm{'s' * (rates != '1')} an hour."
+            f"The threshold is that of {rate} false alarm{'s' * (rate != '1')} an hour."
             if self._settings.threshold is None
             else f"The threshold was set to {self._settings.threshold:g}."
         )
@@ -170,7 +170,7 @@ class Report:
         )
 
 
-_WHOSE = {"adapter": "an adapter of this camera", "model": "the model itself", "warmup": "the source's own beginning"}
+_WHOSE = {"adapter": "an adapter of this camera", "warmup": "the source's own beginning"}
 
 
 def _row(number: int, event: Event, picture: str) -> dict[str, Any]:
@@ -180,6 +180,7 @@ def _row(number: int, event: Event, picture: str) -> dict[str, Any]:
         "end": clock(event.end_s),
         "peak": clock(event.peak_s),
         "score": f"{event.peak_score:.2f}",
+        "reason": event.reason or "–",
         "region": ", ".join(map(str, event.region)) if event.region else "–",
         "picture": picture,
     }
@@ -189,10 +190,10 @@ def _normalcy(section: _Section) -> list[dict[str, Any]]:
     """Maps of a typical frame and of the strangest."""
     groups = []
     for when, kept in (("in a typical frame", section.typical), ("in the strangest frame", section.strangest)):
-        if kept is None or section.scorer.network is None:
+        if kept is None or section.lineage.network is None:
             continue
         _, time_s, window, picture = kept
-        drawn = _drawn_maps(section.scorer.network, window, picture)
+        drawn = _drawn_maps(section.lineage.network, window, picture)
         if drawn:
             groups.append({"when": f"{when}, at {clock(time_s)}", "pictures": drawn})
     return groups

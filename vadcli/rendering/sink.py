@@ -2,38 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from vadcli.footage.frames import Frame
-from vadcli.model.network import Network
 from vadcli.scoring.events import Finding
-from vadcli.scoring.watch import Assessed, Watch
+from vadcli.scoring.scorer import ScoredFrame, SourceScorer
+
+if TYPE_CHECKING:
+    from vadcli.model.network import Network
 
 
 @dataclass(frozen=True)
-class Scorer:
+class Lineage:
     """The model that scores a source.
 
     Attributes:
-        network: in torch, for maps of its prototypes; None for an exported model.
-        lineage: what it is and came from, as labels and texts.
+        network: in torch, for maps of its prototypes; None for an exported model, or without one.
+        lines: what it is and came from, as labels and texts.
     """
 
-    network: Network | None = None
-    lineage: Sequence[tuple[str, str]] = field(default=())
+    network: "Network | None" = None
+    lines: Sequence[tuple[str, str]] = field(default=())
 
 
 class Sink(Protocol):
     """Draws what is scored, in bounded memory."""
 
-    def begin(self, watch: Watch, scorer: Scorer) -> None:
+    def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
         """A source was opened."""
 
-    def frame(self, watch: Watch, frame: Frame, assessed: Assessed | None) -> None:
-        """A frame was read; None is made of a source's first T."""
+    def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
+        """A frame is done; frames come in their order."""
 
-    def event(self, watch: Watch, finding: Finding[Assessed]) -> None:
+    def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """An event ended."""
 
-    def end(self, watch: Watch) -> None:
+    def end(self, scorer: SourceScorer) -> None:
         """A source ended."""

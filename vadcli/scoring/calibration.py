@@ -188,6 +188,14 @@ class NormalFootage:
             self._thin()
         self.frames += 1
 
+    def measured(self, errors: Mapping[tuple[int, float], float]) -> None:
+        """Take the network's errors, by clip and time; frames that have none teach no distribution."""
+        for seen in self._seen:
+            seen.error = errors.get((seen.clip, seen.time_s), float("nan"))
+        kept = [seen for seen in self._seen if seen.error == seen.error]
+        self.frames -= (len(self._seen) - len(kept)) * self._every
+        self._seen = kept
+
     @classmethod
     def of(cls, parts: list["NormalFootage"]) -> "NormalFootage":
         """Several stretches of one camera's as one."""
@@ -212,6 +220,8 @@ class NormalFootage:
                 "Use longer normal footage."
             )
         rows = self.motion.scales()
+        if all(seen.look is None for seen in self._seen):
+            raise InputError("calibration: no look of a frame that could be measured. Use longer normal footage.")
         look, strange = held_out_looks(np.stack([seen.look for seen in self._seen if seen.look is not None]))
         table, numbers = np.empty((len(self._seen), len(CUES))), iter(strange.tolist())
         now = strange[0]

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from types import TracebackType
 from typing import Protocol, Self
 
+import numpy as np
+
 from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.frames import Frame, Image, SourceInfo
+from vadcli.footage.opencv import cv2
 from vadcli.footage.resize import network_image
 from vadcli.footage.source import Source
 from vadcli.scoring.cues import CueMaker, CueMaps
+
+LONGEST_SIDE = 1280  # of pictures that are drawn on
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class ObservedSource:
 
     def __init__(self, source: Source, network: NetworkInput | None, *, pictures: bool = False) -> None:
         self.info, self._source, self._network, self._pictures = source.info, source, network, pictures
+        self._cues, self._ahead = CueMaker(self.info.fps), list[Observation]()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -82,17 +89,23 @@ class ObservedSource:
         return self._source.notes
 
     def __iter__(self) -> Iterator[Observation]:
-        cues = CueMaker(self.info.fps)
-        return (self._observed(frame, cues) for frame in self._source)
+        ahead, self._ahead = self._ahead, []
+        return chain(ahead, map(self._observed, self._source))
 
-    def _observed(self, frame: Frame, cues: CueMaker) -> Observation:
+    def take(self, count: int, *, ahead: int) -> list[Observation]:
+        """The first observations, at most `count`; the last `ahead` of them are given again by iteration."""
+        taken = list(map(self._observed, islice(self._source, count)))
+        self._ahead = taken[-ahead:]
+        return taken
+
+    def _observed(self, frame: Frame) -> Observation:
         return Observation(
             frame.index,
             frame.time_s,
             frame.after_gap,
             self._network and network_image(frame.view, self._network.size, self._network.channels),
-            cues(frame.view, frame.time_s, frame.after_gap),
-            (frame.view if frame.original is None else frame.original) if self._pictures else None,
+            self._cues(frame.view, frame.time_s, frame.after_gap),
+            _for_drawing(frame) if self._pictures else None,
         )
 
     def close(self) -> None:
@@ -106,6 +119,16 @@ class ObservedSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _for_drawing(frame: Frame) -> Image:
+    """The frame's own picture, no larger than anything is drawn at."""
+    picture = frame.view if frame.original is None else frame.original
+    if max(picture.shape[:2]) <= LONGEST_SIDE:
+        return picture
+    scale = LONGEST_SIDE / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class ObservedClip:

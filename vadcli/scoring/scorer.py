@@ -1,15 +1,16 @@
 """One source as it is scored: observations and errors in, scored frames and events out, in constant memory."""
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.footage.frames import SourceInfo
+from vadcli.footage.opencv import cv2
 from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.baseline import LookFollower
 from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, NormalFootage
@@ -36,7 +37,7 @@ class ScoredFrame:
     """A frame and all that is known of it.
 
     Attributes:
-        record: what is written of it.
+        record: what is written of it; None where it could not be measured, as the first of a source.
         observation: the frame as it was measured.
         errors: the network's; None without one.
         terms: (5,), what each cue adds to the sum; None without a score.
@@ -45,7 +46,7 @@ class ScoredFrame:
         info: of its source.
     """
 
-    record: ScoreRecord
+    record: ScoreRecord | None
     observation: Observation
     errors: FrameErrors | None
     info: SourceInfo
@@ -115,7 +116,7 @@ class SourceScorer:
         self.warm_up_s = warm_up_seconds(settings, info)
         self.frames, self.events = 0, 0
         self._settings, self._live = settings, live
-        self._held: list[tuple[Observation, FrameErrors | None]] = []
+        self._held: list[_Held] = []
         self._seen_s, self._before_s = 0.0, math.inf
         self._trail, self._smoother = MotionTrail(settings.smooth_seconds), Smoother(settings.smooth_seconds)
         self._follower = LookFollower(calibration.baseline.look) if calibration else None
@@ -132,12 +133,13 @@ class SourceScorer:
         asked = self._settings.threshold
         return calibration.fusion.threshold(self._settings.false_alarms_per_hour) if asked is None else asked
 
-    def add(self, observation: Observation, errors: FrameErrors | None) -> Iterator[Outcome]:
+    def add(self, observation: Observation, errors: FrameErrors | None, *, measured: bool) -> Iterator[Outcome]:
         """Take the next frame.
 
         Args:
-            observation: of the source, with cue maps.
+            observation: of the source.
             errors: the network's; None without one.
+            measured: everything that is to be measured of it was.
 
         Returns:
             what came of it, and of frames that had to wait for it.
@@ -151,65 +153,82 @@ class SourceScorer:
                 f"{self.name}: frame {observation.index}: the model's output is not finite. "
                 "Use --precision float32 or another model."
             )
-        self.frames += 1
+        self.frames += measured
+        held = _Held(observation, errors, measured)
         if self.calibration is not None:
-            yield self._scored(observation, errors, self.calibration)
-            return
-        yield from self._learn(replace(observation, image=None), errors)
+            yield self._outcome(held, self.calibration)
+        elif self._live:
+            yield self._outcome(held, None)
+            yield from self._learn(held)
+        else:
+            yield from self._learn(held.packed())
 
-    def finish(self) -> Iterator[Outcome | Finding[ScoredFrame]]:
-        """What was held back when the source ended, and the event that was going on."""
+    def finish(self) -> Iterator[Outcome]:
+        """What was held back when the source ended."""
         if self.calibration is None:
             yield from self._settle()
-        yield from map(self._located, self._finder.finish())
 
-    def _learn(self, observation: Observation, errors: FrameErrors | None) -> Iterator[Outcome]:
-        step_s = max(0.0, observation.time_s - self._before_s)
-        self._before_s = observation.time_s
-        assert observation.cues is not None
-        if observation.cues.look[..., 0].mean(dtype=np.float32) < _BLACK or _is_cut(observation):
-            yield from self._released()
-            self._seen_s = 0.0
-        elif step_s <= max(_HOLE_S, 2 / self.info.fps):
-            self._seen_s += step_s
-        self._held.append((observation, errors))
-        if self._live:
-            yield Outcome(self._unscored(observation, errors))
-        if self._seen_s >= self.warm_up_s and len(self._held) >= LEAST_FRAMES:
+    def last(self) -> list[Finding[ScoredFrame]]:
+        """The event that was going on when the source ended."""
+        return [self._located(finding) for finding in self._finder.finish()]
+
+    def _learn(self, held: "_Held") -> Iterator[Outcome]:
+        observation = held.observation
+        if held.measured:
+            step_s = max(0.0, observation.time_s - self._before_s)
+            self._before_s = observation.time_s
+            if _shows_nothing_yet(observation):
+                yield from self._released()
+                self._seen_s = 0.0
+            elif step_s <= max(_HOLE_S, 2 / self.info.fps):
+                self._seen_s += step_s
+        self._held.append(held)
+        if self._seen_s >= self.warm_up_s and sum(one.measured for one in self._held) >= LEAST_FRAMES:
             yield from self._settle()
 
     def _released(self) -> Iterator[Outcome]:
         """Frames that teach nothing, such as a title before the first picture."""
         held, self._held = self._held, []
         if not self._live:
-            yield from (Outcome(self._unscored(*one)) for one in held)
+            yield from (self._outcome(one.unpacked(), None) for one in held)
 
     def _settle(self) -> Iterator[Outcome]:
         """Learn from what is held, and score it."""
-        if len(self._held) < LEAST_FRAMES:
+        if sum(one.measured for one in self._held) < LEAST_FRAMES:
             yield from self._released()
             return
         held, self._held = self._held, []
         bounds = np.linspace(0, len(held), min(_PARTS, len(held)) + 1).astype(int).tolist()
-        parts = [held[first:stop] for first, stop in itertools.pairwise(bounds)]
+        parts = [held[first:stop] for first, stop in pairwise(bounds)]
         taught = [self._normal(part) for part in parts]
         if not self._live:
             for number, part in enumerate(parts):
                 others = NormalFootage.of([*taught[:number], *taught[number + 1 :]])
-                calibration = others.calibrate(self._settings.fusion)
-                self._follower = LookFollower(calibration.baseline.look)
-                yield from (self._scored(*one, calibration) for one in part)
+                calibration = others.calibrate(self._settings.fusion) if others.frames >= LEAST_FRAMES else None
+                self._follower = LookFollower(calibration.baseline.look) if calibration else None
+                yield from (self._outcome(one.unpacked(), calibration) for one in part)
         self.calibration = NormalFootage.of(taught).calibrate(self._settings.fusion)
         self._follower = LookFollower(self.calibration.baseline.look)
 
-    def _normal(self, part: Sequence[tuple[Observation, FrameErrors | None]]) -> NormalFootage:
+    def _outcome(self, held: "_Held", calibration: Calibration | None) -> Outcome:
+        observation, errors = held.observation, held.errors
+        if not held.measured:
+            return Outcome(ScoredFrame(None, observation, errors, self.info))
+        record = self._record(observation, errors)
+        if calibration is None:
+            return Outcome(ScoredFrame(record, observation, errors, self.info))
+        return self._scored(record, observation, errors, calibration)
+
+    def _normal(self, part: Sequence["_Held"]) -> NormalFootage:
         normal = NormalFootage(self.info.fps)
-        for observation, errors in part:
-            assert observation.cues is not None
-            normal.add(0, observation.time_s, observation.cues, peak_of(errors))
+        for held in part:
+            if held.measured and held.observation.cues is not None:
+                normal.add(0, held.observation.time_s, held.observation.cues, peak_of(held.errors))
         return normal
 
-    def _scored(self, observation: Observation, errors: FrameErrors | None, calibration: Calibration) -> Outcome:
+    def _scored(
+        self, record: ScoreRecord, observation: Observation, errors: FrameErrors | None, calibration: Calibration
+    ) -> Outcome:
         cues, time_s, fusion = observation.cues, observation.time_s, calibration.fusion
         assert cues is not None and self._follower is not None
         if cues.look.shape != calibration.baseline.look.mean.shape:
@@ -223,25 +242,19 @@ class SourceScorer:
             cues, distances, errors and errors.patches, calibration.baseline, self._trail(cues, time_s)
         )
         terms = fusion.terms(self._smoother(places.values(), time_s))
-        frame = self._unscored(observation, errors)
-        record = replace(
-            frame.record,
-            score=float(fusion.score(terms)),
-            **{name: float(term) for name, term in zip(_TERMS, terms, strict=True)},
-        )
-        if errors is None:
-            record = replace(record, error=None)
-        frame = replace(frame, record=record, terms=terms, places=places, fusion=fusion)
-        assert record.score is not None
+        score = float(fusion.score(terms))
+        by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}
+        record = replace(record, score=score, **(by_name | ({} if errors else {"error": None})))  # type: ignore[arg-type]
+        frame = ScoredFrame(record, observation, errors, self.info, terms, places, fusion)
         self._finder.threshold = self._threshold(calibration)
-        found = self._finder.add(observation.index, time_s, record.score, frame)
+        found = self._finder.add(observation.index, time_s, score, frame)
         if self._finder.active:
             frame = replace(frame, record=replace(record, anomaly=True))
         return Outcome(frame, [self._located(one) for one in found])
 
-    def _unscored(self, observation: Observation, errors: FrameErrors | None) -> ScoredFrame:
+    def _record(self, observation: Observation, errors: FrameErrors | None) -> ScoreRecord:
         numbers = errors.numbers if errors else {}
-        record = ScoreRecord(
+        return ScoreRecord(
             source=self.name,
             frame=observation.index,
             time_s=observation.time_s,
@@ -259,7 +272,6 @@ class SourceScorer:
             calibration=self.kind,
             at=self.info.at(observation.time_s),
         )
-        return ScoredFrame(record, observation, errors, self.info)
 
     def _located(self, finding: Finding[ScoredFrame]) -> Finding[ScoredFrame]:
         """The event with its reason and region, counted if it is over."""
@@ -285,13 +297,40 @@ class SourceScorer:
 _TERMS = ("area", "speed", "crowd", "look", "error")
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A frame that waits until enough was learned to score it; its picture is kept as a JPEG."""
+
+    observation: Observation
+    errors: FrameErrors | None
+    measured: bool
+    jpeg: bytes | None = None
+
+    def packed(self) -> "_Held":
+        picture = self.observation.picture
+        if picture is None:
+            return replace(self, observation=replace(self.observation, image=None))
+        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        return replace(self, observation=replace(self.observation, picture=None), jpeg=data.tobytes())
+
+    def unpacked(self) -> "_Held":
+        if self.jpeg is None:
+            return self
+        picture = np.asarray(cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
+        return replace(self, observation=replace(self.observation, picture=picture))
+
+
 def peak_of(errors: FrameErrors | None) -> float:
     """The network's cue; NaN without a network."""
     return math.nan if errors is None else errors.numbers[FRAME_PEAK]
 
 
-def _is_cut(observation: Observation) -> bool:
-    return observation.cues is not None and bool(observation.cues.area.mean(dtype=np.float32) > _CUT)
+def _shows_nothing_yet(observation: Observation) -> bool:
+    """Whether a picture is black, or another shot begins with it."""
+    cues = observation.cues
+    if cues is None:
+        return False
+    return bool(cues.look[..., 0].mean(dtype=np.float32) < _BLACK or cues.area.mean(dtype=np.float32) > _CUT)
 
 
 def warm_up_seconds(settings: ScoreSettings, info: SourceInfo) -> float:

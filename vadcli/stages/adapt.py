@@ -1,76 +1,82 @@
-"""`vad adapt`: a scene's own weights and calibration, from K of its windows and the normal footage after them."""
+"""`vad adapt`: what is normal at a camera, and a model's own weights for it, from its normal footage."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vadcli.errors import InputError
 from vadcli.files import check_output, named
 from vadcli.footage.cache import open_cache
-from vadcli.footage.clips import Clipped, clip_footage
-from vadcli.footage.frame_store import FrameStore
-from vadcli.footage.frames import Frame
+from vadcli.footage.image_store import ImageStore
 from vadcli.footage.source import find_sources, is_live
 from vadcli.footage.stream import shown
-from vadcli.footage.windows import windows_of
-from vadcli.learning.scene import adapt_to_scene
-from vadcli.learning.tuning import LEAST_WINDOWS, Tuned, tune
-from vadcli.model.checkpoint import (
-    PACKAGED_MODEL,
-    Checkpoint,
-    as_changes,
-    load_checkpoint,
-    load_network,
-    save_checkpoint,
-    versions,
-)
-from vadcli.model.network import Network
-from vadcli.model.runtime import for_inference, pick_device, pick_precision
+from vadcli.model.tensor_file import CALIBRATION, FORMAT, PACKAGED_MODEL, VERSION, save_arrays
 from vadcli.progress import Progress
-from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, fit_calibration
-from vadcli.scoring.usual import NormalErrors
-from vadcli.settings import Settings
-from vadcli.stages.calibrating import measure
-from vadcli.stages.reading import open_for
+from vadcli.scoring.calibration import Calibration, NormalFootage
+from vadcli.scoring.errors import FRAME_PEAK
+from vadcli.scoring.observing import NetworkInput, Observation, Observed, ObservedClip
+from vadcli.settings import ModelSettings, Settings
+from vadcli.stages.reading import open_observed, reading_with
+from vadcli.stages.ready import NO_MODEL
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from vadcli.learning.tuning import Tuned
+    from vadcli.model.checkpoint import Checkpoint
+
+Opened = AbstractContextManager[Observed]
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What `vad adapt` tells of its result.
+    """What was learned of a camera.
 
     Attributes:
-        adapter: as it was written.
+        calibration: what is normal there.
+        weights: that were adapted, by name; none without a network.
         losses: inner loss before each update.
         support_frames: frames that the support windows span.
-        tuned: what came of fitting all weights; None where there was too little footage, or no time.
-        calibration: from the normal footage.
+        tuned: what came of training all weights; None where that was not asked for.
+        name: of the first source.
     """
 
-    adapter: Checkpoint
-    losses: list[float]
-    support_frames: int
-    tuned: Tuned | None
     calibration: Calibration
+    weights: "Mapping[str, Tensor]" = field(default_factory=dict)
+    losses: Sequence[float] = ()
+    support_frames: int = 0
+    tuned: "Tuned | None" = None
+    name: str = ""
+
+    def training(self, settings: Settings) -> dict[str, Any]:
+        """The record of the run that an adapter keeps."""
+        how, facts = settings.adapt, self.calibration.facts
+        return {
+            "source": self.name,
+            "shots": how.shots if self.losses else 0,
+            "updates": len(self.losses),
+            "losses": list(self.losses),
+            "steps": self.tuned.steps if self.tuned else 0,
+            "held_out_errors": list(self.tuned.errors) if self.tuned else [],
+            "calibration_frames": facts.frames,
+            "calibration_seconds": round(facts.seconds, 3),
+        }
 
 
 def adapt_stage(
     sources: Sequence[str], base: Path | None, out: Path, settings: Settings, *, scene: str | None, progress: Progress
 ) -> Fitted:
-    """Adapt a model to a scene and write the adapter to `out`.
-
-    The first K windows are the support of the paper's update. All footage, up to `adapt.normal_seconds`, is taken as
-    normal: all weights are fitted to it as long as that pays, and what follows the support calibrates the scores.
+    """Learn what is normal at a camera, adapt a model to it, and write the adapter to `out`.
 
     Args:
         sources: videos, folders, streams and `-` for stdin, all of one camera; or one cache.
-        base: checkpoint to adapt; the model in the package if None.
+        base: checkpoint to adapt; the model in the package if None, `none` for cues alone.
         out: adapter to write.
         settings: of sections `source`, `span`, `adapt` and `score`.
         scene: which scene of a cache.
@@ -79,102 +85,242 @@ def adapt_stage(
     Raises:
         VadError: for footage that is too short, or a model that cannot adapt.
     """
-    check_output("--out", out, named(base, *(Path(one) for one in sources if not is_live(one))), "checkpoint")
-    checkpoint = load_checkpoint(base or PACKAGED_MODEL, "pretrain", "metatrain")
-    model, how = checkpoint.model, settings.adapt
-    device, precision = pick_device(how.device), pick_precision(how.precision, pick_device(how.device))
+    check_output("--out", out, named(base, *(Path(source) for source in sources if not is_live(source))), "checkpoint")
+    checkpoint = None if base == NO_MODEL else _load(base or PACKAGED_MODEL)
     with ExitStack() as stack:
-        store = stack.enter_context(FrameStore())
-        name = _read(sources, checkpoint, settings, scene, store, progress, stack)
-        needed = how.shots + model.input_frames
-        if not store.clips or len(store.clips[0].indices) < needed:
-            got = len(store.clips[0].indices) if store.clips else 0
-            raise InputError(
-                f"{name}: {got} frames; {how.shots} shots need {needed}. Use a longer clip, or fewer --shots."
-            )
-        network = deepcopy(load_network(checkpoint))  # which shares the checkpoint's own tensors
-        support = windows_of(list(store.images(0, needed)), model.input_frames)
-        fitted = adapt_to_scene(checkpoint, network, support, steps=how.steps, device=device)
-        network.load_state_dict(fitted.weights, strict=False)
-        tuned = _tune(network, checkpoint, store, settings, device, precision, progress)
-        weights = as_changes(checkpoint.weights, tuned.weights) if tuned and tuned.steps else fitted.weights
-        normal = NormalErrors()
-        ready = _ready(checkpoint, weights, device, precision)
-        first = needed - model.input_frames
-        if sum(max(0, len(clip.indices) - model.input_frames) for clip in store.clips) - how.shots < LEAST_FRAMES:
-            progress.note(f"{name}: too short to calibrate on what follows the support; calibrating on the support too")
-            first = 0
-        progress.start("calibrating", len(store) - first)
-        for clip, measured in measure(ready, store.footage(first), settings, device, progress):
-            normal.add(clip, measured)
-        errors = normal.finish()
-        calibration = fit_calibration(errors, store.clips[0].info.fps, settings.score, normal.usual, normal.scene)
+        network = network_input(checkpoint.model) if checkpoint else None
+        openers = _openers(sources, network, settings, scene, progress, stack)
+        fitted = fit(openers, checkpoint, settings, progress)
+    save_adapter(out, fitted, checkpoint, settings)
+    return fitted
+
+
+def network_input(model: ModelSettings) -> NetworkInput:
+    """The images that a model reads."""
+    return NetworkInput(model.size, model.channels)
+
+
+def fit(
+    openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Settings, progress: Progress
+) -> Fitted:
+    """Learn from a camera's normal footage.
+
+    The first K windows are the support of the paper's update. All footage, up to `adapt.normal_seconds`, teaches what
+    is normal and, where steps are asked for, trains all weights.
+
+    Args:
+        openers: of the camera's footage, in order.
+        checkpoint: of the model to adapt; None for cues alone.
+        settings: of sections `adapt` and `score`.
+        progress: told of every frame.
+
+    Raises:
+        VadError: for footage that is too short, or a model that cannot adapt.
+    """
+    with ImageStore() as store:
+        footage = _Footage(store)
+        footage.read(openers, settings.adapt.normal_seconds, progress)
+        if footage.normal is None:
+            raise InputError(f"{footage.name or 'adapt'}: no frame that could be measured. Use longer normal footage.")
+        if checkpoint is None:
+            return Fitted(footage.normal.calibrate(settings.score.fusion), name=footage.name)
+        adapted = _adapt_network(footage, checkpoint, settings, progress)
+        footage.measure(adapted.measurer, checkpoint.model.input_frames, settings.score.batch_size, progress)
+        return Fitted(
+            footage.normal.calibrate(settings.score.fusion),
+            adapted.weights,
+            adapted.losses,
+            settings.adapt.shots + checkpoint.model.input_frames,
+            adapted.tuned,
+            footage.name,
+        )
+
+
+class _Footage:
+    """Normal footage as it is read: what its cues teach, and its images, in bounded memory.
+
+    Attributes:
+        name: of the first source.
+        normal: what its cues teach; None before the first frame that has some.
+        clips: of every image in the store: its clip's number and its time.
+    """
+
+    def __init__(self, store: ImageStore) -> None:
+        self.store = store
+        self.name = ""
+        self.normal: NormalFootage | None = None
+        self.frames: list[tuple[int, float]] = []
+
+    def read(self, openers: Iterable[Opened], seconds: float, progress: Progress) -> None:
+        """Read sources for so many seconds at most."""
+        progress.start("reading")
+        left_s = seconds
+        for clip, opener in enumerate(openers):
+            if left_s <= 0:
+                break
+            with opener as observed:
+                info, last_s = observed.info, None
+                self.name = self.name or _called(info.name)
+                self.normal = self.normal or NormalFootage(info.fps)
+                for observation in _until(info.start_s + left_s, observed):
+                    self._add(clip, observation, follows=last_s is not None and not observation.after_gap)
+                    last_s = observation.time_s
+                    progress.advance()
+                left_s -= 0 if last_s is None else last_s - info.start_s + 1 / info.fps
+                for note in observed.notes:
+                    progress.note(note)
+
+    def measure(self, measurer: Any, input_frames: int, batch_size: int, progress: Progress) -> None:
+        """Add the network's error to what every frame teaches."""
+        span = input_frames + 1
+        windows = self.store.windows(span)
+        progress.start("measuring", len(windows))
+        errors: dict[tuple[int, float], float] = {}
+        for first in range(0, len(windows), batch_size):
+            batch = windows[first : first + batch_size]
+            low, high = batch[0], batch[-1] + span
+            images = list(self.store.images(low, high))
+            found = measurer(images, [list(range(start - low, start - low + span)) for start in batch])
+            for start, one in zip(batch, found, strict=True):
+                errors[self.frames[start + input_frames]] = one.numbers[FRAME_PEAK]
+            progress.advance(len(batch))
+        assert self.normal is not None
+        self.normal.measured(errors)
+
+    def _add(self, clip: int, observation: Observation, *, follows: bool) -> None:
+        if observation.image is not None:
+            self.store.add(observation.image, follows)
+            self.frames.append((clip, observation.time_s))
+        if observation.cues is not None and self.normal is not None:
+            self.normal.add(clip, observation.time_s, observation.cues)
+
+
+@dataclass(frozen=True)
+class _Adapted:
+    measurer: Any
+    weights: "Mapping[str, Tensor]"
+    losses: Sequence[float]
+    tuned: "Tuned | None"
+
+
+def _adapt_network(footage: _Footage, checkpoint: "Checkpoint", settings: Settings, progress: Progress) -> _Adapted:
+    """The paper's update on the first K windows, then training on all footage where that was asked for."""
+    from copy import deepcopy
+
+    import torch
+
+    from vadcli.learning.scene import adapt_to_scene
+    from vadcli.model.checkpoint import as_changes, load_network
+    from vadcli.model.runtime import for_inference, pick_device, pick_precision
+    from vadcli.scoring.measuring import Measurer
+
+    how, store, span = settings.adapt, footage.store, checkpoint.model.input_frames + 1
+    device = pick_device(how.device)
+    windows = store.windows(span)
+    if len(windows) < how.shots:
+        needed = how.shots + span - 1
+        raise InputError(
+            f"{footage.name}: {len(store)} frames; {how.shots} shots need {needed}. "
+            "Use a longer clip, or fewer --shots."
+        )
+    network = deepcopy(load_network(checkpoint))  # which shares the checkpoint's own tensors
+    support = torch.from_numpy(np.stack([store.images(first, first + span) for first in windows[: how.shots]]))
+    fitted = adapt_to_scene(checkpoint, network, support, steps=how.updates, device=device)
+    network.load_state_dict(fitted.weights, strict=False)
+    tuned = _tune(network, checkpoint, store, windows, settings, device, progress) if how.steps else None
+    weights = as_changes(checkpoint.weights, tuned.weights) if tuned and tuned.steps else fitted.weights
+    exact = {name for name, value in weights.items() if value.dtype == torch.float32}
+    network = load_network(checkpoint, weights=weights)
+    ready = for_inference(network, device, pick_precision(settings.score.precision, device), exact=exact)
+    return _Adapted(Measurer(ready, device), weights, fitted.losses, tuned)
+
+
+def _tune(
+    network: Any,
+    checkpoint: "Checkpoint",
+    store: ImageStore,
+    windows: Sequence[int],
+    settings: Settings,
+    device: "torch.device",
+    progress: Progress,
+) -> "Tuned":
+    import torch
+
+    from vadcli.learning.tuning import LEAST_WINDOWS, tune
+    from vadcli.model.runtime import pick_precision
+
+    how, span = settings.adapt, checkpoint.model.input_frames + 1
+    if len(windows) < LEAST_WINDOWS:
+        raise InputError(
+            f"--steps {how.steps}: {len(windows)} windows of normal footage; training needs {LEAST_WINDOWS}. "
+            "Use longer footage, or leave --steps away."
+        )
+
+    def read(numbers: Sequence[int]) -> "Tensor":
+        return torch.from_numpy(np.stack([store.images(first, first + span) for first in numbers]))
+
+    progress.start("training", how.steps, "steps")
+    precision = pick_precision(how.precision, device)
+    trainable = network.to(device).requires_grad_(True)
+    return tune(trainable, windows, read, how, checkpoint.settings.pretrain, device, precision, progress)
+
+
+def save_adapter(out: Path, fitted: Fitted, checkpoint: "Checkpoint | None", settings: Settings) -> None:
+    """Write what was learned, whole or not at all."""
+    kept = {"source": settings.source, "adapt": settings.adapt, "score": settings.score}
+    facts, arrays = fitted.calibration.facts.model_dump(mode="json"), fitted.calibration.arrays()
+    if checkpoint is None:
+        from vadcli import __version__
+
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "stage": "adapt",
+            "settings": Settings().model_copy(update=kept).model_dump(mode="json"),
+            "parents": {},
+            "training": fitted.training(settings) | {"versions": {"vad": __version__}},
+            "calibration": facts,
+        }
+        save_arrays(out, {f"{CALIBRATION}{name}": value for name, value in arrays.items()}, header)
+        return
+    from vadcli.model.checkpoint import Checkpoint, save_checkpoint, versions
+
     adapter = Checkpoint(
         stage="adapt",
-        settings=checkpoint.settings.model_copy(
-            update={"source": settings.source, "adapt": how, "score": settings.score}
-        ),
-        weights=weights,
+        settings=checkpoint.settings.model_copy(update=kept),
+        weights=fitted.weights,
         parents={"base": checkpoint.sha256},
-        training={
-            "source": name,
-            "shots": how.shots,
-            "steps": how.steps,
-            "losses": fitted.losses,
-            "tuned_steps": tuned.steps if tuned else 0,
-            "held_out_errors": list(tuned.errors) if tuned else [],
-            "calibration_frames": calibration.frames,
-            "precision": str(precision).removeprefix("torch."),
-            "versions": versions(),
-        },
-        calibration=calibration.to_json(),
+        training=fitted.training(settings) | {"versions": versions()},
+        calibration=facts,
+        calibration_arrays=arrays,
     )
     save_checkpoint(out, adapter)
-    return Fitted(adapter, fitted.losses, needed, tuned, calibration)
 
 
-def _read(
+def _load(path: Path) -> "Checkpoint":
+    from vadcli.model.checkpoint import load_checkpoint
+
+    return load_checkpoint(path, "pretrain", "metatrain")
+
+
+def _called(name: str) -> str:
+    return shown(name) if is_live(name) else shown(Path(name).name)
+
+
+def _until(end_s: float, observed: Iterable[Observation]) -> Iterator[Observation]:
+    return takewhile(lambda observation: observation.time_s < end_s, observed)
+
+
+def _openers(
     sources: Sequence[str],
-    checkpoint: Checkpoint,
-    settings: Settings,
-    scene: str | None,
-    store: FrameStore,
-    progress: Progress,
-    stack: ExitStack,
-) -> str:
-    """Put the normal footage in the store, as much as is asked for; returns what it is called."""
-    left_s = settings.adapt.normal_seconds
-    called = ""
-    progress.start("reading")
-    for footage in _footage(sources, checkpoint, settings, scene, progress, stack):
-        name = footage.info.name
-        called = called or (shown(name) if is_live(name) else shown(Path(name).name))
-        if left_s <= 0:
-            break
-        frames = _until(footage.info.start_s + left_s, footage)
-        for _ in store.add(footage.info, frames):
-            progress.advance()
-        clip = store.clips[-1]
-        left_s -= clip.times_s[-1] - footage.info.start_s + 1 / footage.info.fps if clip.times_s else 0
-        if not clip.indices:
-            store.clips.pop()
-    return called
-
-
-def _until(end_s: float, frames: Iterable[Frame]) -> Iterator[Frame]:
-    return takewhile(lambda frame: frame.time_s < end_s, frames)
-
-
-def _footage(
-    sources: Sequence[str],
-    checkpoint: Checkpoint,
+    network: NetworkInput | None,
     settings: Settings,
     scene: str | None,
     progress: Progress,
     stack: ExitStack,
-) -> Iterator[Clipped]:
+) -> Iterator[Opened]:
     """Each source in turn, opened when it is asked for."""
-    caches = [one for one in sources if Path(one).suffix.lower() in {".h5", ".hdf5"}]
+    caches = [source for source in sources if Path(source).suffix.lower() in {".h5", ".hdf5"}]
     if caches and len(sources) > 1:
         raise InputError(f"{caches[0]}: a cache is adapted to by itself. Give it alone, or videos and folders.")
     if caches:
@@ -182,26 +328,19 @@ def _footage(
             raise InputError(
                 f"{caches[0]}: a cache's frames are as `vad prepare` took them. Give --fps and zones to it."
             )
-        yield from _clips_of(Path(caches[0]), checkpoint, scene, stack)
+        yield from _clips_of(Path(caches[0]), network, scene, stack)
         return
     if scene is not None:
         raise InputError(f"--scene {scene}: only a cache has scenes; {sources[0]} is not one.")
+    reading = reading_with(settings.source, settings.span)
     for source in find_sources(sources, progress.note):
-        with open_for(checkpoint.model, source, settings.source, span=settings.span) as opened:
-            yield Clipped(opened.info, iter(opened))
-            for note in opened.notes:
-                progress.note(note)
+        yield open_observed(source, reading, network)
 
 
-def _clips_of(path: Path, checkpoint: Checkpoint, scene: str | None, stack: ExitStack) -> Iterator[Clipped]:
+def _clips_of(path: Path, network: NetworkInput | None, scene: str | None, stack: ExitStack) -> Iterator[Opened]:
     """Normal clips of one scene of a cache."""
     cache = stack.enter_context(open_cache(path))
-    model = checkpoint.model
-    if (cache.size, cache.channels) != (model.size, model.channels):
-        size = "x".join(map(str, model.size))
-        raise InputError(
-            f"{path}: not the frames that the model reads. Prepare with --size {size} --channels {model.channels}."
-        )
+    require_network_frames(cache.path, cache.size, cache.channels, network)
     scenes = sorted({clip.scene for clip in cache.clips if clip.split == "train"})
     if scene is None and len(scenes) != 1:
         raise InputError(
@@ -211,48 +350,18 @@ def _clips_of(path: Path, checkpoint: Checkpoint, scene: str | None, stack: Exit
     if not clips:
         raise InputError(f"{path}: no normal footage of scene {scene}. It has: {', '.join(scenes)}.")
     for clip in clips:
-        yield clip_footage(cache, clip)
+        yield ObservedClip(cache, clip, network=network is not None)
 
 
-def _tune(
-    network: Network,
-    checkpoint: Checkpoint,
-    store: FrameStore,
-    settings: Settings,
-    device: torch.device,
-    precision: torch.dtype,
-    progress: Progress,
-) -> Tuned | None:
-    """Fit all weights to all of the footage, where there is enough of it and time."""
-    how, span = settings.adapt, checkpoint.model.input_frames + 1
-    windows = store.windows(span)
-    if how.seconds == 0 or len(windows) < LEAST_WINDOWS:
-        return None
+def require_network_frames(path: Path, size: tuple[int, int], channels: int, network: NetworkInput | None) -> None:
+    """Refuse a cache whose frames are not those that a network reads.
 
-    def read(numbers: Sequence[int]) -> Tensor:
-        return torch.from_numpy(np.stack([store.images(first, first + span) for first in numbers]))
-
-    progress.start("fitting all weights", how.most_steps, "steps")
-    tuned = tune(
-        network.to(device).requires_grad_(True),
-        windows,
-        read,
-        how,
-        checkpoint.settings.pretrain,
-        device,
-        precision,
-        progress,
-    )
-    if tuned.timed_out:
-        progress.note(
-            f"--seconds {how.seconds:g}: over after {tuned.steps} steps, the last of which still paid. "
-            "Give more for a better fit."
+    Raises:
+        InputError: with the options to prepare it with.
+    """
+    if network is not None and (size, channels) != (network.size, network.channels):
+        ours, theirs = f"{size[0]}x{size[1]}, {channels}", f"{network.size[0]}x{network.size[1]}"
+        raise InputError(
+            f"{path}: frames of {ours} channels; the model reads {theirs}, {network.channels}. "
+            f"Prepare with --size {theirs} --channels {network.channels}."
         )
-    return tuned
-
-
-def _ready(checkpoint: Checkpoint, weights: dict[str, Tensor], device: torch.device, precision: torch.dtype) -> Network:
-    """The network as an adapter with these weights gives it to scoring."""
-    adapter = Checkpoint("adapt", checkpoint.settings, weights, parents={"base": checkpoint.sha256})
-    exact = {name for name, value in weights.items() if value.dtype == torch.float32}
-    return for_inference(load_network(checkpoint, adapter), device, precision, exact=exact)

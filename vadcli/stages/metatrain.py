@@ -18,9 +18,7 @@ from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.processes import present
 from vadcli.progress import Progress
-from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
-from vadcli.stages.calibrating import calibrate_model
 
 
 def metatrain_stage(
@@ -62,7 +60,7 @@ def metatrain_stage(
         step_sizes |= {name: value for name, value in start.step_sizes.items() if name in step_sizes}
         data = data_digest(caches)
         precision = pick_precision(run.precision, device)
-        training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
+        training, _ = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_HELD_OUT)
         episodes = Episodes(
             caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
         )
@@ -78,9 +76,6 @@ def metatrain_stage(
             training=training_record(
                 caches, paths, learner, job, episodes=run.episodes, pretraining=dict(start.training)
             ),
-            calibration=calibrate_model(network, training, held_out, settings, device, precision, progress)
-            if processes.leads
-            else None,
         )
         if processes.leads:
             save_checkpoint(out, checkpoint)

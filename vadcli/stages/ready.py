@@ -1,91 +1,93 @@
-"""A model made ready to score: from a checkpoint and an adapter, an ONNX file, or the first windows of a source."""
+"""A model made ready to score: a checkpoint with its adapter, an ONNX file, or none at all."""
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from vadcli.errors import InputError
-from vadcli.learning.scene import adapt_to_scene
-from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network
-from vadcli.model.network import Network
-from vadcli.model.onnx import OnnxNetwork
-from vadcli.model.runtime import for_inference, pick_device, pick_precision
+from vadcli.errors import CheckpointError, InputError
+from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile, mapping
 from vadcli.scoring.calibration import Calibration
-from vadcli.scoring.measuring import Predict
-from vadcli.scoring.records import CalibrationKind
+from vadcli.scoring.measuring import Measurer
+from vadcli.scoring.observing import NetworkInput
 from vadcli.settings import ModelSettings, Settings, SourceSettings
-from vadcli.stages.reading import reading_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vadcli.model.checkpoint import Checkpoint
+    from vadcli.model.network import Network
+
+NO_MODEL = Path("none")  # cues alone
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A network that predicts, and what is known of it.
+    """All that scoring needs but the sources.
 
     Attributes:
-        predict: inputs (B, T·C, H, W) to predicted frames and feature errors.
-        model: what it reads.
+        measurer: of a network's errors; None without a network.
+        model: what the network reads; None without one.
         source: how sources are read for it.
-        device: where it runs.
-        calibration: what is normal, if anything says so.
-        kind: whose calibration that is; "warmup" if it is still to be learned.
-        network: in torch; None for an ONNX file.
+        calibration: what is normal; None to learn it from each source.
+        network: in torch; None for an ONNX file, or without one.
         lineage: lines for people: files, hashes, training.
-        scenes: how many the model was trained on; 0 if that is not known.
     """
 
-    predict: Predict
-    model: ModelSettings
+    measurer: Measurer | None
+    model: ModelSettings | None
     source: SourceSettings
-    device: torch.device
-    calibration: Calibration | None
-    kind: CalibrationKind
-    network: Network | None = None
-    lineage: tuple[tuple[str, str], ...] = field(default=())
-    scenes: int = 0
+    calibration: Calibration | None = None
+    network: "Network | None" = None
+    lineage: tuple[tuple[str, str], ...] = ()
 
     @property
-    def relearns(self) -> bool:
-        """Whether the calibration is of other cameras, and a source's own is to replace it."""
-        return self.kind == "model" and self.scenes > 1
+    def input_frames(self) -> int:
+        """Frames that are read to predict the next one (T)."""
+        return self.model.input_frames if self.model else 0
 
+    @property
+    def reads(self) -> NetworkInput | None:
+        """Images of the network; None without one."""
+        return NetworkInput(self.model.size, self.model.channels) if self.model else None
 
-@dataclass(frozen=True)
-class OnnxPrediction:
-    """What an exported network gives."""
-
-    frame: Tensor
-    feature_error: Tensor | None
-    features: Tensor | None
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the network runs on a GPU."""
+        return self.measurer is not None and self.measurer.device.type == "cuda"
 
 
 def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> Ready:
     """The model in the package or another, with an adapter if one is given.
 
-    Without an adapter its own calibration says what is normal, unless a warm-up is asked for. What is missed on cameras
-    in general has so wide a range that hardly anything on one camera leaves it: a source's beginning replaces it.
-
     Raises:
         InputError: if there is no such file.
         CheckpointError: if a file is damaged, or the adapter is another model's.
     """
-    if model is not None and model.suffix.lower() == ".onnx":
-        return _from_onnx(model, adapter, settings)
-    checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
-    adapted = load_checkpoint(adapter, "adapt") if adapter else None
-    network = load_network(checkpoint, adapted)
-    fitted = adapted is not None or "adapter" in checkpoint.parents
-    return _ready(checkpoint, network, adapted, settings, warm_up=not fitted and _warm_up_asked_for(settings))
+    stored = AdapterFile.read(adapter) if adapter else None
+    calibration = Calibration.read(stored.facts, stored.arrays, str(stored.path)) if stored else None
+    if model == NO_MODEL:
+        ready = Ready(None, None, settings.source)
+        calibration = calibration and calibration.without_network()
+    elif model is not None and model.suffix.lower() == ".onnx":
+        ready = _from_onnx(model, stored, settings)
+    else:
+        if stored and not stored.parents:
+            raise InputError(f"--adapter {adapter}: made without a network. Score with --model none, or adapt again.")
+        ready = _from_checkpoint(model or PACKAGED_MODEL, adapter, settings)
+    if stored is None:
+        return ready
+    if ready.measurer and calibration and not calibration.has_network:
+        raise InputError(f"--adapter {adapter}: made without a network. Score with --model none, or adapt again.")
+    return replace(
+        ready,
+        calibration=calibration,
+        source=reading_of(stored.settings, settings.source),
+        lineage=(*ready.lineage, *lineage("adapter", stored.path, stored.sha256, stored.parents, stored.training)),
+    )
 
 
-def _warm_up_asked_for(settings: Settings) -> bool:
-    return "warmup" in settings.score.model_fields_set
-
-
-def adapt_ready(model: Path | None, support: Tensor, settings: Settings) -> Ready:
+def adapted_ready(model: Path | None, support: "Tensor", settings: Settings) -> Ready:
     """A model fitted to the first windows of a source; what is normal there is still to be learned.
 
     Args:
@@ -93,76 +95,71 @@ def adapt_ready(model: Path | None, support: Tensor, settings: Settings) -> Read
         support: (K, T+1, H, W, C) uint8.
         settings: of sections `adapt` and `score`.
     """
+    from vadcli.learning.scene import adapt_to_scene
+    from vadcli.model.checkpoint import load_checkpoint, load_network
+    from vadcli.model.runtime import pick_device
+
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
     network = load_network(checkpoint)
     device = pick_device(settings.score.device)
-    fitted = adapt_to_scene(checkpoint, network, support, steps=settings.adapt.steps, device=device)
+    fitted = adapt_to_scene(checkpoint, network, support, steps=settings.adapt.updates, device=device)
     network.load_state_dict(fitted.weights, strict=False)
-    return _ready(checkpoint, network, None, settings, warm_up=True, exact=fitted.weights)
+    return ready_network(checkpoint, network, settings, exact=fitted.weights)
 
 
 def model_of(model: Path | None) -> ModelSettings:
     """What a checkpoint reads, for those who need frames before the network."""
-    return load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain").model
+    from vadcli.model.tensor_file import read_header, read_settings
+
+    path = model or PACKAGED_MODEL
+    return read_settings(path, read_header(path)).model
 
 
-def _ready(
-    checkpoint: Checkpoint,
-    network: Network,
-    adapter: Checkpoint | None,
-    settings: Settings,
-    warm_up: bool = False,
-    exact: Container[str] = (),
+def ready_network(
+    checkpoint: "Checkpoint", network: "Network", settings: Settings, *, exact: Container[str] = ()
 ) -> Ready:
+    """A network in torch, ready to score.
+
+    Args:
+        checkpoint: that it is of.
+        network: changed in place.
+        settings: device and precision.
+        exact: names of weights that stay in float32: one update moves them by less than bfloat16 shows.
+    """
+    from vadcli.model.runtime import for_inference, pick_device, pick_precision
+
     device = pick_device(settings.score.device)
+    network = for_inference(network, device, pick_precision(settings.score.precision, device), exact=exact)
+    source = reading_of(checkpoint.settings, settings.source)
+    lines: tuple[tuple[str, str], ...] = ()
+    if checkpoint.path is not None:
+        lines = tuple(lineage("model", checkpoint.path, checkpoint.sha256, checkpoint.parents, checkpoint.training))
+    return Ready(Measurer(network, device), checkpoint.model, source, network=network, lineage=lines)
+
+
+def reading_of(fitted: Settings, asked: SourceSettings) -> SourceSettings:
+    """How a source is read: as the user asks, and for the rest as the footage was that the scores are measured by."""
+    return fitted.source.model_copy(update={name: getattr(asked, name) for name in asked.model_fields_set})
+
+
+def _from_checkpoint(model: Path, adapter: Path | None, settings: Settings) -> Ready:
+    import torch
+
+    from vadcli.model.checkpoint import load_checkpoint, load_network
+
+    checkpoint = load_checkpoint(model, "pretrain", "metatrain")
+    adapted = load_checkpoint(adapter, "adapt") if adapter else None
     # One update moves weights by less than bfloat16 shows; changes by many steps are larger.
-    kept = exact if adapter is None else {n for n, w in adapter.weights.items() if w.dtype == torch.float32}
-    network = for_inference(network, device, pick_precision(settings.score.precision, device), exact=kept)
-    lineage = [*_lineage("model", checkpoint)]
-    kind: CalibrationKind = "warmup"
-    calibration = None
-    for name, one in (("model", checkpoint), ("adapter", adapter)):
-        if one is not None and one.calibration is not None and not warm_up:
-            of_adapter = name == "adapter" or "adapter" in one.parents  # which an exported model may hold
-            calibration, kind = Calibration.from_json(one.calibration), "adapter" if of_adapter else "model"
-    if adapter is not None:
-        lineage += _lineage("adapter", adapter)
-    scenes = _scenes(checkpoint.training)
-    source = reading_of((adapter or checkpoint).settings, settings.source)
-    return Ready(network, checkpoint.model, source, device, calibration, kind, network, tuple(lineage), scenes)
+    exact = {name for name, value in adapted.weights.items() if value.dtype == torch.float32} if adapted else ()
+    return ready_network(checkpoint, load_network(checkpoint, adapted), settings, exact=exact)
 
 
-def _scenes(training: Any) -> int:
-    """How many scenes a model was trained on, as its file says; 0 if it does not."""
-    scenes = training.get("scenes") if isinstance(training, Mapping) else None
-    return scenes if isinstance(scenes, int) else 0
+def _from_onnx(path: Path, adapter: AdapterFile | None, settings: Settings) -> Ready:
+    import torch
+    from torch import Tensor
 
+    from vadcli.model.onnx import OnnxNetwork
 
-def _lineage(role: str, checkpoint: Checkpoint) -> list[tuple[str, str]]:
-    """Who the file is and what it came from."""
-    path = checkpoint.path
-    lines = [(role, f"{path.name if path else '?'} ({checkpoint.stage}), SHA-256 {checkpoint.sha256[:16]}…")]
-    lines += [
-        (f"{role}: made from ({name})", f"SHA-256 {value[:16]}…") for name, value in sorted(checkpoint.parents.items())
-    ]
-    for name in ("data", "source", "shots", "steps", "tuned_steps", "seconds", "calibration_frames", "versions"):
-        if name in checkpoint.training:
-            lines.append((f"{role}: {name.replace('_', ' ')}", _plain(checkpoint.training[name])))
-    return lines
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
-    return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
-
-
-def _from_onnx(path: Path, adapter: Path | None, settings: Settings) -> Ready:
-    if adapter is not None:
-        raise InputError(
-            f"--adapter {adapter}: an exported model cannot be adapted. "
-            f"Export it with its adapter: vad export CHECKPOINT --adapter {adapter} --out {path}."
-        )
     score = settings.score
     for flag, asked, only in (("--precision", score.precision, "float32"), ("--device", score.device, "cpu")):
         if asked not in ("auto", only):
@@ -171,22 +168,44 @@ def _from_onnx(path: Path, adapter: Path | None, settings: Settings) -> Ready:
                 "Leave it out, or score with the checkpoint it was made from."
             )
     exported = OnnxNetwork.open(path)
-    stated = exported.settings
-    stored = exported.header.get("calibration")
-    calibration = Calibration.from_json(stored) if stored is not None else None
-    parents: Any = exported.header.get("parents")
-    parents = parents if isinstance(parents, dict) else {}
-    if _warm_up_asked_for(settings) and "adapter" not in parents:
-        calibration = None
-    kind: CalibrationKind = "warmup" if calibration is None else "adapter" if "adapter" in parents else "model"
+    parents = mapping(exported.header.get("parents"))
+    if adapter is not None and parents.get("adapter") != adapter.sha256:
+        raise CheckpointError(
+            f"--adapter {adapter.path}: {path} was not exported with it. "
+            f"Export it again: vad export CHECKPOINT --adapter {adapter.path} --out {path}."
+        )
+    if adapter is None and "adapter" in parents:
+        raise InputError(f"{path}: exported with an adapter, which holds what is normal. Give it, too: --adapter FILE.")
 
-    def predict(inputs: Tensor) -> OnnxPrediction:
-        return OnnxPrediction(*exported(inputs))
+    @dataclass(frozen=True)
+    class Prediction:
+        frame: Tensor
+        feature_error: Tensor | None
 
-    lineage = [("model", f"{path.name} (ONNX)")]
-    lineage += [
-        (f"model: made from ({name})", f"SHA-256 {str(value)[:16]}…") for name, value in sorted(parents.items())
-    ]
-    scenes = _scenes(exported.header.get("training"))
-    source = reading_of(stated, settings.source)
-    return Ready(predict, stated.model, source, torch.device("cpu"), calibration, kind, None, tuple(lineage), scenes)
+    def predict(inputs: Tensor) -> Prediction:
+        return Prediction(*exported(inputs))
+
+    lines = [("model", f"{path.name} (ONNX)"), *_parents("model", parents)]
+    source = reading_of(exported.settings, settings.source)
+    return Ready(Measurer(predict, torch.device("cpu")), exported.settings.model, source, lineage=tuple(lines))
+
+
+def lineage(
+    role: str, path: Path, sha256: str, parents: Mapping[str, str], training: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """Which file it is and what it came from, as labels and texts."""
+    lines = [(role, f"{path.name}, SHA-256 {sha256[:16]}…"), *_parents(role, parents)]
+    for name in ("data", "source", "shots", "steps", "seconds", "calibration_frames", "versions"):
+        if name in training:
+            lines.append((f"{role}: {name.replace('_', ' ')}", _plain(training[name])))
+    return lines
+
+
+def _parents(role: str, parents: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(f"{role}: made from ({name})", f"SHA-256 {str(value)[:16]}…") for name, value in sorted(parents.items())]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)

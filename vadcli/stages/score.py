@@ -1,7 +1,7 @@
 """`vad score`: sources to records, events and pictures, frame by frame, in constant memory."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,16 +13,16 @@ from vadcli.footage.segments import Segments, joined
 from vadcli.footage.shards import shard
 from vadcli.footage.source import find_sources, is_live
 from vadcli.footage.stream import shown
+from vadcli.footage.windows import windows_of
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
-from vadcli.scoring.calibration import Calibration, error_weights
-from vadcli.scoring.lanes import Footage, Opener
+from vadcli.scoring.engine import Opener
+from vadcli.scoring.observing import NetworkInput, ObservedSource
 from vadcli.scoring.records import Format, Records
-from vadcli.scoring.watch import alarm_rate
 from vadcli.scoring.writers import NamedWriter, record_writer
-from vadcli.settings import ScoreSettings, Settings, SourceSettings
-from vadcli.stages.ready import Ready, get_ready
-from vadcli.stages.score_inputs import Following, open_footage, with_shots
+from vadcli.settings import FusionSettings, Settings
+from vadcli.stages.reading import open_observed, reading_of_source
+from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, model_of
 from vadcli.stages.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
@@ -106,57 +106,30 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
 
 def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
     """What a user is to know of how any source is read and measured."""
-    if ready.calibration is not None:
-        yield from _what_is_fixed(settings.score, ready.calibration)
-        yield from _whose_it_is(settings.score, ready)
-        yield from _how_it_is_read(settings.source, ready)
-
-
-def _what_is_fixed(settings: ScoreSettings, calibration: Calibration) -> Iterator[str]:
-    """Settings that were given but belong to the calibration."""
-    weights = error_weights(settings, list(calibration.centre))
-    kept = {
-        "pool": settings.pool == calibration.pool,
-        "smooth_seconds": settings.smooth_seconds == calibration.smooth_seconds,
-        "scene_share": weights == calibration.weights,
-        "feature_share": weights == calibration.weights,
-        "peak_share": weights == calibration.weights,
-    }
-    ignored = [f"score.{name}" for name, same in kept.items() if name in settings.model_fields_set and not same]
-    if ignored:
-        yield f"{', '.join(ignored)}: part of the calibration, which stays as it is. Adapt again to change it."
-
-
-def _whose_it_is(settings: ScoreSettings, ready: Ready) -> Iterator[str]:
-    """That a camera is measured by its own beginning, or that a warm-up that was asked for is not needed."""
-    if ready.relearns:
-        rate = alarm_rate(settings, "warmup")
-        alarms = (
-            f"with {rate:g} false alarm{'s' * (rate != 1)} an hour"
-            if settings.threshold is None
-            else "with your threshold"
-        )
+    asked, source, done = settings.source, ready.source, []
+    if ready.calibration is None:
         yield (
-            f"no adapter: the first {settings.warmup:g} s, of a recording a third at most (--warmup), are taken for "
-            f"normal, {alarms}. To know the camera better: vad adapt NORMAL-VIDEO."
+            f"no adapter: the first {settings.score.warmup:g} s of each source, of a recording a third at most "
+            "(--warmup), are taken for normal. To know the camera better: vad adapt NORMAL-VIDEO."
         )
-    elif ready.kind == "adapter" and "warmup" in settings.model_fields_set:
+        return
+    given = [f"score.{name}" for name in FusionSettings.model_fields if name in settings.score.model_fields_set]
+    if given:
+        yield f"{', '.join(given)}: part of the adapter, which stays as it is. Adapt again to change it."
+    if "warmup" in settings.score.model_fields_set:
         yield "--warmup: not needed, the adapter is calibrated."
-
-
-def _how_it_is_read(asked: SourceSettings, ready: Ready) -> Iterator[str]:
-    """What is done to a source because the adapter, or the model, says so."""
-    source, done = ready.source, []
     if source.fps is not None and "fps" not in asked.model_fields_set:
         done.append(f"{source.fps:g} frames a second at most (--fps)")
     if source.mask_top and "mask_top" not in asked.model_fields_set:
         done.append(f"the top {source.mask_top:.0%} blacked out (--mask-top)")
     if done:
-        yield f"as the {'adapter' if ready.kind == 'adapter' else 'model'} says: {', '.join(done)}."
+        yield f"as the adapter says: {', '.join(done)}."
 
 
 def _check(request: ScoreRequest, sources: Sequence[str], count: int) -> None:
     """Refuse what cannot work before any work is done; `count` recordings are made of the sources."""
+    if request.shots and request.model == NO_MODEL:
+        raise InputError("--shots: adapts a network, and --model is none. Leave one of them out.")
     if request.shots and request.adapter:
         raise InputError("--shots and --adapter: the adapter already fits a scene. Use one of them.")
     if request.shots and len(sources) > 1 and any(map(is_live, sources)):
@@ -200,26 +173,46 @@ def _sinks(request: ScoreRequest, stack: ExitStack) -> list[Sink]:
 
 def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | Segments], run: Run) -> Iterator[Part]:
     """All sources with one model, or with `shots` one after the other, each with a model fitted to it."""
-    original = bool(request.heatmaps or request.annotated or request.report)
+    pictures = bool(request.heatmaps or request.annotated or request.report)
+    names = [shown(str(source)) for source in sources]
     if ready is not None:
-        span = request.settings.span
-        openers = [Opener(partial(open_footage, one, ready, span, original), live=is_live(str(one))) for one in sources]
-        yield Part(ready, [shown(str(source)) for source in sources], openers)
+        reading = reading_of_source(ready, request.settings, pictures=pictures)
+        openers = [
+            Opener(partial(open_observed, source, reading, ready.reads, pictures=pictures), live=is_live(str(source)))
+            for source in sources
+        ]
+        yield Part(ready, names, openers)
         return
-    for source in sources:
+    for name, source in zip(names, sources, strict=True):
         try:
-            footage, fitted = with_shots(request.model, source, request.shots or 0, request.settings, original)
+            observed, fitted = _with_shots(request, source, pictures)
         except FootageError as error:
             run.fail(error, alone=len(sources) == 1)
             continue
-        with footage:
+        with observed:
             run.progress.note(
-                f"{shown(str(source))}: adapted on its first {request.shots} windows, "
-                f"{(request.shots or 0) + fitted.model.input_frames} frames that are not scored"
+                f"{name}: adapted on its first {request.shots} windows, "
+                f"{(request.shots or 0) + fitted.input_frames} frames that are not scored"
             )
-            opener = Opener(partial(_open_already, footage), live=is_live(str(source)))
-            yield Part(fitted, [shown(str(source))], [opener], alone=len(sources) == 1)
+            opener = Opener(partial(nullcontext, observed), live=is_live(str(source)))
+            yield Part(fitted, [name], [opener], alone=len(sources) == 1)
 
 
-def _open_already(footage: Following) -> AbstractContextManager[Footage]:
-    return nullcontext(footage)
+def _with_shots(
+    request: ScoreRequest, source: str | Segments, pictures: bool
+) -> tuple[ObservedSource, Ready]:
+    """A source whose first windows a model was fitted to, and that model; they are not among its observations."""
+    settings, shots = request.settings, request.shots or 0
+    model = model_of(request.model)
+    reading = reading_of_source(Ready(None, model, settings.source), settings, pictures=pictures)
+    observed = open_observed(source, reading, NetworkInput(model.size, model.channels), pictures=pictures)
+    needed = shots + model.input_frames
+    head = observed.take(needed + 1, ahead=model.input_frames + 1)
+    if len(head) <= needed:
+        observed.close()
+        raise FootageError(
+            f"{shown(str(source))}: {len(head)} frames; {shots} shots need {needed} and one to score. "
+            "Use a longer clip, or fewer --shots."
+        )
+    support = windows_of([one.image for one in head[:needed] if one.image is not None], model.input_frames)
+    return observed, adapted_ready(request.model, support, settings)

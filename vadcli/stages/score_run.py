@@ -1,4 +1,4 @@
-"""The loop of `vad score`: what the engine gives becomes records, events and pictures."""
+"""The loop of `vad score`: what scoring gives becomes records, events and pictures."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 
 from vadcli.errors import FootageError, GateFailed, VadError
 from vadcli.progress import Progress
-from vadcli.rendering.sink import Scorer, Sink
-from vadcli.scoring.engine import Engine, Scored, Timing
+from vadcli.rendering.sink import Lineage, Sink
+from vadcli.scoring.engine import Opener, Timing
 from vadcli.scoring.events import Finding
-from vadcli.scoring.lanes import Begun, Ended, Opener
-from vadcli.scoring.measuring import Measurer
+from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Records
-from vadcli.scoring.watch import Assessed, Watch
+from vadcli.scoring.run import Finished, ScoringRun, Started
+from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
 from vadcli.scoring.writers import RecordWriter, clock, shorten
 from vadcli.settings import ScoreSettings
 from vadcli.stages.ready import Ready
-from vadcli.stages.sparkline import Sparkline
 
 # Recordings decoded side by side on a GPU, where one decoder cannot keep it busy.
 _SIDE_BY_SIDE_ON_GPU = 4
@@ -31,16 +30,20 @@ class Tally:
         frames: scored.
         events: found.
         first: the first event, for the gate's message.
+        highest: the highest score and its source and time; None without a score.
+        threshold: of the source of the highest score.
         failed: what went wrong, an error a source.
         unlearned: names of sources of which too little was seen to know what is normal.
         interrupted: whether the user stopped it.
-        timing: where the engine's time went.
+        timing: where the time went.
     """
 
     sources: int = 0
     frames: int = 0
     events: int = 0
     first: str = ""
+    highest: tuple[float, str, float] | None = None
+    threshold: float = 1.0
     failed: list[VadError] = field(default_factory=list)
     unlearned: list[str] = field(default_factory=list)
     interrupted: bool = False
@@ -54,7 +57,7 @@ class Tally:
         if self.unlearned:
             raise FootageError(
                 f"--fail-on-anomaly: nothing was learned of {', '.join(self.unlearned)}, so no event proves nothing. "
-                "Use a shorter --warmup, or calibrate first: vad adapt NORMAL-VIDEO."
+                "Use a longer recording, or calibrate first: vad adapt NORMAL-VIDEO."
             )
 
     def require_all_scored(self) -> None:
@@ -64,6 +67,22 @@ class Tally:
         if self.failed:
             total = self.sources + len(self.failed)
             raise FootageError(f"{len(self.failed)} of {total} sources could not be scored; see above.")
+
+    def summary(self, rate: float) -> str:
+        """What came of it in a line, and how to see more where there is nothing.
+
+        Args:
+            rate: false alarms an hour that were asked for.
+        """
+        events = f"{self.events} event{'s' * (self.events != 1)} in {self.frames:,} frames"
+        if self.highest is None or self.events:
+            return events
+        score, name, time_s = self.highest
+        where = f" of {shorten(name, 32)}" if self.sources > 1 else ""
+        return (
+            f"{events}; highest score {score:.2f} at {clock(time_s)}{where}, alarms above {self.threshold:.2f}. "
+            f"Lower: --false-alarms-per-hour {rate * 5:g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +98,7 @@ class Part:
 
     ready: Ready
     names: Sequence[str]
-    openers: list[Opener]
+    openers: list[Opener[Observation]]
     alone: bool = True
 
 
@@ -111,41 +130,38 @@ class Run:
         self.progress, self.opening = progress, opening
         self._notes = list(notes)
         self.tally = Tally()
-        self._watches: dict[int, Watch] = {}
-        self._spark = Sparkline()
+        self._open: dict[SourceScorer, None] = {}
 
     def score(self, part: Part) -> None:
         """Score the sources of a part; those that fail are in the tally."""
         ready = part.ready
-        engine = Engine(
-            Measurer(
-                ready.predict,
-                ready.device,
-                pool=ready.calibration.pool if ready.calibration else self.settings.pool,
-                maps=bool(self.sinks),
-            ),
-            ready.model.input_frames,
-            batch_size=self.settings.batch_size,
-            side_by_side=_SIDE_BY_SIDE_ON_GPU if ready.device.type == "cuda" else 1,
+        side_by_side = _SIDE_BY_SIDE_ON_GPU if ready.on_gpu else 1
+        run = ScoringRun(
+            ready.measurer,
+            ready.input_frames,
+            ready.calibration,
+            self.settings,
+            opening=self.opening,
+            side_by_side=side_by_side,
         )
-        side_by_side = engine.side_by_side + sum(opener.live for opener in part.openers)
-        together = min(side_by_side, len(part.openers)) > 1
+        together = min(side_by_side + sum(opener.live for opener in part.openers), len(part.openers)) > 1
         if together:
             self.progress.start(f"scoring {len(part.openers)} sources")
-        alone = part.alone and len(part.openers) == 1
         try:
-            with closing(engine.run(part.openers)) as outputs:
-                for item in outputs:
-                    if isinstance(item, Scored):
-                        self._frame(self._watches[item.source], item)
-                    elif isinstance(item, Begun):
-                        self._begin(part, item, together=together)
+            with closing(run.run(part.openers, part.names)) as steps:
+                for step in steps:
+                    if isinstance(step, Started):
+                        self._begin(part, step.scorer, together=together)
+                    elif isinstance(step, Finished):
+                        self._end(part, step)
                     else:
-                        self._end(part, item, alone=alone)
+                        self._take(step.scorer, step.outcome)
         finally:
-            for source in list(self._watches):
-                self._finish(source)
-            self.tally.timing.add(engine.timing)
+            for scorer in list(self._open):
+                for outcome in scorer.finish():
+                    self._take(scorer, outcome)
+                self._close(scorer)
+            self.tally.timing.add(run.timing)
 
     def fail(self, error: Exception, *, alone: bool) -> None:
         """Keep a source's failure for the end and go on with the others; a defect of ours stops everything."""
@@ -155,76 +171,72 @@ class Run:
         if not alone:
             self.progress.warn(str(error))
 
-    def _begin(self, part: Part, item: Begun, *, together: bool) -> None:
-        name, ready = part.names[item.source], part.ready
+    def _begin(self, part: Part, scorer: SourceScorer, *, together: bool) -> None:
         while self._notes:
             self.progress.note(self._notes.pop(0))
-        watch = Watch(
-            name,
-            item.info,
-            self.settings,
-            ready.calibration,
-            ready.kind,
-            opening=self.opening,
-            relearn=ready.relearns,
-        )
-        self._watches[item.source] = watch
+        self._open[scorer] = None
         if not together:
-            self.progress.start(f"scoring {shorten(name, 32)}", item.info.frames)
-        if watch.calibration is None:
-            self.progress.note(f"{name}: learning what is normal for {watch.warm_up_s:.3g} s (--warmup); scores follow")
+            self.progress.start(f"scoring {shorten(scorer.name, 32)}", scorer.info.frames)
+        if scorer.calibration is None:
+            then = "scores follow" if scorer.info.frames is None else "scores of all of it follow"
+            self.progress.note(
+                f"{scorer.name}: learning what is normal from {scorer.warm_up_s:.3g} s of it (--warmup); {then}"
+            )
         for sink in self.sinks:
-            sink.begin(watch, Scorer(ready.network, ready.lineage))
+            sink.begin(scorer, Lineage(part.ready.network, part.ready.lineage))
 
-    def _frame(self, watch: Watch, item: Scored) -> None:
-        assessed, found = watch.add(item.frame, item.measured)
-        if assessed is not None:
+    def _take(self, scorer: SourceScorer, outcome: Outcome) -> None:
+        frame, figures = outcome.frame, {}
+        record = frame.record
+        if record is not None:
             self.tally.frames += 1
             if self.records == "frames":
-                self.writer.write(assessed.record.to_json())
-            self._spark.add(assessed.record.score, watch.threshold)
+                self.writer.write(record.to_json())
+            if record.score is not None:
+                figures = {"score": f"{record.score:.2f}"}
+                if self.tally.highest is None or record.score > self.tally.highest[0]:
+                    self.tally.highest = (record.score, scorer.name, record.time_s)
+                    self.tally.threshold = scorer.threshold or 1.0
         for sink in self.sinks:
-            sink.frame(watch, item.frame, assessed)
-        self._tell(watch, found)
-        self.progress.advance(1, **self._spark.figures())
+            sink.frame(scorer, frame)
+        self._tell(scorer, outcome.findings)
+        self.progress.advance(1, **figures)
 
-    def _tell(self, watch: Watch, found: Sequence[Finding[Assessed]]) -> None:
+    def _tell(self, scorer: SourceScorer, found: Sequence[Finding[ScoredFrame]]) -> None:
         for finding in found:
             event = finding.event
             if self.records == "events":
                 self.writer.write(event.to_json())
             if event.state == "closed":
                 self.tally.events += 1
-                self.tally.first = self.tally.first or f"{watch.name} at {clock(event.start_s)}"
+                self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
                 for sink in self.sinks:
-                    sink.event(watch, finding)
+                    sink.event(scorer, finding)
 
-    def _end(self, part: Part, item: Ended, *, alone: bool) -> None:
-        name, watch = part.names[item.source], self._watches.get(item.source)
-        for note in item.notes:
+    def _end(self, part: Part, finished: Finished) -> None:
+        name, scorer, ended = part.names[finished.source], finished.scorer, finished.ended
+        alone = part.alone and len(part.openers) == 1
+        for note in ended.notes:
             self.progress.note(note)
-        needed = part.ready.model.input_frames + 1
-        if item.error is not None:
-            self.fail(item.error, alone=alone)
-        elif watch is None or not watch.frames:
-            short = (
-                f"{name}: {item.frames} frame{'s' * (item.frames != 1)}; a window needs {needed}. Use a longer clip."
-            )
-            self.fail(FootageError(short), alone=alone)
+        if ended.error is not None:
+            self.fail(ended.error, alone=alone)
+        elif scorer is None or not scorer.frames:
+            needed = max(part.ready.input_frames + 1, 2)
+            frames = f"{ended.frames} frame{'s' * (ended.frames != 1)}"
+            self.fail(FootageError(f"{name}: {frames}; a window needs {needed}. Use a longer clip."), alone=alone)
         else:
             self.tally.sources += 1
-            if watch.calibration is None or (part.ready.relearns and watch.kind != "warmup"):
+            if scorer.calibration is None:
                 self.tally.unlearned.append(name)
-                scores = "there are no scores" if watch.calibration is None else "scores go by the model's own footage"
                 self.progress.note(
-                    f"{name}: over before enough was seen to know what is normal, so {scores}. "
-                    "Use a shorter --warmup, or calibrate first: vad adapt NORMAL-VIDEO."
+                    f"{name}: over before enough was seen to know what is normal, so there are no scores. "
+                    "Use a longer recording, or calibrate first: vad adapt NORMAL-VIDEO."
                 )
-        if watch is not None:
-            self._finish(item.source)
+        if scorer is not None:
+            self._close(scorer)
 
-    def _finish(self, source: int) -> None:
-        watch = self._watches.pop(source)
-        self._tell(watch, watch.finish())
+    def _close(self, scorer: SourceScorer) -> None:
+        self._open.pop(scorer, None)
+        self._tell(scorer, scorer.last())
         for sink in self.sinks:
-            sink.end(watch)
+            sink.end(scorer)

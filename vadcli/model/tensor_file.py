@@ -1,0 +1,165 @@
+"""Files of tensors with a JSON header: safetensors, no pickle; read and written here without torch."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from vadcli.errors import CheckpointError, InputError, said_plainly
+from vadcli.files import whole
+from vadcli.settings import Settings, settings_of
+
+FORMAT, VERSION = "vad-checkpoint", 1
+CALIBRATION = "calibration."  # what the names of a calibration's arrays begin with
+PACKAGED_MODEL = Path(__file__).parent.parent / "weights" / "edge.safetensors"
+MAKES = {
+    "pretrain": "vad pretrain CACHE.h5 --out model.safetensors",
+    "metatrain": "vad metatrain CACHE.h5 --from model.safetensors --out meta.safetensors",
+    "adapt": "vad adapt VIDEO --from meta.safetensors --out adapter.safetensors",
+}
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_header(path: Path, expected_format: str = FORMAT) -> dict[str, Any]:
+    """The JSON header of a checkpoint or adapter, or of a file of another format.
+
+    Raises:
+        InputError: if there is no such file.
+        CheckpointError: if it is damaged, of another kind or of another version.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint. Make one with `{MAKES['pretrain']}`.")
+    try:
+        with safe_open(path, framework="np") as file:
+            header = json.loads((file.metadata() or {}).get("vad", "null"))
+    except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError, RecursionError) as error:
+        raise damaged(path, error) from error
+    if not isinstance(header, dict) or header.get("format") != expected_format:
+        raise CheckpointError(f"{path}: not written by vad as {expected_format}.")
+    if header.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path}: version {header.get('version')!r}; this vad reads version {VERSION}. Use the vad that wrote it."
+        )
+    if expected_format == FORMAT and header.get("stage") not in MAKES:
+        raise CheckpointError(f"{path}: unknown stage {header.get('stage')!r}. Use the vad that wrote it.")
+    return header
+
+
+def require_stage(path: Path, header: Mapping[str, Any], *stages: str) -> None:
+    """Refuse a file that another stage made than the caller has a use for.
+
+    Raises:
+        CheckpointError: naming the command that makes the right kind.
+    """
+    if stages and header["stage"] not in stages:
+        raise CheckpointError(
+            f"{path}: made by `vad {header['stage']}`; this needs one made by {' or '.join(stages)}. "
+            f"Run `{MAKES[stages[-1]]}`."
+        )
+
+
+def read_settings(path: Path, header: Mapping[str, Any]) -> Settings:
+    """The settings in a header.
+
+    Raises:
+        CheckpointError: where they do not hold.
+    """
+    try:
+        return settings_of(header)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise CheckpointError(f"{path}: its settings do not hold: {place} {said_plainly(first)}.") from error
+
+
+def read_calibration(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a file's calibration by name; none if it has none."""
+    try:
+        with safe_open(path, framework="np") as file:
+            names = [name for name in file.keys() if name.startswith(CALIBRATION)]  # noqa: SIM118 (not a mapping)
+            return {name.removeprefix(CALIBRATION): np.asarray(file.get_tensor(name)) for name in names}
+    except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError) as error:
+        raise damaged(path, error) from error
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
+    """Write arrays and a JSON header, whole or not at all."""
+    plain = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
+    with whole(path) as temporary:
+        try:
+            save_file(plain, temporary, metadata={"vad": json.dumps(header, sort_keys=True)})
+        except SafetensorError as error:  # the writer wraps the system's error in its own
+            raise OSError(28, f"could not be written ({error})", str(path)) from error
+
+
+def damaged(path: Path, error: Exception) -> CheckpointError:
+    """The error of a file that cannot be read."""
+    why = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    return CheckpointError(f"{path}: not a checkpoint of vad, or damaged ({why}). Make it again.")
+
+
+@dataclass(frozen=True, eq=False)
+class AdapterFile:
+    """An adapter as scoring needs it: everything but its weights.
+
+    Attributes:
+        path: of the file.
+        settings: of the run that made it.
+        parents: SHA-256 of the model that it adapts, as "base"; empty if it was made without a network.
+        training: record of the run.
+        facts: of its calibration, as JSON.
+        arrays: of its calibration.
+    """
+
+    path: Path
+    settings: Settings
+    parents: Mapping[str, str]
+    training: Mapping[str, Any]
+    facts: Any
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read an adapter.
+
+        Raises:
+            InputError: if there is no such file.
+            CheckpointError: if it is damaged, a stranger's or no adapter.
+        """
+        if not path.is_file():
+            raise InputError(f"{path}: no such adapter. Make one with `vad adapt NORMAL-VIDEO --out {path}`.")
+        header = read_header(path)
+        require_stage(path, header, "adapt")
+        parents, training = mapping(header.get("parents")), mapping(header.get("training"))
+        return cls(
+            path,
+            read_settings(path, header),
+            {role: str(value) for role, value in parents.items()},
+            training,
+            header.get("calibration"),
+            read_calibration(path),
+        )
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file."""
+        return file_sha256(self.path)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A JSON object, or an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
