@@ -14,11 +14,14 @@ from tests.conftest import picture
 from vadcli.errors import FootageError
 from vadcli.footage.container import Container
 from vadcli.footage.opencv import cv2
-from vadcli.footage.source import find_sources, open_reader, open_source
+from vadcli.footage.resize import network_image, view_of, view_size
+from vadcli.footage.source import Reading, find_sources, open_source
+from vadcli.footage.span import Span
+from vadcli.footage.zones import Zones
 
 
-def read(source, size=(48, 64), channels=3, **options):
-    with open_source(str(source), size=size, channels=channels, **options) as opened:
+def read(source, **reading):
+    with open_source(str(source), Reading(original=True, **reading)) as opened:
         return list(opened), opened
 
 
@@ -30,34 +33,67 @@ def test_video_gives_every_frame_with_its_index_and_time(make_video):
     assert source.notes == ()
 
 
-def test_video_frames_are_rgb_of_the_asked_size(make_video):
-    frames, _ = read(make_video(frames=3), size=(24, 40))
-    expected = cv2.resize(cv2.cvtColor(picture(2), cv2.COLOR_BGR2RGB), (40, 24))
-    assert frames[2].image.shape == (24, 40, 3)
-    assert np.abs(frames[2].image.astype(int) - expected).mean() < 8  # MPEG-4 loses a little
+@pytest.mark.parametrize(
+    ("size", "view"),
+    [
+        ((240, 360), (256, 384)),
+        ((360, 640), (256, 456)),
+        ((1080, 1920), (256, 456)),
+        ((110, 80), (96, 72)),
+        ((10, 7), (32, 24)),
+        ((4, 60_000), (32, 4096)),
+        ((60_000, 4), (256, 8)),
+    ],
+)
+def test_a_view_keeps_its_aspect_within_multiples_of_32_and_8(size, view):
+    assert view_size(*size) == view
+
+
+def test_a_view_averages_what_it_is_made_of_and_blends_where_it_is_enlarged():
+    checks = (np.indices((512, 1024)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    halved = view_of(np.repeat(checks[:, :, None], 3, axis=2), (256, 512))
+    assert halved.shape == (256, 512, 3) and np.abs(halved.astype(int) - 127).max() <= 1
+    smooth = cv2.GaussianBlur(picture(3, (1079, 1917)), (0, 0), 8)
+    exact = cv2.resize(smooth, (456, 256), interpolation=cv2.INTER_AREA)
+    assert np.abs(view_of(smooth, (256, 456)).astype(int) - exact).mean() < 1
+    small = picture(3)
+    np.testing.assert_array_equal(view_of(small, (64, 88)), cv2.resize(small, (88, 64)))
+
+
+def test_a_frame_s_view_is_made_of_the_picture_whole_and_rgb(make_video):
+    frames, _ = read(make_video(frames=3))
+    np.testing.assert_array_equal(frames[2].view, cv2.resize(frames[2].original, (88, 64)))
+    expected = cv2.cvtColor(picture(2), cv2.COLOR_BGR2RGB)
+    assert np.abs(frames[2].original.astype(int) - expected).mean() < 8  # MPEG-4 loses a little
+
+
+def test_the_network_s_image_is_the_view_resized_once_and_grey_by_bt_601():
+    view = picture(2, (64, 88))
+    assert network_image(view, (64, 88), 3) is view
+    image = network_image(view, (32, 40), 1)
+    assert image.shape == (32, 40, 1) and image.dtype == np.uint8
+    expected = cv2.resize(view, (40, 32)) @ [0.299, 0.587, 0.114]
+    assert np.abs(image[:, :, 0] - expected).max() <= 1
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".pgm"])
 def test_pictures_without_loss_are_read_exactly(make_pictures, suffix):
     channels = 1 if suffix == ".pgm" else 3
-    frames, _ = read(make_pictures(suffix=suffix, channels=channels, frames=3), channels=channels)
-    expected = picture(1, channels=channels)[:, :, ::-1]
-    np.testing.assert_array_equal(frames[1].image, expected)
+    frames, _ = read(make_pictures(suffix=suffix, channels=channels, frames=3))
+    expected = np.broadcast_to(picture(1, channels=channels)[:, :, ::-1], (48, 64, 3))
+    np.testing.assert_array_equal(frames[1].original, expected)
 
 
 def test_pictures_are_in_natural_order_from_0_or_1(make_pictures):
-    folder = make_pictures(frames=12, first=1, pattern="frame_{}")
-    frames, _ = read(folder)
-    np.testing.assert_array_equal(frames[10].image, picture(10)[:, :, ::-1])
+    frames, _ = read(make_pictures(frames=12, first=1, pattern="frame_{}"))
+    np.testing.assert_array_equal(frames[10].original, picture(10)[:, :, ::-1])
     assert len(frames) == 12
 
 
-def test_grey_asked_of_colour_and_colour_of_grey(make_pictures):
-    colour, _ = read(make_pictures("a", channels=3, frames=1), channels=1)
-    grey, _ = read(make_pictures("b", channels=1, frames=1), channels=3)
-    assert colour[0].image.shape == (48, 64, 1)
-    np.testing.assert_array_equal(grey[0].image, np.repeat(picture(0, channels=1), 3, axis=2))
-    np.testing.assert_allclose(colour[0].image, picture(0, channels=1), atol=1)
+def test_grey_footage_has_three_equal_channels(make_pictures, make_film):
+    for source in (make_pictures(channels=1, frames=2), make_film("grey.mkv", codec="ffv1", pixels="gray")):
+        view = read(source)[0][1].view
+        np.testing.assert_array_equal(view, np.repeat(view[:, :, :1], 3, axis=2))
 
 
 def test_sixteen_bits_become_eight_by_their_range_and_alpha_is_dropped(tmp_path):
@@ -68,11 +104,11 @@ def test_sixteen_bits_become_eight_by_their_range_and_alpha_is_dropped(tmp_path)
     cv2.imwrite(str(clear / "0.png"), np.dstack([picture(0), np.zeros((48, 64), np.uint8)]))
     for folder in (deep, clear):
         frames, _ = read(folder)
-        np.testing.assert_array_equal(frames[0].image, picture(0)[:, :, ::-1])
+        np.testing.assert_array_equal(frames[0].original, picture(0)[:, :, ::-1])
 
 
 def test_odd_sizes_are_read(make_pictures, make_film):
-    frames, _ = read(make_pictures(size=(37, 51), frames=2), original=True)
+    frames, _ = read(make_pictures(size=(37, 51), frames=2))
     assert frames[0].original.shape == (37, 51, 3)
     frames, source = read(make_film("odd.mkv", frames=10, size=(37, 51), codec="ffv1", pixels="yuv444p"))
     assert (len(frames), source.info.height, source.info.width) == (10, 37, 51)
@@ -80,19 +116,17 @@ def test_odd_sizes_are_read(make_pictures, make_film):
 
 def test_ten_bit_video_is_read(make_film):
     frames, _ = read(make_film("deep.mkv", frames=10, codec="ffv1", pixels="yuv422p10le"))
-    assert len(frames) == 10 and frames[0].image.std() > 20
+    assert len(frames) == 10 and frames[0].original.std() > 20
 
 
-def test_original_is_the_source_s_own_frame(make_pictures):
-    frames, _ = read(make_pictures(frames=2), size=(16, 16), original=True)
-    np.testing.assert_array_equal(frames[1].original, picture(1)[:, :, ::-1])
-    frames, _ = read(make_pictures(frames=2), size=(16, 16))
-    assert frames[1].original is None
+def test_originals_are_kept_only_if_asked_for(make_pictures):
+    with open_source(str(make_pictures(frames=2))) as source:
+        assert next(source).original is None
 
 
-def test_mask_top_blackens_that_share_of_rows(make_pictures):
-    frames, _ = read(make_pictures(frames=1), size=(40, 40), mask_top=0.1)
-    assert frames[0].image[:4].max() == 0 and frames[0].image[4:].min() >= 0 and frames[0].image[4].max() > 0
+def test_mask_top_blackens_that_share_of_the_view_s_rows(make_pictures):
+    frames, _ = read(make_pictures(frames=1, size=(64, 64)), zones=Zones(0.1))
+    assert frames[0].view[:6].max() == 0 and frames[0].view[6].max() > 0 and frames[0].original[:6].max() > 0
 
 
 def test_thinning_keeps_frames_by_their_times(make_video):
@@ -124,6 +158,16 @@ def test_variable_frame_rate_keeps_the_container_s_times(make_film):
     assert [frame.time_s for frame in frames] == pytest.approx(uneven, abs=0.002)
 
 
+def test_a_gap_before_a_frame_that_is_thinned_out_is_one_before_the_next(make_film):
+    times = [*np.arange(10) / 10, *(5.03 + np.arange(10) / 10)]
+    frames, _ = read(make_film("hole.mkv", frames=20, fps=10, codec="ffv1", times=times), fps=5)
+    assert [frame.index for frame in frames if frame.after_gap] == [10]
+    frames, _ = read(make_film("hole.mkv", frames=20, fps=10, codec="ffv1", times=times), fps=0.15)
+    assert [(frame.index, frame.after_gap) for frame in frames] == [(0, False)]
+    frames, _ = read(make_film("late.mkv", frames=20, fps=10, codec="ffv1", times=times), span=Span(5.0))
+    assert len(frames) == 10 and not any(frame.after_gap for frame in frames), "nothing is missing before the first"
+
+
 def test_rotation_metadata_is_honoured(make_video):
     video = make_video(frames=2, size=(48, 64))
     data = bytearray(video.read_bytes())
@@ -132,14 +176,14 @@ def test_rotation_metadata_is_honoured(make_video):
     minus = ((1 << 32) - (1 << 16)).to_bytes(4, "big")
     data[matrix : matrix + 20] = bytes(4) + one + bytes(4) + minus + bytes(4)  # a quarter turn
     video.write_bytes(data)
-    frames, source = read(video, size=(64, 48), original=True)
+    frames, source = read(video)
     assert (source.info.height, source.info.width) == (64, 48)
-    assert frames[0].original.shape == (64, 48, 3)
+    assert frames[0].original.shape == (64, 48, 3) and frames[0].view.shape == (64, 48, 3)
 
 
-def complaint(source, **options):
+def complaint(source):
     with pytest.raises(FootageError) as error:
-        read(source, **options)
+        read(source)
     assert "\n" not in str(error.value)
     return str(error.value).removeprefix(f"{source}: ")
 
@@ -213,9 +257,9 @@ def test_a_picture_that_changes_size_on_the_way_is_refused(make_film, tmp_path, 
 
 def test_frames_are_read_when_they_are_asked_for_and_a_consumer_may_stop_early(make_video):
     threads = threading.active_count()
-    with open_source(str(make_video(frames=60)), size=(16, 16), channels=1) as source:
+    with open_source(str(make_video(frames=60))) as source:
         next(source)
-        assert source._reader.frames_read == 1 and threading.active_count() == threads
+        assert source.frames_read == 1 and threading.active_count() == threads
     assert list(source) == []
 
 
@@ -231,8 +275,8 @@ def test_pictures_are_bit_for_bit_what_opencv_decodes(make_film):
         film = make_film(f"{pixels}.mkv", frames=5, size=(37, 51) if codec == "ffv1" else (48, 64), codec=codec,
                          pixels=pixels)  # fmt: skip
         capture = cv2.VideoCapture(str(film), cv2.CAP_FFMPEG)
-        for image, _ in open_reader(str(film)):
-            np.testing.assert_array_equal(image, capture.read()[1])
+        for frame in read(film)[0]:
+            np.testing.assert_array_equal(frame.original[:, :, ::-1], capture.read()[1])
         assert not capture.read()[0]
 
 
@@ -269,7 +313,7 @@ def test_ctrl_c_ends_a_reading_program_at_once(make_video, tmp_path):
         "import os, signal, sys\n"
         "from vadcli.footage.source import open_source\n"
         "try:\n"
-        "    with open_source(sys.argv[1], size=(16, 16), channels=1) as source:\n"
+        "    with open_source(sys.argv[1]) as source:\n"
         "        next(source)\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "        list(source)\n"

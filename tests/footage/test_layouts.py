@@ -12,7 +12,8 @@ from tests.footage.test_labels import cells
 from vadcli.errors import FootageError
 from vadcli.footage.layouts import LAYOUTS, find_clips, unique_names
 from vadcli.footage.opencv import cv2
-from vadcli.footage.source import open_source
+from vadcli.footage.source import Reading, open_source
+from vadcli.footage.zones import Zones
 
 
 def found_as(path):
@@ -342,8 +343,8 @@ def test_umn_is_recognised(footage):
 def test_nothing_of_umn_s_caption_is_left(footage):
     """The caption is white and red on grey: below the mask of an abnormal frame no row is brighter than before it."""
     clip = next(clip for clip in find_clips(str(footage / "umn")) if clip.name == "hall/test/06")
-    with open_source(str(clip.source), size=(240, 320), channels=1, mask_top=clip.mask_top) as frames:
-        images = [frame.image[..., 0] for frame in islice(frames, 530)]
-    assert not images[525][:32].any()
-    calm, captioned = (image[32:60].mean(1) for image in (images[440], images[525]))
+    with open_source(str(clip.source), Reading(zones=Zones(clip.mask_top))) as frames:
+        images = [frame.view[..., 0] for frame in islice(frames, 530)]
+    assert not images[525][:34].any()
+    calm, captioned = (image[34:64].mean(1) for image in (images[440], images[525]))
     np.testing.assert_allclose(calm, captioned, atol=3)

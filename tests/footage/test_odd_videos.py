@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import picture, remux
 from vadcli.errors import FootageError
-from vadcli.footage.source import open_source
+from vadcli.footage.source import Reading, open_source
 
 KINDS = {
     "alpha.mov": {"codec": "qtrle", "pixels": "argb"},
@@ -30,8 +30,8 @@ KINDS = {
 }
 
 
-def read(path, size=(48, 64)):
-    with open_source(str(path), size=size, channels=3) as source:
+def read(path):
+    with open_source(str(path), Reading(original=True)) as source:
         return list(source), source
 
 
@@ -39,14 +39,14 @@ def read(path, size=(48, 64)):
 def test_every_frame_of_an_odd_kind_is_read_in_its_colours_at_its_time(make_film, name):
     how = KINDS[name]
     size = how.get("size", (48, 64))
-    frames, source = read(make_film(name, **how), size)
+    frames, source = read(make_film(name, **how))
     assert source.notes == () and len(frames) == source.info.frames == 20
     assert [frame.time_s for frame in frames] == pytest.approx(np.arange(20) / 25, abs=2e-3)
     made = np.stack([picture(index, size)[:, :, ::-1] for index in range(20)]).astype(int)
     if how.get("pixels") == "gray":
         made = np.stack([picture(index, size, channels=1) for index in range(20)]).astype(int)
-    far = np.abs(frames[10].image - made).mean(axis=(1, 2, 3))
-    assert far.argmin() == 10 and far[10] <= np.abs(frames[10].image[:, :, ::-1] - made[10]).mean()
+    far = np.abs(frames[10].original - made).mean(axis=(1, 2, 3))
+    assert far.argmin() == 10 and far[10] <= np.abs(frames[10].original[:, :, ::-1] - made[10]).mean()
 
 
 def test_pictures_that_go_on_under_another_number_of_a_transport_stream_are_read_on(make_film, tmp_path):

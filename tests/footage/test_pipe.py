@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from vadcli.errors import FootageError
-from vadcli.footage.pipe import open_stdin
-from vadcli.footage.source import FrameSource, frames_of
+from vadcli.footage.source import Source
+from vadcli.footage.video import open_stdin
 
 COUNT = (
     "import sys\n"
     "from vadcli.errors import FootageError\n"
     "from vadcli.footage.source import open_source\n"
     "try:\n"
-    "    with open_source('-', size=(16, 16), channels=1) as source:\n"
+    "    with open_source('-') as source:\n"
     "        print(len(list(source)), source.info.name)\n"
     "except FootageError as error:\n"
     "    print(error)\n"
@@ -58,10 +58,6 @@ def test_a_closed_stdin_is_named():
     assert ended.stdout.startswith("stdin: closed") and ended.stderr == ""
 
 
-def opened(reader):
-    return FrameSource(reader, frames_of(reader, size=(16, 16), channels=1), reader.info)
-
-
 def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(make_film):
     stream = make_film("stream.ts", frames=60, size=(240, 320), codec="mpeg2video")
     read_end, write_end = os.pipe()
@@ -75,7 +71,7 @@ def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(make_film):
 
     feeder = threading.Thread(target=feed)
     feeder.start()
-    with opened(open_stdin(read_end)) as source:
+    with Source(open_stdin(read_end)) as source:
         frames = [next(source) for _ in range(20)]
     # and closing did not wait for a stream that says nothing, which would have been for ever
     assert [frame.index for frame in frames] == list(range(20))
@@ -91,7 +87,7 @@ def test_a_socket_is_read_as_a_pipe(make_film):
     with ours, theirs:
         ours.sendall(stream.read_bytes())
         ours.shutdown(socket.SHUT_WR)
-        with opened(open_stdin(theirs.fileno())) as source:
+        with Source(open_stdin(theirs.fileno())) as source:
             assert len(list(source)) == 20
 
 
@@ -103,7 +99,7 @@ def test_reading_a_pipe_leaves_no_descriptor_open(make_film):
         os.write(write_end, data)
         os.close(write_end)
         try:
-            with opened(open_stdin(read_end)) as source:
+            with Source(open_stdin(read_end)) as source:
                 assert len(list(source)) == 20
         except FootageError:
             assert data == b"nothing"

@@ -26,7 +26,7 @@ def address():
 def test_a_playlist_opens_no_address_whatever_it_is_called(tmp_path, address, playlist, name):
     (tmp_path / name).write_text(playlist.format(address))
     with pytest.raises(FootageError, match=name):
-        list(open_source(str(tmp_path / name), size=(16, 16), channels=1))
+        list(open_source(str(tmp_path / name)))
 
 
 @pytest.mark.parametrize("playlist", [HLS, CONCAT], ids=["hls", "concat"])
@@ -34,9 +34,9 @@ def test_a_playlist_opens_no_address_whatever_it_is_called(tmp_path, address, pl
 @pytest.mark.parametrize("way", ["{}/other.ts", "file:{}/other.ts", "../other.ts"])
 def test_a_playlist_opens_no_file_of_another_folder(tmp_path, make_film, playlist, name, way):
     other = make_film("other.ts", frames=20, codec="mpeg2video")
-    assert len(list(open_source(str(other), size=(16, 16), channels=1))) == 20, "it could be read"
+    assert len(list(open_source(str(other)))) == 20, "it could be read"
     folder = tmp_path / "given"
     folder.mkdir()
     (folder / name).write_text(playlist.format(way.format(tmp_path)))
     with pytest.raises(FootageError, match=name):
-        list(open_source(str(folder / name), size=(16, 16), channels=1))
+        list(open_source(str(folder / name)))

@@ -2,21 +2,28 @@
 
 import os
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from tests.conftest import remux
+from vadcli.footage import container, video
 from vadcli.footage.clock import timed
-from vadcli.footage.source import open_source
+from vadcli.footage.source import Reading, open_source
 from vadcli.footage.video import CutOffError
 
 GOP = {"g": "10", "bf": "0", "sc_threshold": "0"}
 
 
-def read(path, **options):
-    with open_source(str(path), size=(48, 64), channels=1, **options) as source:
+def read(path):
+    with open_source(str(path), Reading(original=True)) as source:
         return list(source), source
+
+
+def gaps(frames):
+    """Of every frame before which some are missing, the time of the one before it and its own."""
+    return [(before.time_s, frame.time_s) for before, frame in pairwise(frames) if frame.after_gap]
 
 
 def read_piped(path, fifo):
@@ -26,7 +33,7 @@ def read_piped(path, fifo):
 
 
 def read_cut_off(path):
-    with open_source(str(path), size=(48, 64), channels=1) as source:
+    with open_source(str(path)) as source:
         frames = []
         with pytest.raises(CutOffError) as error:
             frames.extend(source)
@@ -55,7 +62,7 @@ def test_reading_goes_on_after_damage_which_is_told_with_its_place(make_film, tm
     assert 95 <= len(frames) < 100
     assert frames[-1].time_s == pytest.approx(99 / 25)
     assert "damaged at 1." in source.notes[0] and "could not be decoded" in source.notes[0]
-    at = [gap.end_s for gap in source.gaps]
+    at = [end_s for _, end_s in gaps(frames)]
     assert any(42 / 25 <= end <= 48 / 25 for end in at), "nothing is predicted across the hole"
     assert any(end == pytest.approx(50 / 25) for end in at), "nor into the first whole picture after it"
 
@@ -66,7 +73,7 @@ def test_packets_that_a_network_lost_are_told(make_film):
     packets = [data[at : at + 188] for at in range(0, len(data), 188)]
     film.write_bytes(b"".join(packet for index, packet in enumerate(packets) if index % 30 or index < 60))
     frames, source = read(film)
-    assert 80 < len(frames) <= 100 and source.gaps
+    assert 80 < len(frames) <= 100 and gaps(frames)
     assert any("damaged at " in note for note in source.notes)
 
 
@@ -88,9 +95,9 @@ def test_sound_that_goes_on_after_the_pictures_is_not_a_recording_cut_off(make_f
 
 def test_sound_alone_for_minutes_does_not_end_reading(make_film):
     times = [0.0, 0.04, 0.08, 400.0, 400.04, 400.08]
-    frames, source = read(make_film("sparse.mkv", frames=6, times=times, sound_s=401.0))
+    frames, _ = read(make_film("sparse.mkv", frames=6, times=times, sound_s=401.0))
     assert [frame.time_s for frame in frames] == pytest.approx(times, abs=0.002)
-    assert [(gap.start_s, gap.end_s) for gap in source.gaps] == [pytest.approx((0.08, 400.0), abs=0.002)]
+    assert gaps(frames) == [pytest.approx((0.08, 400.0), abs=0.002)]
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
@@ -98,7 +105,7 @@ def test_a_hole_of_more_than_a_second_is_a_gap(make_film, suffix):
     times = [*np.arange(20) / 10, *(2.5 + np.arange(20) / 10), *(30 + np.arange(20) / 10)]
     frames, source = read(make_film(f"motion.{suffix}", frames=60, fps=10, times=times))
     assert [frame.time_s for frame in frames] == pytest.approx(times, abs=0.002)
-    assert [(gap.start_s, gap.end_s) for gap in source.gaps] == [pytest.approx((4.4, 30.0), abs=0.002)]
+    assert gaps(frames) == [pytest.approx((4.4, 30.0), abs=0.002)]
     assert source.info.fps == pytest.approx(10, rel=0.01)
     assert "no pictures for 25.6 s in all, after 4.4 s" in source.notes[0]
 
@@ -106,7 +113,7 @@ def test_a_hole_of_more_than_a_second_is_a_gap(make_film, suffix):
 def test_pictures_that_come_seldom_are_not_full_of_holes(make_film):
     times = list(5.0 * np.arange(30))
     frames, source = read(make_film("lapse.mp4", frames=30, times=times))
-    assert [frame.time_s for frame in frames] == pytest.approx(times) and source.gaps == ()
+    assert [frame.time_s for frame in frames] == pytest.approx(times) and not gaps(frames)
     assert source.info.fps == pytest.approx(0.2)
 
 
@@ -116,7 +123,7 @@ def test_a_clock_that_begins_anew_goes_on(make_film, tmp_path):
     both.write_bytes(b"".join(parts))
     frames, source = read(both)
     assert [frame.time_s for frame in frames] == pytest.approx(np.arange(125) / 25, abs=0.001)
-    assert [(gap.start_s, gap.end_s) for gap in source.gaps] == [pytest.approx((49 / 25, 2.0), abs=0.001)]
+    assert gaps(frames) == [pytest.approx((49 / 25, 2.0), abs=0.001)]
     assert source.info.frames == 125 and source.info.duration_s == pytest.approx(5.0, abs=0.1)
 
 
@@ -155,9 +162,12 @@ def test_a_rate_that_the_header_invents_is_not_believed(make_film, rate):
     assert [frame.time_s for frame in frames] == pytest.approx(times, abs=0.001)
 
 
-def test_length_is_found_out_where_the_container_does_not_say_it(make_film, tmp_path):
+@pytest.mark.parametrize("kept_bytes", [container.KEPT_BYTES, 100])
+def test_length_is_found_out_where_the_container_does_not_say_it(make_film, tmp_path, monkeypatch, kept_bytes):
+    for module in (container, video):
+        monkeypatch.setattr(module, "KEPT_BYTES", kept_bytes)
     film = make_film(frames=75, fps=30)
-    for name in ("film.264", "film.flv", "film.mkv", "live.mkv", "film.ts", "parts.mp4"):
+    for name in ("film.264", "film.flv", "film.mkv", "live.mkv", "film.ts", "parts.mp4", "film.mp4"):
         how = {"live.mkv": {"live": "1"}, "parts.mp4": {"movflags": "frag_keyframe+empty_moov"}}.get(name, {})
         frames, source = read(remux(film, tmp_path / name, **how))
         assert (len(frames), source.info.frames) == (75, 75), name
@@ -179,5 +189,5 @@ def test_a_recording_that_begins_in_the_middle_begins_with_a_whole_picture(make_
         late.write_bytes(data[: 3 * 188] + data[len(data) // 4 // 188 * 188 :])
         frames, _ = read(late)
         assert len(frames) < 75
-        clean = {frame.image.tobytes() for frame in whole}
-        assert all(frame.image.tobytes() in clean for frame in frames), "no picture is half of something else"
+        clean = {frame.original.tobytes() for frame in whole}
+        assert all(frame.original.tobytes() in clean for frame in frames), "no picture is half of something else"

@@ -7,12 +7,8 @@ import pytest
 
 from vadcli.errors import FootageError
 from vadcli.footage import stream
-from vadcli.footage.source import FrameSource, frames_of, open_source
+from vadcli.footage.source import Source, open_source
 from vadcli.footage.stream import open_url, without_password
-
-
-def opened(reader):
-    return FrameSource(reader, frames_of(reader, size=(16, 16), channels=1), reader.info)
 
 
 @pytest.fixture
@@ -50,22 +46,19 @@ def live(make_film):
     return make_film("live.ts", frames=50, codec="mpeg2video").read_bytes()
 
 
-def test_a_stream_that_drops_is_reopened_and_the_gap_recorded(server, live, monkeypatch):
+def test_a_stream_that_drops_is_reopened_and_the_gap_marked(server, live, monkeypatch):
     monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 0.2)
     server.answers += [live, live]
     reader = open_url(server.url, give_up_s=0.5)
     assert reader.info.frames is None
-    source = opened(reader)
-    times = []
+    source = Source(reader)
+    frames = []
     with pytest.raises(FootageError, match="lost for"), source:
-        times.extend(frame.time_s for frame in source)
-    assert len(source.gaps) == 1
-    gap = source.gaps[0]
-    before = [time for time in times if time <= gap.start_s]
-    assert len(before) == len(times) / 2
+        frames.extend(source)
+    times, half = [frame.time_s for frame in frames], len(frames) // 2
+    assert [frame.after_gap for frame in frames] == [number == half for number in range(2 * half)]
     assert times == sorted(times) and len(set(times)) == len(times)
-    assert times[len(before)] == pytest.approx(gap.end_s, abs=0.1)
-    assert gap.end_s - gap.start_s >= 0.999 / source.info.fps
+    assert times[half] - times[half - 1] >= 0.999 / source.info.fps
 
 
 def test_leaving_while_the_stream_is_away_does_not_wait_for_it(server, live, monkeypatch):
@@ -73,7 +66,7 @@ def test_leaving_while_the_stream_is_away_does_not_wait_for_it(server, live, mon
     server.answers.append(live)
     changes = []
     away = threading.Event()
-    source = opened(open_url(server.url, lambda change: (changes.append(change), away.set())))
+    source = Source(open_url(server.url, lambda change: (changes.append(change), away.set())))
     reading = threading.Thread(target=list, args=(source,))
     reading.start()
     assert away.wait(30)
@@ -86,7 +79,7 @@ def test_what_happens_to_a_stream_is_told_as_it_happens(server, live, monkeypatc
     monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 0.1)
     server.answers += [live, live]
     changes = []
-    with opened(open_url(server.url, changes.append, give_up_s=0.3)) as source, pytest.raises(FootageError):
+    with Source(open_url(server.url, changes.append, give_up_s=0.3)) as source, pytest.raises(FootageError):
         list(source)
     assert [change.kind for change in changes] == ["lost", "back", "lost"]
     assert [change.time_s for change in changes] == sorted(change.time_s for change in changes)
@@ -95,7 +88,7 @@ def test_what_happens_to_a_stream_is_told_as_it_happens(server, live, monkeypatc
 
 def test_an_address_where_nothing_answers_is_named_without_its_password():
     with pytest.raises(FootageError) as error:
-        open_source("http://admin:secret@127.0.0.1:9/live.ts", size=(16, 16), channels=1)
+        open_source("http://admin:secret@127.0.0.1:9/live.ts")
     assert str(error.value).startswith("http://127.0.0.1:9/live.ts: no video stream answers there")
 
 
@@ -108,5 +101,5 @@ def test_passwords_are_left_out_of_names():
 @pytest.mark.parametrize(("camera", "problem"), [("camera:99", "no such camera"), ("camera:front", "numbered from 0")])
 def test_a_camera_that_is_not_there_is_named(camera, problem, capfd):
     with pytest.raises(FootageError, match=f"{camera}: .*{problem}"):
-        open_source(camera, size=(16, 16), channels=1)
+        open_source(camera)
     assert capfd.readouterr().err == ""

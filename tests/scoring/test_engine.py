@@ -1,152 +1,230 @@
+"""Sources read side by side: what is measured, in which order, in which batches, and how it ends."""
+
+import subprocess
+import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import torch
 
-from tests.scoring.footage import Film, T, repeat_last
 from vadcli.errors import FootageError
-from vadcli.scoring.engine import Engine, Scored
-from vadcli.scoring.lanes import Begun, Ended
-from vadcli.scoring.measuring import Measured, Measurer
+from vadcli.footage.frames import Image, SourceInfo
+from vadcli.scoring.engine import Begun, Ended, Engine, Opener, Scored
 
-CPU = torch.device("cpu")
-
-
-def engine(batch_size: int = 8, side_by_side: int = 1, maps: bool = False, predict=repeat_last) -> Engine:
-    measurer = Measurer(predict, CPU, pool=16, maps=maps)
-    return Engine(measurer, T, batch_size=batch_size, side_by_side=side_by_side)
+T = 4
 
 
-def measured(engine: Engine, *films: Film, live: bool = False) -> dict[int, dict[int, Measured | None]]:
-    """Measurements by source and frame."""
+@dataclass(frozen=True)
+class Noise:
+    index: int
+    image: Image | None
+    after_gap: bool = False
+
+
+@dataclass
+class Film:
+    """Noise that is the same for the same seed; `fails_at` frames in, it breaks."""
+
+    frames: int
+    seed: int = 0
+    gap_at: int | None = None
+    fails_at: int | None = None
+    without_image: tuple[int, ...] = ()
+    wait: Callable[[int], None] = lambda index: None
+    notes: tuple[str, ...] = ("a note",)
+    closed: int = 0
+    info: SourceInfo = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.info = SourceInfo(f"film {self.seed}", 10.0, self.frames, 64, 96)
+
+    def __iter__(self) -> Iterator[Noise]:
+        random = np.random.default_rng(self.seed)
+        for index in range(self.frames):
+            if index == self.fails_at:
+                raise FootageError(f"film {self.seed}: broken")
+            self.wait(index)
+            image = random.integers(0, 256, (8, 8, 1), dtype=np.uint8)
+            yield Noise(index, None if index in self.without_image else image, index == self.gap_at)
+
+    def opener(self, live: bool = False) -> Opener[Noise]:
+        @contextmanager
+        def opened():
+            yield self
+            self.closed += 1
+
+        return Opener(opened, live)
+
+
+def difference(images, windows):
+    """Of each window, its numbers and how far its last image is from the one before it."""
+    return [
+        (len(window), float(np.mean((images[window[-1]].astype(float) - images[window[-2]]) ** 2)))
+        for window in windows
+    ]
+
+
+def run(*films: Film, batch_size: int = 8, side_by_side: int = 1, measure=difference, live: bool = False):
+    engine = Engine(measure, T, batch_size=batch_size, side_by_side=side_by_side)
+    return list(engine.run([film.opener(live) for film in films]))
+
+
+def errors(*films: Film, **how) -> dict[int, dict[int, object]]:
+    """Errors by source and frame."""
     found = defaultdict(dict)
-    for item in engine.run([film.opener(live) for film in films]):
-        if isinstance(item, Scored):
-            found[item.source][item.frame.index] = item.measured
+    for output in run(*films, **how):
+        if isinstance(output, Scored):
+            found[output.source][output.item.index] = output.errors
     return found
 
 
-def test_the_first_four_frames_have_no_errors():
-    found = measured(engine(), Film(20))[0]
-    assert [index for index, one in found.items() if one is None] == [0, 1, 2, 3]
-    assert list(found) == list(range(20))
+def without(found) -> list[int]:
+    return [index for index, one in found.items() if one is None]
 
 
-def test_errors_are_those_of_the_literal_definition():
-    frames = [frame.image.astype(np.float64) / 127.5 - 1 for frame in Film(12)]
-    for index, one in measured(engine(), Film(12))[0].items():
-        if one is not None:
-            expected = np.mean((frames[index] - frames[index - 1]) ** 2)
-            assert one.errors["frame_error"] == pytest.approx(expected, rel=1e-5)
+def test_errors_are_those_of_windows_of_successive_images():
+    found = errors(Film(20))[0]
+    images = [item.image.astype(float) for item in Film(20)]
+    assert list(found) == list(range(20)) and without(found) == [0, 1, 2, 3]
+    for index in range(T, 20):
+        assert found[index] == (T + 1, np.mean((images[index] - images[index - 1]) ** 2))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_batches_of_any_size_give_the_same_errors(batch_size: int):
-    one, other = measured(engine(8), Film(30))[0], measured(engine(batch_size), Film(30))[0]
-    assert {i: m and m.errors for i, m in one.items()} == {i: m and m.errors for i, m in other.items()}
+    film = Film(30, gap_at=13)
+    assert errors(film, batch_size=batch_size) == errors(film, batch_size=8)
 
 
 @pytest.mark.parametrize("live", [False, True])
 def test_sources_side_by_side_give_what_they_give_alone(live: bool):
-    films = [Film(23, seed=1), Film(9, seed=2), Film(40, seed=3), Film(3, seed=4)]
-    together = measured(engine(6, side_by_side=3), *films, live=live)
+    films = [Film(23, seed=1), Film(9, seed=2, gap_at=3), Film(40, seed=3), Film(3, seed=4)]
+    together = errors(*films, batch_size=6, side_by_side=3, live=live)
     for source, film in enumerate(films):
-        alone = measured(engine(), film)[0]
         assert list(together[source]) == list(range(film.frames))
-        for index, one in alone.items():
-            got = together[source][index]
-            assert (one is None) == (got is None)
-            if one and got:
-                assert one.errors == pytest.approx(got.errors, rel=1e-6)
+        assert together[source] == errors(film)[0]
+
+
+def sizes(*films: Film, **how) -> list[int]:
+    """Of every call, the number of windows."""
+    counted = []
+
+    def counting(images, windows):
+        counted.append(len(windows))
+        return difference(images, windows)
+
+    run(*films, measure=counting, **how)
+    return counted
 
 
 @pytest.mark.parametrize("slow", [None, 6, 7, 8, 15])
 @pytest.mark.parametrize("films", [1, 2])
-def test_forwards_hold_the_same_windows_however_fast_frames_are_read(slow, films):
-    sizes = []
-
-    def counting(inputs):
-        sizes.append(len(inputs))
-        return repeat_last(inputs)
-
+def test_batches_hold_the_same_windows_however_fast_frames_are_read(slow, films):
     def wait(index: int) -> None:
         if index == slow:
             time.sleep(0.1)
 
-    side = [Film(23, seed=i, wait=wait) for i in range(films)]
-    measured(engine(8, side_by_side=films, predict=counting), *side)
-    assert sizes == {1: [4, 8, 7], 2: [8, 8, 8, 8, 6]}[films]
+    side = [Film(23, seed=seed, wait=wait) for seed in range(films)]
+    assert sizes(*side, side_by_side=films) == {1: [4, 8, 7], 2: [8, 8, 8, 8, 6]}[films]
 
 
-def test_sources_side_by_side_share_forwards():
-    sizes = []
-
-    def counting(inputs):
-        sizes.append(len(inputs))
-        return repeat_last(inputs)
-
-    measured(engine(8, side_by_side=4, predict=counting), *(Film(20, seed=i) for i in range(4)))
-    assert max(sizes) == 8 and len(sizes) < 4 * 16 / 4
+def test_sources_side_by_side_share_batches():
+    counted = sizes(*(Film(20, seed=seed) for seed in range(4)), side_by_side=4)
+    assert max(counted) == 8 and len(counted) < 4 * 16 / 4
 
 
-def test_no_window_spans_a_gap():
-    found = measured(engine(), Film(30, gap_at=13))[0]
-    assert [index for index, one in found.items() if one is None] == [0, 1, 2, 3, 13, 14, 15, 16]
+def test_no_window_spans_a_gap_or_holds_an_item_without_image():
+    assert without(errors(Film(30, gap_at=13))[0]) == [0, 1, 2, 3, 13, 14, 15, 16]
+    assert without(errors(Film(30, without_image=(13,)))[0]) == [0, 1, 2, 3, 13]
+    assert without(errors(Film(30, without_image=(13,), gap_at=13))[0]) == [0, 1, 2, 3, 13, 14, 15, 16, 17]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_without_a_network_everything_is_handed_on(live):
+    found = errors(Film(30), Film(3), measure=None, side_by_side=2, live=live)
+    assert {source: list(of) for source, of in found.items()} == {0: list(range(30)), 1: [0, 1, 2]}
+    assert without(found[0]) == list(range(30))
 
 
 def test_a_source_that_breaks_keeps_what_came_before_and_stops_no_other():
-    films = [Film(20, seed=0, fails_at=10), Film(20, seed=1)]
-    items = list(engine().run([film.opener() for film in films]))
-    ends = {item.source: item for item in items if isinstance(item, Ended)}
+    outputs = run(Film(20, seed=0, fails_at=10), Film(20, seed=1))
+    ends = {output.source: output for output in outputs if isinstance(output, Ended)}
     assert isinstance(ends[0].error, FootageError) and ends[0].frames == 10
-    assert ends[1].error is None and ends[1].frames == 20
-    scored = [item.frame.index for item in items if isinstance(item, Scored) and item.source == 0]
+    assert (ends[1].error, ends[1].frames, ends[1].notes) == (None, 20, ("a note",))
+    scored = [output.item.index for output in outputs if isinstance(output, Scored) and output.source == 0]
     assert scored == list(range(10))
 
 
-def test_every_source_begins_before_its_frames_and_ends_after_them():
-    items = list(engine(side_by_side=2).run([Film(9, seed=i).opener() for i in range(3)]))
-    for source in range(3):
-        own = [type(item) for item in items if item.source == source]
-        assert own == [Begun, *[Scored] * 9, Ended]
+def test_a_source_that_cannot_be_opened_ends_at_once():
+    def refuse():
+        raise FootageError("film: no such film")
+
+    outputs = list(Engine(difference, T, batch_size=8).run([Opener(refuse), Film(9).opener()]))
+    assert isinstance(outputs[0], Ended) and str(outputs[0].error) == "film: no such film"
+    assert len(outputs) == 1 + 11
 
 
-def test_a_live_frame_is_handed_on_before_the_next_one_comes():
+@pytest.mark.parametrize("live", [False, True])
+def test_every_source_begins_before_its_frames_and_ends_after_them(live):
+    films = [Film(9, seed=seed) for seed in range(3)]
+    outputs = run(*films, side_by_side=2, live=live)
+    for source, film in enumerate(films):
+        assert [type(output) for output in outputs if output.source == source] == [Begun, *[Scored] * 9, Ended]
+        assert film.closed == 1
+
+
+def test_a_live_frame_is_handed_on_before_the_next_one_comes_whatever_else_is_read():
     came, waited = threading.Semaphore(0), []
     film = Film(12, wait=lambda index: waited.append(came.acquire(timeout=60)) if index > T else None)
     indices = []
-    for item in engine(8).run([film.opener(live=True)]):
-        if isinstance(item, Scored) and item.measured:
-            indices.append(item.frame.index)
+    slow = Film(3, seed=1, wait=lambda index: time.sleep(0.2))
+    for output in Engine(difference, T, batch_size=8).run([film.opener(live=True), slow.opener()]):
+        if isinstance(output, Scored) and output.source == 0 and output.errors:
+            indices.append(output.item.index)
             came.release()
     assert indices == list(range(T, 12)) and waited == [True] * (11 - T), "no frame had to do without the one before"
 
 
-def test_closing_early_stops_reading():
-    film = Film(100_000)
-    stream = engine().run([film.opener()])
-    for item in stream:
-        if isinstance(item, Scored) and item.measured:
+@pytest.mark.parametrize("live", [False, True])
+def test_closing_early_stops_reading(live):
+    films = [Film(100_000, seed=seed) for seed in range(3)]
+    stream = Engine(difference, T, batch_size=2, side_by_side=2).run([film.opener(live) for film in films])
+    for output in stream:
+        if isinstance(output, Scored) and output.errors:
             break
+    time.sleep(0.2)  # every queue is full by then
+    began = time.monotonic()
     stream.close()
-    assert not [thread for thread in threading.enumerate() if thread.name in ("compute", "source 0")]
+    assert time.monotonic() - began < 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("compute", "source"))]
 
 
 def test_a_defect_in_the_network_is_raised_to_the_caller():
-    def broken(inputs):
+    def broken(images, windows):
         raise RuntimeError("no such layer")
 
     with pytest.raises(RuntimeError, match="no such layer"):
-        list(engine(predict=broken).run([Film(20).opener()]))
+        run(Film(20), measure=broken)
 
 
-def test_maps_are_kept_only_if_asked_for():
-    for maps in (False, True):
-        one = measured(engine(maps=maps), Film(6))[0][5]
-        assert one is not None and one.blocks.frame.shape == (32, 32) and (one.maps is not None) == maps
-        if one.maps:
-            assert one.maps.frame.mean() == pytest.approx(one.errors["frame_error"], rel=1e-5)
-            assert one.maps.feature is not None and one.maps.feature.shape == (16, 16)
+def test_the_times_of_reading_computing_and_waiting_add_up():
+    def slow(images, windows):
+        time.sleep(0.05)
+        return difference(images, windows)
+
+    engine = Engine(slow, T, batch_size=8)
+    began = time.perf_counter()
+    list(engine.run([Film(40, wait=lambda index: time.sleep(0.002)).opener()]))
+    took, timing = time.perf_counter() - began, engine.timing
+    assert timing.compute_s >= 5 * 0.05 and timing.decode_wait_s > 0
+    assert timing.compute_s + timing.decode_wait_s + timing.output_wait_s <= took
+
+
+def test_the_engine_needs_no_torch():
+    program = "import sys, vadcli.scoring.engine; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)

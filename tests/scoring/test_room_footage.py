@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from vadcli.scoring.lanes import Opener
 
 from tests.scoring.footage import T, repeat_last
 from vadcli.footage.source import open_source
@@ -14,7 +15,6 @@ from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.calibration import Calibration, fit_calibration
 from vadcli.scoring.engine import Engine, Scored
 from vadcli.scoring.events import EventFinder
-from vadcli.scoring.lanes import Opener
 from vadcli.scoring.measuring import Measurer
 from vadcli.settings import ScoreSettings
 

@@ -15,8 +15,8 @@ from vadcli.footage.identity import location_digest, sha256_of, stamp_of, utf8_l
 from vadcli.footage.layouts import ClipSource
 from vadcli.footage.layouts.masks import packed_masks
 from vadcli.footage.opencv import cv2
-from vadcli.footage.pictures import PictureReader
-from vadcli.footage.source import frames_of, open_reader
+from vadcli.footage.resize import network_image
+from vadcli.footage.source import Reading, open_source
 from vadcli.footage.video import CutOffError
 from vadcli.footage.zones import Zones
 
@@ -93,23 +93,15 @@ def decode_clip(
     utf8_location(clip.source)
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
     form = recipe.form
-    rate = clip.fps or recipe.fps
-    reader = open_reader(str(clip.source), grey=form.channels == 1, fps=rate, threads=threads, hashed=True)
-    digest = reader.digest if isinstance(reader, PictureReader) else None
+    reading = Reading(recipe.fps, clip.fps, Zones(max(recipe.mask_top, clip.mask_top)), threads=threads)
+    source = open_source(str(clip.source), reading)
     kept: list[int] = []
     try:
         with DecodedClipWriter(folder, clip.name, form, recipe.quality) as writer:
-            frames = frames_of(
-                reader,
-                size=form.size,
-                channels=form.channels,
-                fps=recipe.fps,
-                zones=Zones(max(recipe.mask_top, clip.mask_top)),
-            )
             cut_off = []
             try:
-                for frame in frames:
-                    writer.write(frame.image)
+                for frame in source:
+                    writer.write(network_image(frame.view, form.size, form.channels))
                     kept.append(frame.index)
                     if len(kept) % TOLD_EVERY == 0:
                         advance(TOLD_EVERY)
@@ -118,22 +110,22 @@ def decode_clip(
             except CutOffError as error:
                 cut_off.append(str(error))
             advance(len(kept) % TOLD_EVERY)
-            arrays = _annotations(clip, form, reader.frames_read, np.array(kept))
+            arrays = _annotations(clip, form, source.frames_read, np.array(kept))
             facts = {
                 "scene": clip.scene,
                 "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
-                "fps": min(reader.info.fps, recipe.fps or reader.info.fps),
+                "fps": source.info.fps,
                 "source": clip.source.absolute().name,
                 "location": location_digest(clip.source),
-                "sha256": digest.hexdigest() if digest else sha256_of(clip.source),
+                "sha256": sha256_of(clip.source),
                 "stamp": stamp,
                 "recipe": recipe.digest(clip),
             }
-            return Decoded(writer.finish(facts, arrays), (*reader.notes, *cut_off))
+            return Decoded(writer.finish(facts, arrays), (*source.notes, *cut_off))
     except cv2.error as error:
         raise FootageError(f"{clip.source}: cannot be decoded ({str(error.err or error)[:80]}). Convert it.") from error
     finally:
-        reader.close()
+        source.close()
 
 
 def _annotations(

@@ -1,5 +1,7 @@
 """A container opened by PyAV: its pictures decoded one after the other, past damage."""
 
+import os
+from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,16 +14,19 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from vadcli.footage.frames import SourceInfo
+from vadcli.footage.frames import Image, SourceInfo
 from vadcli.footage.opencv import cv2
-from vadcli.footage.resize import Picture
+from vadcli.footage.pipe import Pipe
 
 DEFAULT_FPS = 25.0  # where nothing says
 MOST_FPS = 999.0  # what says more counts ticks of its clock
 TRIES = 64  # reads that fail one after the other before a container is given up
 MOST_HELD = 2000  # packets of a group that is longer are decoded at once
+MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
+KEPT_BYTES = 1 << 25  # of packets that were looked at and are decoded later
 KEY_WAIT = 250  # pictures after which one that begins anew is waited for no longer
 _OPTIONS = {"merge_pmt_versions": "1"}  # of MPEG-TS: pictures that go on under another number are read on
+_END: Any = object()
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE}
 _TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
 
@@ -53,7 +58,6 @@ class Container:
         broken: packets after the last picture that could not be decoded.
         skipped: pictures before the first that does not depend on others.
         alone: whether there is no other stream in it.
-        pixels: of a picture, as the header says.
         passed: packets of pictures that were passed over by `begin_at`.
         frames: how many pictures its index counts; None if it has none.
         fps: as its header says, or as its first packets let guess.
@@ -61,12 +65,12 @@ class Container:
         coding: its format, its codec and the layout of its pixels.
     """
 
-    def __init__(self, target: Any, *, threads: int = 1, timeout_s: float | None = None, **options: Any) -> None:
+    def __init__(self, target: Any, *, threads: int | None = 1, timeout_s: float | None = None, **options: Any) -> None:
         """Open it.
 
         Args:
-            target: an absolute path, a URL, or an object with `read`.
-            threads: of the decoder.
+            target: an absolute path, a URL, or a pipe, which is closed with the container.
+            threads: of the decoder; None chooses by the size of its pictures.
             timeout_s: of opening and of each read, for networks.
             options: of `av.open`.
 
@@ -74,6 +78,7 @@ class Container:
             av.FFmpegError: when it cannot be opened.
             ValueError: when there are no pictures in it.
         """
+        self._pipe = target if isinstance(target, Pipe) else None
         demuxer = _OPTIONS | options.pop("options", {})
         self._opened = av.open(target, timeout=timeout_s, metadata_errors="replace", options=demuxer, **options)
         try:
@@ -85,10 +90,10 @@ class Container:
             if stream is not self._stream:
                 stream.discard = Discard.all
         context = self._stream.codec_context
-        context.thread_count, context.thread_type = threads, "AUTO"
+        many = min(os.cpu_count() or 1, 4) if context.height * context.width >= MANY_PIXELS else 1
+        context.thread_count, context.thread_type = threads or many, "AUTO"
         self._tick = self._stream.time_base or Fraction(1, 1000)
         self._reformatter = VideoReformatter()
-        self.pixels = context.height * context.width
         self.broken = self.skipped = self.passed = 0
         self.begin_s = 0.0
         self._late_pts: list[int] = []
@@ -103,6 +108,7 @@ class Container:
         self.fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
         self.coding = (self._opened.format.name, context.name, context.pix_fmt or "unknown")
         self.metadata: dict[str, str] = dict(self._opened.metadata)
+        self._demuxed, self._kept = self._demux(), deque[Any]()
         self._decoded = self._decode()
         self._first: Decoded | None = None
 
@@ -120,32 +126,34 @@ class Container:
         self._first = self._first or next(self._decoded, None)
         if self._first is None:
             raise ValueError("no pictures")
-        frame = self._first.frame
-        sides = (frame.height, frame.width)
-        height, width = reversed(sides) if abs(frame.rotation) == 90 else sides
+        height, width = shown_size(self._first.frame)
         frames = self.frames or (round(self.duration_s * self.fps) if self.duration_s else None)
         return SourceInfo(name, self.fps, frames, height, width, self.duration_s)
 
-    def clocks(self, most: int | None = None) -> tuple[int, list[float]]:
-        """The number of packets with pictures, undecoded, and the times of these pictures in the order they are shown.
-
-        The container is used up by it.
+    def clocks(self, most: int | None, keep: bool) -> tuple[int, list[float], bool]:
+        """The number of packets with pictures, and the times of these pictures in the order they are shown.
 
         Args:
-            most: packets to look at; None looks at all.
+            most: packets to look at, if `KEPT_BYTES` hold them; None looks at all.
+            keep: for decoding; else the container is used up.
+
+        Returns:
+            number, times, and whether these are all.
         """
-        count, times, group = 0, list[float](), list[float]()
-        for packet in self._packets():
+        count, room, times, group = 0, KEPT_BYTES, list[float](), list[float]()
+        while more := (packet := next(self._demuxed, _END)) is not _END:
+            if keep:
+                self._kept.append(packet)
             if packet is None or not packet.size or packet.is_discard:  # which an edit list does not show
                 continue
             if packet.is_keyframe:  # no picture is shown before one that belongs to an earlier group
                 times, group = times + sorted(group), []
-            count += 1
+            count, room = count + 1, room - packet.size
             if packet.pts is not None:
                 group.append(float(packet.pts * self._tick))
-            if count == most:
+            if most is not None and (count == most or room < 0):
                 break
-        return count, times if times and count == most else times + sorted(group)
+        return count, times if times and more else times + sorted(group), not more
 
     def __iter__(self) -> Iterator[Decoded]:
         """Pictures in the order they are shown, from the first that does not depend on others; once."""
@@ -153,16 +161,23 @@ class Container:
             yield self._first
         yield from self._decoded
 
-    def picture(self, frame: VideoFrame) -> Picture:
-        """A decoded picture, BGR (h, w, 3) uint8, turned upright; bit for bit what OpenCV makes of it."""
-        image = self._reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC", threads=1).to_ndarray()
+    def rgb(self, frame: VideoFrame) -> Image:
+        """A decoded picture, (h, w, 3) uint8 RGB, turned upright; bit for bit what OpenCV makes of it."""
+        image = self._reformatter.reformat(frame, format="rgb24", interpolation="BICUBIC", threads=1).to_ndarray()
         turn = _TURNS.get(frame.rotation)
         return np.asarray(image if turn is None else cv2.rotate(image, turn))
+
+    def interrupt(self) -> None:
+        """Let a pipe end, whatever it waits for; from any thread."""
+        if self._pipe is not None:
+            self._pipe.stopped.set()
 
     def close(self) -> None:
         """Let go of it; not while another thread reads."""
         self._decoded.close()
         self._opened.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _decode(self) -> Generator[Decoded, None, None]:
         begun: bool | None = None  # a stream that begins with a whole picture may show it or not, as its edit list says
@@ -218,6 +233,12 @@ class Container:
         yield from packets
 
     def _packets(self) -> Iterator[Any]:
+        """Packets of pictures, those first that were looked at."""
+        while self._kept:
+            yield self._kept.popleft()
+        yield from self._demuxed
+
+    def _demux(self) -> Iterator[Any]:
         """Packets of pictures and, at the end, an empty one; tries again where the container is damaged.
 
         Raises:
@@ -235,3 +256,8 @@ class Container:
                 if failed > TRIES:
                     yield None
                     return
+
+
+def shown_size(frame: VideoFrame) -> tuple[int, int]:
+    """Height and width of a picture turned upright."""
+    return (frame.width, frame.height) if abs(frame.rotation) == 90 else (frame.height, frame.width)

@@ -1,5 +1,6 @@
 """One frame of a source, and the facts about the source that are known before its first frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
@@ -15,21 +16,41 @@ class Frame:
     """One frame of a source.
 
     Attributes:
-        image: (H, W, C) uint8 at the asked size; C = 3 is RGB, C = 1 grey.
+        view: (H, W, 3) uint8 RGB, its aspect kept (see `resize.view_size`), black in ignored zones.
         index: counted from 0 over the frames of the source, whether handed over or thinned out.
         time_s: seconds from the start of the source, by the differences of the container's own times; it rises
             with every frame and jumps over gaps.
+        after_gap: whether frames are missing before it: a stream was lost, a recording has a hole, something in it is
+            damaged, or its clock was set anew.
         original: (h, w, 3) uint8 RGB at the source's own size, None unless asked for.
     """
 
-    image: Image
+    view: Image
     index: int
     time_s: float
+    after_gap: bool = False
     original: Image | None = None
 
     def __post_init__(self) -> None:
-        if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] not in (1, 3):
-            raise ValueError(f"image must be uint8 (H, W, 1 or 3), got {self.image.dtype} {self.image.shape}")
+        if self.view.dtype != np.uint8 or self.view.ndim != 3 or self.view.shape[2] != 3:
+            raise ValueError(f"a view must be uint8 (H, W, 3), got {self.view.dtype} {self.view.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a source as its reader finds it.
+
+    Attributes:
+        index: as a frame's.
+        time_s: as a frame's.
+        after_gap: as a frame's.
+        rgb: makes (h, w, 3) uint8 RGB of it; until the next picture is asked for.
+    """
+
+    index: int
+    time_s: float
+    after_gap: bool
+    rgb: Callable[[], Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +84,6 @@ class SourceInfo:
         if self.began is None:
             return None
         return (self.began + timedelta(seconds=time_s)).isoformat(timespec="milliseconds")
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Two frames that do not follow each other, by their times: nothing is known of what lies between them.
-
-    A stream was lost, a recording has a hole, something in it is damaged, or its clock was set anew.
-    """
-
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True, slots=True)

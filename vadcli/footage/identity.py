@@ -64,14 +64,9 @@ def sha256_of(source: Path) -> str:
                 return hashlib.file_digest(content, "sha256").hexdigest()
         digest = hashlib.sha256()
         for file in images_in(source):
-            add_file(digest, file, file.read_bytes())
+            digest.update(f"{file.name}\n".encode(errors=AS_ON_DISK))
+            digest.update(file.read_bytes())
         return digest.hexdigest()
-
-
-def add_file(digest: "hashlib._Hash", file: Path, content: bytes) -> None:
-    """Take one picture of a folder into the folder's digest."""
-    digest.update(f"{file.name}\n".encode(errors=AS_ON_DISK))
-    digest.update(content)
 
 
 @contextmanager

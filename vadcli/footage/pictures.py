@@ -1,20 +1,21 @@
 """A folder of numbered pictures as one clip."""
 
-import hashlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vadcli.errors import FootageError
 from vadcli.footage.began import began_of
 from vadcli.footage.container import DEFAULT_FPS
-from vadcli.footage.frames import SourceInfo
-from vadcli.footage.identity import add_file
+from vadcli.footage.frames import Image, Picture, SourceInfo
 from vadcli.footage.naming import images_in
 from vadcli.footage.opencv import MOST_PIXELS, cv2
-from vadcli.footage.resize import Picture
+from vadcli.footage.resize import rgb_of
 
 MOST_BYTES = 1 << 29  # of the file of one picture
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -27,67 +28,50 @@ class PictureReader:
         info: of the first picture.
         notes: what the user should know, one line each.
         frames_read: handed over so far.
-        digest: None, or SHA-256 of the files read so far; of all, it is `identity.sha256_of` the folder.
     """
 
-    def __init__(
-        self, folder: Path, name: str, fps: float | None = None, grey: bool = False, hashed: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, name: str, fps: float | None = None) -> None:
         """Look at a folder.
 
         Args:
             folder: holds JPEG, PNG, TIFF, BMP, PNM or WebP files.
             name: what messages call it.
             fps: frames a second, since pictures do not say.
-            grey: decode to grey at once, which is faster.
-            hashed: keep a digest of the bytes that are read.
+
+        Raises:
+            FootageError: when it holds none, or the first is damaged.
         """
-        self.notes: list[str] = []
-        self.frames_read = 0
-        self._flags = cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_ANYCOLOR)
-        self.digest = hashlib.sha256() if hashed else None
-        self._files = images_in(folder)
+        self.notes, self.frames_read, self._files = list[str](), 0, images_in(folder)
         if not self._files:
             raise FootageError(f"{name}: no pictures in this folder. Give a folder of JPEG, PNG, TIFF or BMP frames.")
-        height, width = read_picture(self._files[0], self._flags).shape[:2]
-        fps = fps or DEFAULT_FPS
+        if fps is None:
+            fps = DEFAULT_FPS
+            self.notes.append(f"{name}: pictures do not say their rate; taken as {fps:g} a second (--fps)")
+        height, width = read_picture(self._files[0]).shape[:2]
         count = len(self._files)
         self.info = SourceInfo(name, fps, count, height, width, count / fps, began_of(folder))
 
-    def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times in seconds.
-
-        Raises:
-            FootageError: naming the first file that is damaged or of another size.
-        """
+    def __iter__(self) -> Iterator[Picture]:
+        """Pictures in order; making one raises FootageError where its file is damaged or of another size."""
         for index, file in enumerate(self._files):
-            data = _read(file)
-            if self.digest is not None:
-                add_file(self.digest, file, data)
-            picture = _decode(file, data, self._flags)
-            height, width = picture.shape[:2]
-            if (height, width) != (self.info.height, self.info.width):
-                raise FootageError(
-                    f"{file}: {width}x{height}, but the frames before it are {self.info.width}x{self.info.height}. "
-                    "Give each size a folder of its own."
-                )
             self.frames_read += 1
-            yield picture, index / self.info.fps
+            yield Picture(index, index / self.info.fps, False, partial(self._rgb, file))
+
+    def _rgb(self, file: Path) -> Image:
+        decoded = read_picture(file)
+        height, width = decoded.shape[:2]
+        if (height, width) != (self.info.height, self.info.width):
+            raise FootageError(
+                f"{file}: {width}x{height}, but the frames before it are {self.info.width}x{self.info.height}. "
+                "Give each size a folder of its own."
+            )
+        return rgb_of(decoded)
 
     def interrupt(self) -> None:
         """Nothing waits here for long."""
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def read_picture(file: Path, flags: int | None = None) -> Picture:
-    """One decoded picture, (h, w) or BGR (h, w, 3), uint8 or uint16, turned upright where it says how.
-
-    Raises:
-        FootageError: when it is empty, cut off, or no picture.
-    """
-    return _decode(file, _read(file), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if flags is None else flags)
 
 
 def _read(file: Path) -> bytes:
@@ -100,7 +84,13 @@ def _read(file: Path) -> bytes:
         raise FootageError(f"{file}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
 
 
-def _decode(file: Path, data: bytes, flags: int) -> Picture:
+def read_picture(file: Path, flags: int = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) -> npt.NDArray[Any]:
+    """One decoded picture, (h, w) or BGR (h, w, 3), uint8 or uint16, turned upright where it says how.
+
+    Raises:
+        FootageError: when it is empty, cut off, or no picture.
+    """
+    data = _read(file)
     if data.startswith(_JPEG) and _JPEG_END not in data[-4096:]:
         raise FootageError(f"{file}: this picture is cut off ({len(data)} bytes). Copy it again.")
     try:

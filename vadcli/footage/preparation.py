@@ -26,7 +26,7 @@ from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
 from vadcli.footage.identity import location_digest, stamp_of
 from vadcli.footage.layouts import ClipSource, find_clips, label_clips, told_apart, unique_names
 from vadcli.footage.naming import images_in
-from vadcli.footage.source import open_reader
+from vadcli.footage.source import Reading, open_source
 from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.settings import PrepareSettings
@@ -287,9 +287,8 @@ def _length(clip: ClipSource) -> int:
     with suppress(FootageError, OSError):
         if clip.source.is_dir():
             return len(images_in(clip.source))
-        reader = open_reader(str(clip.source), threads=1)
-        reader.close()
-        return reader.info.frames or 0
+        with open_source(str(clip.source), Reading(threads=1)) as source:
+            return source.info.frames or 0
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Decoded pictures of any depth, channels and size → uint8 frames of the asked size, resized once."""
+"""Pictures → views, and views → the network's images: every size and colour that a frame has on its way."""
 
 from typing import Any
 
@@ -8,53 +8,55 @@ import numpy.typing as npt
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 
-Picture = npt.NDArray[Any]  # as OpenCV decodes: (h, w), (h, w, 1), BGR or BGRA; uint8 or uint16
+MOST_HEIGHT, MOST_WIDTH = 256, 4096  # of a view
 
 
-def fit(picture: Picture, size: tuple[int, int], channels: int) -> Image:
-    """A decoded picture at the size and with the channels of the network.
+def view_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the view of a picture: a multiple of 32, at most 256, and one of 8, at most 4096.
 
-    Bilinear, as the paper reads its frames. Sixteen bits become eight by their full range; alpha is dropped;
-    grey is repeated for RGB; RGB becomes grey by ITU-R BT.601.
-
-    Args:
-        picture: (h, w), (h, w, 1), BGR (h, w, 3) or BGRA (h, w, 4), uint8 or uint16.
-        size: (H, W) of the result.
-        channels: 1 or 3.
-
-    Returns:
-        (H, W, channels) uint8, grey or RGB, contiguous.
+    >>> view_size(240, 360), view_size(1080, 1920), view_size(16, 16)
+    ((256, 384), (256, 456), (32, 32))
     """
-    return np.ascontiguousarray(_recolour(_eight_bits(resized(picture, *size)), channels))
+    tall = min(MOST_HEIGHT, 32 * max(1, round(height / 32)))
+    return tall, min(MOST_WIDTH, 8 * max(1, round(width * tall / height / 8)))
 
 
-def resized(picture: Picture, height: int, width: int) -> Picture:
+def view_of(picture: Image, size: tuple[int, int]) -> Image:
+    """A picture (h, w, 3) at the size (H, W) of its view, contiguous.
+
+    Halved by means of 2 x 2 pixels as long as it is twice as large, then bilinear: within a grey level or two of
+    OpenCV's area interpolation, which takes ten times as long.
+    """
+    height, width = size
+    while picture.shape[0] >= 2 * height and picture.shape[1] >= 2 * width:
+        rows, columns = picture.shape[0] // 2, picture.shape[1] // 2
+        even = picture[: 2 * rows, : 2 * columns]
+        picture = np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.ascontiguousarray(resized(picture, height, width))
+
+
+def network_image(view: Image, size: tuple[int, int], channels: int) -> Image:
+    """A view (h, w, 3) as the network reads it: (H, W, channels) uint8, bilinear; grey by ITU-R BT.601."""
+    image = resized(view, *size)
+    if channels == 1:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, None]
+    return image
+
+
+def resized(picture: Image, height: int, width: int) -> Image:
     """A picture at another size, bilinear; the same one where it has that size."""
     if picture.shape[:2] == (height, width):
         return picture
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def native(picture: Picture) -> Image:
-    """A decoded picture as uint8 RGB (h, w, 3) at its own size."""
-    return np.ascontiguousarray(_recolour(_eight_bits(picture), 3))
+def rgb_of(decoded: npt.NDArray[Any]) -> Image:
+    """What OpenCV decodes, (h, w) grey, BGR or BGRA, uint8 or uint16, as (h, w, 3) uint8 RGB.
 
-
-def _eight_bits(picture: Picture) -> Image:
-    if picture.dtype == np.uint8:
-        return picture
-    if picture.dtype == np.uint16:
-        return (picture // 257).astype(np.uint8)
-    raise ValueError(f"pictures must be uint8 or uint16, got {picture.dtype}")
-
-
-def _recolour(image: Image, channels: int) -> Image:
-    """(H, W), (H, W, 1 | 3 | 4) in OpenCV's order → (H, W, channels)."""
-    have = 1 if image.ndim == 2 else image.shape[2]
-    if channels == 1:
-        if have == 1:
-            return image.reshape(*image.shape[:2], 1)
-        code = cv2.COLOR_BGR2GRAY if have == 3 else cv2.COLOR_BGRA2GRAY
-        return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)[:, :, None]
+    Sixteen bits become eight by their full range; alpha is dropped.
+    """
+    if decoded.dtype == np.uint16:
+        decoded = (decoded // 257).astype(np.uint8)
+    have = 1 if decoded.ndim == 2 else decoded.shape[2]
     code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}[have]
-    return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
+    return np.asarray(cv2.cvtColor(decoded, code), np.uint8)

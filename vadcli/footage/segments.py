@@ -1,18 +1,17 @@
 """Recordings of one camera, cut into segments by its recorder, read in time as one source."""
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.footage.began import began_of, camera_of
-from vadcli.footage.frames import Gap, SourceInfo
-from vadcli.footage.losses import GAPS_KEPT
+from vadcli.footage.frames import Image, Picture, SourceInfo
 from vadcli.footage.naming import natural
-from vadcli.footage.resize import Picture, resized
+from vadcli.footage.resize import resized
 from vadcli.footage.span import WHOLE, Span
 from vadcli.footage.video import VideoReader, open_video
 
@@ -55,7 +54,6 @@ class SegmentReader:
     Attributes:
         info: of the first that can be read, with the length of all; later pictures keep its size.
         notes: what the user should know so far.
-        gaps: the latest thousand places where a picture does not follow the one before it.
         frames_read: handed over so far.
     """
 
@@ -71,7 +69,6 @@ class SegmentReader:
             FootageError: when none can be read.
         """
         self.notes: list[str] = []
-        self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
         self.frames_read, self._threads, self._stopped = 0, threads, False
         self._reader: VideoReader | None = None
         paths = list(segments.paths)
@@ -89,10 +86,10 @@ class SegmentReader:
         self.info = replace(first, name=segments.name, began=began, duration_s=lasts_s, frames=frames)
         self._begin_s, _ = span.of(self.info)
 
-    def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times in seconds since the first segment began."""
+    def __iter__(self) -> Iterator[Picture]:
+        """Pictures in order, their times since the first segment began."""
         step = 1 / self.info.fps
-        time_s = -step
+        time_s, lost = -step, False
         for (path, planned), (_, next_s) in zip(self._parts, [*self._parts[1:], ("", math.inf)], strict=True):
             if self._stopped:
                 return
@@ -101,13 +98,15 @@ class SegmentReader:
             offset = planned if planned - time_s > SEAM_S else time_s + step
             try:
                 self._reader = open_video(Path(path), path, self._threads, _always(max(0.0, self._begin_s - offset)))
-                for picture, now in self._reader:
-                    self._keep_gaps(offset, time_s, now + offset)
-                    time_s = now + offset
+                for picture in self._reader:
+                    before_s, time_s = time_s, picture.time_s + offset
+                    missing = picture.after_gap or lost or time_s - before_s > SEAM_S
+                    after_gap, lost = missing and self.frames_read > 0, False
                     self.frames_read += 1
-                    yield resized(picture, self.info.height, self.info.width), time_s
+                    yield Picture(self.frames_read - 1, time_s, after_gap, partial(self._rgb, picture))
             except FootageError as error:
                 self.notes.append(str(error))
+                lost = True
             self.close()
 
     def interrupt(self) -> None:
@@ -131,11 +130,8 @@ class SegmentReader:
         reader.close()
         return reader.info
 
-    def _keep_gaps(self, offset: float, before_s: float, now_s: float) -> None:
-        """Record the gap before a picture: within its segment, or between that and the one before it."""
-        gaps = self._reader.gaps if self._reader is not None else ()
-        if self.frames_read and (now_s - before_s > SEAM_S or (gaps and gaps[-1].end_s + offset == now_s)):
-            self.gaps.append(Gap(before_s, now_s))
+    def _rgb(self, picture: Picture) -> Image:
+        return resized(picture.rgb(), self.info.height, self.info.width)
 
 
 def _always(seconds: float) -> Callable[[SourceInfo], float]:

@@ -3,26 +3,49 @@
 import math
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from vadcli.errors import FootageError
-from vadcli.footage.frames import Frame, Gap, SourceInfo
+from vadcli.footage.frames import Frame, Picture, SourceInfo
 from vadcli.footage.identity import location_of
 from vadcli.footage.naming import images_in, left_out, natural, once, tree, videos_below
 from vadcli.footage.pictures import PictureReader
-from vadcli.footage.pipe import is_pipe, open_pipe, open_stdin
-from vadcli.footage.resize import Picture, fit, native
+from vadcli.footage.pipe import is_pipe
+from vadcli.footage.resize import view_of, view_size
 from vadcli.footage.segments import SegmentReader, Segments
 from vadcli.footage.span import WHOLE, Span
 from vadcli.footage.stream import Tell, open_camera, open_url
-from vadcli.footage.video import open_video
+from vadcli.footage.video import open_fifo, open_stdin, open_video
 from vadcli.footage.zones import EVERYWHERE, Zones
 
 STOP_SECONDS = 2.0  # how long closing waits for a decoder that is stuck in a read
 TIME_ROUNDED_S = 0.0006  # by containers that count in milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a source is read.
+
+    Attributes:
+        fps: thin to at most this many frames a second, by their times.
+        pictures_fps: rate of a folder of pictures, which does not say; None for `fps`.
+        zones: what of the picture is looked at; the rest of a view is black, and originals are whole.
+        span: which stretch is read. Times and indices count from the beginning of the source all the same.
+        original: also hand over each frame at its own size.
+        threads: decoding threads of a video file; None chooses.
+        tell: called when a live stream is lost or back, or falls behind; in the thread that iterates.
+    """
+
+    fps: float | None = None
+    pictures_fps: float | None = None
+    zones: Zones = EVERYWHERE
+    span: Span = WHOLE
+    original: bool = False
+    threads: int | None = None
+    tell: Tell = lambda change: None
 
 
 class Reader(Protocol):
@@ -36,10 +59,10 @@ class Reader(Protocol):
 
     @property
     def frames_read(self) -> int:
-        """Pictures so far, with those that were left out; one less is the index of the latest."""
+        """Pictures so far, with those that were left out."""
 
-    def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, valid until the next one, and their times in seconds."""
+    def __iter__(self) -> Iterator[Picture]:
+        """Pictures, each valid until the next one."""
 
     def interrupt(self) -> None:
         """End what waits for the outside world; from any thread."""
@@ -48,134 +71,27 @@ class Reader(Protocol):
         """Close the source; not while another thread iterates."""
 
 
-def open_source(
-    source: str | Segments,
-    *,
-    size: tuple[int, int],
-    channels: int,
-    fps: float | None = None,
-    original: bool = False,
-    mask_top: float = 0.0,
-    zones: Zones = EVERYWHERE,
-    span: Span = WHOLE,
-    tell: Tell = lambda change: None,
-) -> "FrameSource":
-    """Open a file, segments, a folder of pictures, `-` (a container on stdin), a FIFO, a URL or `camera:N`.
-
-    Args:
-        source: as the user gave it.
-        size: (H, W) of the frames handed over.
-        channels: 1 (grey) or 3 (RGB).
-        fps: thin to at most this many frames a second, by their times; the rate of a folder of pictures.
-        original: also hand over each frame at its own size.
-        mask_top: share of the height blacked out at the top, besides what `zones` says.
-        zones: what of the picture is looked at; `original` stays whole.
-        span: which stretch is read. Times and indices count from the beginning of the source all the same.
-        tell: called when a live stream is lost or back, or falls behind; in the thread that iterates.
-
-    Raises:
-        FootageError: when there is nothing to read, in one line.
-    """
-    reader = open_reader(source, grey=channels == 1 and not original, fps=fps, span=span, tell=tell)
-    info = replace(reader.info, began=span.began or reader.info.began)
-    seen = replace(zones, mask_top=max(mask_top, zones.mask_top))
-    try:
-        within = span.of(info)
-    except FootageError:
-        reader.close()
-        raise
-    frames = frames_of(reader, size=size, channels=channels, fps=fps, original=original, zones=seen, within=within)
-    return FrameSource(reader, frames, _thinned(_cut(info, within), fps))
-
-
-def open_reader(
-    source: str | Segments,
-    *,
-    grey: bool = False,
-    fps: float | None = None,
-    threads: int | None = None,
-    hashed: bool = False,
-    span: Span = WHOLE,
-    tell: Tell = lambda change: None,
-) -> Reader:
-    """The reader of a source: its pictures as decoded, in the caller's thread.
-
-    Args:
-        source: as for `open_source`.
-        grey: pictures may come decoded to grey where that is faster.
-        fps: rate of a folder of pictures, which does not say.
-        threads: decoding threads of a video file; None chooses.
-        hashed: keep a digest of the bytes of pictures (`PictureReader.digest`).
-        span: what will be asked for; of files, little before it is decoded.
-        tell: as for `open_source`.
-    """
-    if isinstance(source, Segments):
-        return SegmentReader(source, threads, span)
-    if source == "-":
-        return open_stdin()
-    if source.startswith("camera:"):
-        return open_camera(source, tell)
-    if "://" in source:
-        return open_url(source, tell)
-    path = Path(source)
-    if path.is_dir():
-        pictures = PictureReader(path, source, fps, grey, hashed)
-        if fps is None:
-            rate = pictures.info.fps
-            pictures.notes.append(f"{source}: pictures do not say their rate; taken as {rate:g} a second (--fps)")
-        return pictures
-    if not path.exists():
-        raise FootageError(f"{source}: not found. Check the path.")
-    if is_pipe(path):
-        return open_pipe(path, source)
-
-    def begin(info: SourceInfo) -> float:
-        return span.of(replace(info, began=span.began or info.began))[0]
-
-    return open_video(path, source, threads, begin)
-
-
-def frames_of(
-    reader: Reader,
-    *,
-    size: tuple[int, int],
-    channels: int,
-    fps: float | None = None,
-    original: bool = False,
-    zones: Zones = EVERYWHERE,
-    within: tuple[float, float] = (0.0, math.inf),
-) -> Generator[Frame, None, None]:
-    """Frames of a reader in the caller's thread; arguments as for `open_source`, and the seconds they lie within."""
-    last_slot = -1
-    black = None if zones == EVERYWHERE else ~zones.looked_at(size)  # (H, W)
-    for picture, time_s in reader:
-        if time_s < within[0] - TIME_ROUNDED_S:
-            continue
-        if time_s >= within[1] - TIME_ROUNDED_S:
-            return
-        if fps is not None:
-            slot = int((time_s + TIME_ROUNDED_S) * fps)
-            if slot <= last_slot:
-                continue
-            last_slot = slot
-        image = fit(picture, size, channels)
-        if black is not None:
-            image = image.copy()  # it may be the picture itself
-            image[black] = 0
-        yield Frame(image, reader.frames_read - 1, time_s, native(picture) if original else None)
-
-
-class FrameSource:
+class Source:
     """An iterator of `Frame`, read in the thread that iterates; close it, or use it as a context.
 
     Attributes:
         info: known before the first frame.
     """
 
-    def __init__(self, reader: Reader, frames: Generator[Frame, None, None], info: SourceInfo) -> None:
-        """Of a reader and its frames, described by `info`; use `open_source`."""
-        self.info = info
-        self._reader, self._frames = reader, frames
+    def __init__(self, reader: Reader, reading: Reading = Reading()) -> None:
+        """Of a reader that is at its beginning; use `open_source`.
+
+        Raises:
+            FootageError: when the stretch to read is not in it.
+        """
+        info = replace(reader.info, began=reading.span.began or reader.info.began)
+        try:
+            within = reading.span.of(info)
+        except FootageError:
+            reader.close()
+            raise
+        self.info = _thinned(_cut(info, within), reading.fps)
+        self._reader, self._frames = reader, _frames(reader, reading, within)
         self._reading, self._ended, self._released = threading.Lock(), False, False
 
     @property
@@ -184,9 +100,9 @@ class FrameSource:
         return tuple(self._reader.notes)
 
     @property
-    def gaps(self) -> tuple[Gap, ...]:
-        """Places so far, the latest thousand, where a frame does not follow the one before it."""
-        return tuple(getattr(self._reader, "gaps", ()))
+    def frames_read(self) -> int:
+        """The source's own frames so far, those that were thinned out and left out included."""
+        return self._reader.frames_read
 
     def __iter__(self) -> Self:
         return self
@@ -232,6 +148,68 @@ class FrameSource:
             self._released = True
             self._frames.close()
             self._reader.close()
+
+
+def open_source(source: str | Segments, reading: Reading = Reading()) -> Source:
+    """Open a file, segments, a folder of pictures, `-` (a container on stdin), a FIFO, a URL or `camera:N`.
+
+    Args:
+        source: as the user gave it.
+        reading: how it is read.
+
+    Raises:
+        FootageError: when there is nothing to read, in one line.
+    """
+    return Source(_reader_of(source, reading), reading)
+
+
+def _reader_of(source: str | Segments, reading: Reading) -> Reader:
+    span = reading.span
+    if isinstance(source, Segments):
+        return SegmentReader(source, reading.threads, span)
+    if source == "-":
+        return open_stdin()
+    if source.startswith("camera:"):
+        return open_camera(source, reading.tell)
+    if "://" in source:
+        return open_url(source, reading.tell)
+    path = Path(source)
+    if path.is_dir():
+        return PictureReader(path, source, reading.pictures_fps or reading.fps)
+    if not path.exists():
+        raise FootageError(f"{source}: not found. Check the path.")
+    if is_pipe(path):
+        return open_fifo(path, source)
+
+    def begin(info: SourceInfo) -> float:
+        return span.of(replace(info, began=span.began or info.began))[0]
+
+    return open_video(path, source, reading.threads, begin)
+
+
+def _frames(reader: Reader, reading: Reading, within: tuple[float, float]) -> Generator[Frame, None, None]:
+    """Frames of the pictures between two seconds of a source."""
+    size = view_size(reader.info.height, reader.info.width)
+    black = None if reading.zones == EVERYWHERE else ~reading.zones.looked_at(size)  # (H, W)
+    last_slot, begun, after_gap = -1, False, False
+    for picture in reader:
+        if picture.time_s < within[0] - TIME_ROUNDED_S:
+            continue
+        if picture.time_s >= within[1] - TIME_ROUNDED_S:
+            return
+        after_gap, begun = after_gap or (picture.after_gap and begun), True
+        if reading.fps is not None:
+            slot = int((picture.time_s + TIME_ROUNDED_S) * reading.fps)
+            if slot <= last_slot:
+                continue
+            last_slot = slot
+        original = picture.rgb()
+        view = view_of(original, size)
+        if black is not None:
+            view = view.copy() if view is original else view
+            view[black] = 0
+        yield Frame(view, picture.index, picture.time_s, after_gap, original if reading.original else None)
+        after_gap = False
 
 
 def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda note: None) -> list[str]:

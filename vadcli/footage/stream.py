@@ -4,10 +4,11 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,10 +17,10 @@ import av
 from vadcli.errors import FootageError
 from vadcli.footage.clock import timed
 from vadcli.footage.container import Container, Decoded
-from vadcli.footage.frames import Change, Gap, SourceInfo
-from vadcli.footage.losses import Losses
+from vadcli.footage.frames import Change, Image, Picture, SourceInfo
+from vadcli.footage.gaps import Gaps
 from vadcli.footage.pace import Pace
-from vadcli.footage.resize import Picture, resized
+from vadcli.footage.resize import resized
 from vadcli.footage.video import VideoReader
 
 TIMEOUT_SECONDS = 10.0  # without a packet, a stream counts as lost
@@ -117,7 +118,7 @@ class StreamReader:
         """
         self.info = replace(info, frames=None, duration_s=None, began=datetime.now().astimezone())
         self.frames_read = 0
-        self._losses = Losses()
+        self._gaps = Gaps()
         self._container, self._connect, self._by_clock = container, connect, by_clock
         self._tell, self._give_up_s = tell, give_up_s
         self._pace = Pace(1 / info.fps)
@@ -126,28 +127,24 @@ class StreamReader:
     @property
     def notes(self) -> list[str]:
         """Gaps in the frames read so far, one line each."""
-        left, lines = self._pace.left_out, self._losses.lines(self.info.name)
+        left, lines = self._pace.left_out, self._gaps.lines(self.info.name)
         return (
             [*lines, f"{self.info.name}: {left} of {self.frames_read} frames left out to keep up."] if left else lines
         )
 
-    @property
-    def gaps(self) -> Sequence[Gap]:
-        """The latest thousand places where a picture does not follow the one before it."""
-        return self._losses.gaps
-
-    def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times, until interrupted.
+    def __iter__(self) -> Iterator[Picture]:
+        """Pictures in order, until interrupted.
 
         Raises:
             FootageError: when the stream stays away.
         """
-        began, time_s, offset, anew = time.monotonic(), 0.0, 0.0, False
+        began, time_s, offset = time.monotonic(), 0.0, 0.0
+        anew = after_gap = False
         while not self._stop.is_set():
             for one, now, missing in self._connection(began, offset):
                 if self._stop.is_set():
                     return
-                self._losses.add(one, time_s, now, anew or missing)
+                after_gap |= self._gaps.add(one, time_s, now, anew or missing)
                 anew, time_s = False, now
                 self.frames_read += 1
                 behind = self._pace.keeps_one_in
@@ -155,7 +152,8 @@ class StreamReader:
                     continue
                 if self._pace.keeps_one_in > behind == 1:
                     self._say("behind", now, "more frames come than can be taken; some are left out, evenly.")
-                yield resized(self._container.picture(one.frame), self.info.height, self.info.width), now
+                yield Picture(self.frames_read - 1, now, after_gap, partial(self._rgb, one))
+                after_gap = False
             if not self._open_again(time_s):
                 return
             anew, offset = True, max(time.monotonic() - began, time_s + 1 / self.info.fps)
@@ -169,6 +167,9 @@ class StreamReader:
     def close(self) -> None:
         """Let go of the stream."""
         self._container.close()
+
+    def _rgb(self, decoded: Decoded) -> Image:
+        return resized(self._container.rgb(decoded.frame), self.info.height, self.info.width)
 
     def _connection(self, began: float, offset: float) -> Iterator[tuple[Decoded, float, bool]]:
         """Pictures of one connection with their times, until it is lost."""

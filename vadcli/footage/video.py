@@ -1,9 +1,11 @@
-"""A recording: one container read forward, its pictures timed, its gaps reported."""
+"""A recording: one container read forward, its pictures timed, its gaps noted."""
 
 import os
+import stat
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,18 +14,19 @@ import av
 from vadcli.errors import FootageError
 from vadcli.footage.began import began_of
 from vadcli.footage.clock import DAY_S, STEPS, timed
-from vadcli.footage.container import Container
-from vadcli.footage.diagnosis import why_unreadable
-from vadcli.footage.frames import Gap, SourceInfo
+from vadcli.footage.container import KEPT_BYTES, Container, shown_size
+from vadcli.footage.diagnosis import moov_comes_late, why_unreadable
+from vadcli.footage.frames import Picture, SourceInfo
+from vadcli.footage.gaps import Gaps
 from vadcli.footage.identity import utf8_location
-from vadcli.footage.losses import Losses
-from vadcli.footage.resize import Picture
+from vadcli.footage.pipe import Pipe
 
-MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
 START_REACH_S = 10.0  # a first picture that comes later than this is where the recording begins
 SHORT_SHARE = 0.95  # a recording that ends before this share of what its header says was cut off
 LOOKED_AT = 500  # packets from which the rate is measured
 SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
+STDIN = "stdin"
+_HOW = "Pipe MPEG-TS or Matroska, as in `ffmpeg -i IN -c copy -f mpegts - | vad score -`."
 
 
 class CutOffError(FootageError):
@@ -35,7 +38,7 @@ class VideoReader:
 
     Attributes:
         info: size as shown (rotation applied), rate and length.
-        frames_read: handed over so far.
+        frames_read: handed over or passed over so far.
         coding: its format, its codec and the layout of its pixels.
     """
 
@@ -49,48 +52,42 @@ class VideoReader:
         """
         self.info, self.frames_read = info, container.passed
         self._container, self._ends, self._stopped = container, ends, False
-        self._losses = Losses(container.begin_s)
+        self._gaps = Gaps(container.begin_s)
         self.coding = container.coding
 
     @property
     def notes(self) -> list[str]:
         """Gaps in the frames read so far, one line each."""
-        return self._losses.lines(self.info.name)
+        return self._gaps.lines(self.info.name)
 
-    @property
-    def gaps(self) -> Sequence[Gap]:
-        """The latest thousand places where a picture does not follow the one before it."""
-        return self._losses.gaps
-
-    def __iter__(self) -> Iterator[tuple[Picture, float]]:
-        """Pictures in OpenCV's order of channels, and their times in seconds.
+    def __iter__(self) -> Iterator[Picture]:
+        """Pictures in order.
 
         Raises:
             CutOffError: after the last picture, when more of them should follow.
             FootageError: when the size of the pictures changes on the way.
         """
         name, container, step, time_s = self.info.name, self._container, 1 / self.info.fps, 0.0
+        height, width = self.info.height, self.info.width
         clock_s = 0.0  # since the beginning, by the container, whose clock may jump
         decoded = ((one, one.clock_s) for one in container)
         try:
             for one, now, missing in timed(decoded, step, container.start_s, START_REACH_S + container.begin_s):
                 if self._stopped:
                     return
-                picture = container.picture(one.frame)
-                height, width = picture.shape[:2]
-                if (height, width) != (self.info.height, self.info.width):
+                if (height, width) != (found := shown_size(one.frame)):
                     raise FootageError(
-                        f"{name}: the picture changes from {self.info.width}x{self.info.height} to {width}x{height} "
+                        f"{name}: the picture changes from {width}x{height} to {found[1]}x{found[0]} "
                         f"at frame {self.frames_read}. Cut it there, or scale all to one size with ffmpeg."
                     )
-                self._losses.add(one, time_s, now, missing)
+                after_gap = self._gaps.add(one, time_s, now, missing)
                 time_s = now
                 clock_s = (one.clock_s or 0.0) - (container.start_s or 0.0)
                 self.frames_read += 1
-                yield picture, time_s
+                yield Picture(self.frames_read - 1, time_s, after_gap, partial(container.rgb, one.frame))
         except av.FFmpegError as error:
             raise CutOffError(f"{name}: nothing after {time_s:.1f} s can be read ({error.strerror}).") from error
-        self._losses.damaged(time_s, container.broken)
+        self._gaps.damaged(time_s, container.broken)
         if self._is_short(max(time_s, clock_s) + step):
             raise CutOffError(
                 f"{name}: cut off: {self.frames_read} frames decoded, none after {time_s:.1f} s of "
@@ -100,6 +97,7 @@ class VideoReader:
     def interrupt(self) -> None:
         """End before the next picture; from any thread."""
         self._stopped = True
+        self._container.interrupt()
 
     def close(self) -> None:
         """Let go of the container."""
@@ -132,9 +130,11 @@ def open_video(
     try:
         with path.open("rb") as file:
             file.read(1)
-        info, pixels = _looked_at(Container(target), path, name)
-        many = min(os.cpu_count() or 1, 4) if pixels >= MANY_PIXELS else 1
-        container = Container(target, threads=threads or many)
+        container = Container(target, threads=threads)
+        info, used_up = _looked_at(container, path, name)
+        if used_up:
+            container.close()
+            container = Container(target, threads=threads)
         container.begin_at(begin(info))
         shown = container.info(name)
     except (av.FFmpegError, ValueError) as error:
@@ -144,27 +144,26 @@ def open_video(
     return VideoReader(container, replace(info, height=shown.height, width=shown.width), lambda: _last_time(target))
 
 
-def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo, int]:
-    """Facts about a container, corrected by the times of its packets, and its pixels; it is closed then.
+def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo, bool]:
+    """Facts about a container, corrected by the times of its packets, and whether it is used up by that.
 
     The first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
     """
     fps, lasts_s, frames = container.fps, container.duration_s, container.frames
-    whole = lasts_s is None or (frames is None and path.stat().st_size <= SMALL_BYTES)
-    count, times = container.clocks(None if whole else LOOKED_AT)
-    whole = whole or count < LOOKED_AT
-    container.close()
+    size = path.stat().st_size
+    whole = lasts_s is None or (frames is None and size <= SMALL_BYTES)
+    used_up = whole and size > KEPT_BYTES
+    count, times, ended = container.clocks(None if whole else LOOKED_AT, keep=not used_up)
     steps = [after - before for before, after in pairwise(times) if 0 < after - before < DAY_S]
     if steps:
         usual = statistics.median(steps)
         ordinary = [step for step in steps if step <= STEPS * usual]
         fps = len(ordinary) / sum(ordinary)
-    if whole:
+    if ended:
         frames = count
         lasts_s = (sum(steps) if len(times) == count and steps else (count - 1) / fps) + 1 / fps
     began = began_of(path, container.metadata)
-    info = SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s, began)
-    return info, container.pixels
+    return SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s, began), used_up
 
 
 def _last_time(target: str) -> float | None:
@@ -178,3 +177,52 @@ def _last_time(target: str) -> float | None:
         except av.FFmpegError:
             pass
     return max(times) - min(times) if times else None
+
+
+def open_stdin(descriptor: int = 0) -> VideoReader:
+    """A reader of the container on stdin; one that was redirected from a file is read as that file.
+
+    Raises:
+        FootageError: when stdin is a terminal, empty, or holds nothing that can be read forward.
+    """
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError as error:
+        raise FootageError(f"{STDIN}: closed. {_HOW}") from error
+    if os.isatty(descriptor):
+        raise FootageError(f"{STDIN}: a terminal, not a video. {_HOW}")
+    as_file = Path(f"/dev/fd/{descriptor}")
+    if stat.S_ISREG(mode) and as_file.exists():
+        return open_video(as_file, STDIN)
+    return _open_forward(Pipe(descriptor, owned=False), STDIN)
+
+
+def open_fifo(path: Path, name: str) -> VideoReader:
+    """A reader of a FIFO; waits for whoever writes to it.
+
+    Raises:
+        FootageError: when it may not be read, or holds nothing that can be read forward.
+    """
+    try:
+        return _open_forward(Pipe(os.open(path, os.O_RDONLY), owned=True), name)
+    except OSError as error:
+        raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
+
+
+def _open_forward(pipe: Pipe, name: str) -> VideoReader:
+    try:
+        if not pipe.head:
+            raise FootageError(f"{name}: empty; whoever writes to it sent nothing. {_HOW}")
+        if moov_comes_late(pipe.head):
+            raise FootageError(
+                f"{name}: this mp4 has its index (moov) at the end and cannot be read from a pipe. "
+                "Give the file itself, or pipe MPEG-TS: `ffmpeg -i IN -c copy -f mpegts - | …`."
+            )
+        try:
+            container = Container(pipe)
+            return VideoReader(container, container.info(name))
+        except (av.FFmpegError, ValueError) as error:
+            raise FootageError(f"{name}: no video in it that can be read. {_HOW}") from error
+    except BaseException:
+        pipe.close()
+        raise

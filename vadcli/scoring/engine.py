@@ -1,28 +1,97 @@
-"""Streams of errors from sources of frames: decoding, computing and whatever the caller does overlap."""
+"""Sources side by side: a thread each reads, another computes all their windows in one batch, the caller takes.
+
+Batches of recordings, and with them the last bits of what several threads compute, do not depend on how fast anything
+is read. Where a source is live, everything is handed over as it comes.
+"""
 
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
 
-from vadcli.footage.frames import Frame, Image
-from vadcli.scoring.lanes import Begun, Ended, Item, Lanes, Opener, Read
-from vadcli.scoring.measuring import Measured, Measurer
+from vadcli.footage.frames import Image, SourceInfo
 
-# Batches computed before the caller asks for them.
-_AHEAD = 2
+_AHEAD = 2  # batches computed before the caller asks for them
+_STOP_SECONDS = 3.0  # how long stopping waits for threads that are stuck in a read
+
+
+class Item(Protocol):
+    """What is made of a frame before it comes here, in the thread that reads its source."""
+
+    @property
+    def image(self) -> Image | None:
+        """What the network reads of it, (H, W, C); None where it is part of no window."""
+
+    @property
+    def after_gap(self) -> bool:
+        """Whether frames are missing before it."""
+
+
+I = TypeVar("I", bound=Item)  # noqa: E741 (an item)
+I_co = TypeVar("I_co", bound=Item, covariant=True)
+E = TypeVar("E")  # errors
+
+
+class SourceLike(Protocol[I_co]):
+    """Items of one source, in order, once."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """Known before the first item."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user, complete when iteration has ended."""
+
+    def __iter__(self) -> Iterator[I_co]:
+        """Items, waiting for them."""
+
+
+@dataclass(frozen=True)
+class Opener(Generic[I]):
+    """A source that is not open yet.
+
+    Attributes:
+        open: opens it; whatever it raises ends the source and no other.
+        live: items come when they come, so none is kept waiting for others.
+    """
+
+    open: Callable[[], AbstractContextManager[SourceLike[I]]]
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """A frame and its errors; `measured` is None for a source's first T frames, which have none."""
+class Begun:
+    """A source was opened."""
 
     source: int
-    frame: Frame
-    measured: Measured | None
+    info: SourceInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Scored(Generic[I, E]):
+    """An item and its errors; None where it is not the last of a window."""
+
+    source: int
+    item: I
+    errors: E | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A source ended, by itself or by an error."""
+
+    source: int
+    frames: int
+    error: Exception | None
+    notes: tuple[str, ...] = ()
+
+
+Output = Begun | Scored[I, E] | Ended
 
 
 @dataclass
@@ -43,112 +112,195 @@ class Timing:
         self.output_wait_s += other.output_wait_s
 
 
-Output = Begun | Scored | Ended
-
-
-class Engine:
-    """Runs a network over sources.
+class Engine(Generic[I, E]):
+    """Measures the windows of sources.
 
     Args:
-        measurer: the network, and what to measure.
-        input_frames: frames read to predict the next one (T).
-        batch_size: most windows a forward.
-        side_by_side: recordings read at a time.
+        measure: images and windows, which are indices into them, oldest first, to the errors of each window; without
+            it nothing has errors.
+        input_frames: images read to predict the next one (T).
+        batch_size: most items at a time.
+        side_by_side: recordings read at a time; live sources are all read at once.
     """
 
-    def __init__(self, measurer: Measurer, input_frames: int, *, batch_size: int, side_by_side: int = 1) -> None:
-        self.measurer, self.input_frames = measurer, input_frames
+    def __init__(
+        self,
+        measure: Callable[[list[Image], list[list[int]]], list[E]] | None,
+        input_frames: int,
+        *,
+        batch_size: int,
+        side_by_side: int = 1,
+    ) -> None:
+        self.measure, self.input_frames = measure, input_frames
         self.batch_size, self.side_by_side = batch_size, side_by_side
         self.timing = Timing()
 
-    def run(self, openers: list[Opener]) -> Generator[Output, None, None]:
-        """Everything about the sources as it becomes known; each source's frames come in order.
+    def run(self, openers: list[Opener[I]]) -> Generator[Output[I, E], None, None]:
+        """Everything about the sources as it becomes known; each source's items come in order.
 
         Close the iterator, or use it to its end: threads read and compute ahead of it.
         """
-        lanes = Lanes(openers, side_by_side=self.side_by_side, batch_size=self.batch_size)
-        done: queue.Queue[list[Output] | BaseException | None] = queue.Queue(_AHEAD)
-        stop = threading.Event()
-        worker = threading.Thread(target=self._compute, args=(lanes, done, stop), name="compute", daemon=True)
+        readers = _Readers[I, E](openers, self.side_by_side, self.batch_size)
+        done: queue.Queue[list[Output[I, E]] | BaseException] = queue.Queue(_AHEAD)
+        worker = threading.Thread(target=self._compute, args=(readers, done), name="compute", daemon=True)
         worker.start()
         try:
-            while (batch := done.get()) is not None:
+            while batch := done.get():
                 if isinstance(batch, BaseException):
                     raise batch
                 yield from batch
         finally:
-            stop.set()
-            lanes.stop()
+            readers.stop()
+            _drain(done)
             worker.join(timeout=30.0)
 
-    def _compute(
-        self, lanes: Lanes, done: "queue.Queue[list[Output] | BaseException | None]", stop: threading.Event
-    ) -> None:
-        history: dict[int, deque[Image]] = {}
-        ending: BaseException | None = None
+    def _compute(self, readers: "_Readers[I, E]", done: "queue.Queue[list[Output[I, E]] | BaseException]") -> None:
+        history: dict[int, list[Image]] = {}
+        batch: list[Output[I, E]] | None = None
         try:
             mark = time.perf_counter()
-            while not stop.is_set() and (items := lanes.gather()):
+            while batch != []:
+                batch = readers.gather()
                 gathered = time.perf_counter()
-                outputs = self._measure(items, history)
+                batch = self._measured(batch, history) if self.measure else batch
                 computed = time.perf_counter()
-                if not _put(done, outputs, stop):
-                    break
+                done.put(batch)
                 now = time.perf_counter()
                 self.timing.decode_wait_s += gathered - mark
                 self.timing.compute_s += computed - gathered
                 self.timing.output_wait_s += now - computed
                 mark = now
         except BaseException as error:
-            ending = error
-        _put(done, ending, stop)
+            done.put(error)
 
-    def _measure(self, items: list[Item], history: dict[int, deque[Image]]) -> list[Output]:
-        """One forward over all windows that the items complete.
+    def _measured(self, batch: list[Output[I, E]], history: dict[int, list[Image]]) -> list[Output[I, E]]:
+        """The batch with the errors of all windows that it completes, by one call.
 
         Args:
-            items: as gathered; those of a source in its order.
+            batch: as gathered; what is of one source in its order.
             history: the last T images of each source, updated.
         """
         images: list[Image] = []
         windows: list[list[int]] = []
-        latest: dict[int, deque[int]] = {}  # per source, where in `images` its last frames are
-        predicted: list[int | None] = []
-        for item in items:
-            window = None
-            if isinstance(item, Read):
-                kept = history.setdefault(item.source, deque(maxlen=self.input_frames))
-                if item.after_gap:
-                    kept.clear()
-                    latest[item.source] = deque(maxlen=self.input_frames)
-                elif item.source not in latest:
-                    latest[item.source] = deque(range(len(images), len(images) + len(kept)), maxlen=self.input_frames)
-                    images.extend(kept)
-                images.append(item.frame.image)
-                if len(kept) == self.input_frames:
-                    window = len(windows)
-                    windows.append([*latest[item.source], len(images) - 1])
-                kept.append(item.frame.image)
-                latest[item.source].append(len(images) - 1)
-            elif isinstance(item, Ended):
-                history.pop(item.source, None)
-            predicted.append(window)
-        measured = self.measurer(images, windows) if windows else []
+        window_of: dict[int, int] = {}  # by place in the batch
+        latest: dict[int, deque[int]] = {}  # by source: where in `images` its last T + 1 are
+        for place, output in enumerate(batch):
+            if isinstance(output, Ended):
+                history.pop(output.source, None)
+                latest.pop(output.source, None)
+            if not isinstance(output, Scored):
+                continue
+            if output.source not in latest:
+                kept = history.pop(output.source, [])
+                latest[output.source] = deque(range(len(images), len(images) + len(kept)), self.input_frames + 1)
+                images += kept
+            window = latest[output.source]
+            if output.item.after_gap:
+                window.clear()
+            if output.item.image is not None:
+                window.append(len(images))
+                images.append(output.item.image)
+                if len(window) > self.input_frames:
+                    window_of[place] = len(windows)
+                    windows.append(list(window))
+        for source, places in latest.items():
+            history[source] = [images[place] for place in places][-self.input_frames :]
+        errors = self.measure(images, windows) if self.measure and windows else []
         return [
-            Scored(item.source, item.frame, None if window is None else measured[window])
-            if isinstance(item, Read)
-            else item
-            for item, window in zip(items, predicted, strict=True)
+            replace(output, errors=errors[window_of[place]])
+            if place in window_of and isinstance(output, Scored)
+            else output
+            for place, output in enumerate(batch)
         ]
 
 
-def _put(
-    done: "queue.Queue[list[Output] | BaseException | None]",
-    item: "list[Output] | BaseException | None",
-    stop: threading.Event,
-) -> bool:
-    while not stop.is_set():
-        with suppress(queue.Full):
-            done.put(item, timeout=0.1)
-            return True
-    return False
+class _Readers(Generic[I, E]):
+    """Threads that read up to `side_by_side` recordings and all live sources, each into a short queue.
+
+    Recordings alone have a queue each, and every one gives its share of a batch, however long that takes. Where a
+    source is live, all share one queue, and what is in it is a batch.
+    """
+
+    def __init__(self, openers: list[Opener[I]], side_by_side: int, batch_size: int) -> None:
+        self._openers, self._side_by_side, self._batch_size = openers, side_by_side, batch_size
+        self._live = any(opener.live for opener in openers)
+        room = max(batch_size, len(openers) if self._live else 1) + 2  # so that no thread waits once one was emptied
+        queues = [queue.Queue[Output[I, E] | None](room) for _ in (openers[:1] if self._live else openers)]
+        self._queues = queues * len(openers) if self._live else queues
+        self._waiting, self._read_now = deque(range(len(openers))), list[int]()
+        self._threads: list[threading.Thread] = []
+        self._stopped = threading.Event()
+
+    def gather(self) -> list[Output[I, E]]:
+        """The next batch; empty when all sources have ended, or reading was stopped."""
+        self._admit()
+        taken: list[Output[I, E]] = []
+        share = max(1, self._batch_size // max(1, len(self._read_now)))
+        for source in self._read_now[:1] if self._live else self._read_now:
+            taken += self._take(self._queues[source], self._batch_size if self._live else share)
+        ended = {output.source for output in taken if isinstance(output, Ended)}
+        self._read_now = [source for source in self._read_now if source not in ended]
+        return [] if self._stopped.is_set() else taken
+
+    def stop(self) -> None:
+        """Stop reading; a thread that waits for a stream is left to end by itself."""
+        self._stopped.set()
+        for each in self._queues[:1] if self._live else self._queues:
+            _drain(each)
+            with suppress(queue.Full):  # then nobody waits for it
+                each.put_nowait(None)
+        deadline = time.monotonic() + _STOP_SECONDS
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
+
+    def _admit(self) -> None:
+        """Start reading the sources whose turn it is."""
+        recordings = sum(not self._openers[source].live for source in self._read_now)
+        for source in list(self._waiting):
+            live = self._openers[source].live
+            if live or recordings < self._side_by_side:
+                recordings += not live
+                self._waiting.remove(source)
+                self._read_now.append(source)
+                thread = threading.Thread(target=self._read, args=(source,), name=f"source {source}", daemon=True)
+                self._threads = [*(t for t in self._threads if t.is_alive()), thread]
+                thread.start()
+
+    def _take(self, own: "queue.Queue[Output[I, E] | None]", most: int) -> list[Output[I, E]]:
+        """So many items and what lies between them: up to a source's end, or of live ones what is there."""
+        taken: list[Output[I, E]] = []
+        while sum(isinstance(output, Scored) for output in taken) < most:
+            try:
+                output = own.get(block=not (self._live and taken))
+            except queue.Empty:
+                break
+            if output is None:
+                break
+            taken.append(output)
+            if isinstance(output, Ended) and not self._live:
+                break
+        return taken
+
+    def _read(self, source: int) -> None:
+        own, frames, error = self._queues[source], 0, None
+        notes: tuple[str, ...] = ()
+        try:
+            with self._openers[source].open() as items:
+                own.put(Begun(source, items.info))
+                for item in items:
+                    if self._stopped.is_set():
+                        break
+                    own.put(Scored(source, item))
+                    frames += 1
+                notes = items.notes
+        except Exception as caught:
+            error = caught
+        if not self._stopped.is_set():
+            own.put(Ended(source, frames, error, notes))
+
+
+def _drain(full: "queue.Queue[Any]") -> None:
+    """Empty a queue, so that whoever waits to put something goes on."""
+    with suppress(queue.Empty):
+        while True:
+            full.get_nowait()

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from vadcli.errors import FootageError
 from vadcli.files import check_output, named
-from vadcli.footage.source import open_source
+from vadcli.footage.resize import network_image
+from vadcli.footage.source import Reading, open_source
 from vadcli.footage.windows import to_network
+from vadcli.footage.zones import Zones
 from vadcli.model.checkpoint import Checkpoint, header_of, load_checkpoint, load_network, model_file
 from vadcli.model.exported import Agreement, ExportedModule
 from vadcli.model.onnx import export_onnx
@@ -64,11 +66,9 @@ def _made_up(model: ModelSettings) -> Tensor:
 def _footage(made: Checkpoint, source: str) -> Tensor:
     """The first windows of a source, read as the model or adapter wants it."""
     model, how = made.model, made.settings.source
-    opened = open_source(source, size=model.size, channels=model.channels, fps=how.fps, mask_top=how.mask_top)
-    try:
-        images = [torch.from_numpy(frame.image) for frame in islice(opened, model.input_frames + WINDOWS)]
-    finally:
-        opened.close()
+    with open_source(source, Reading(how.fps, zones=Zones(how.mask_top, how.ignore, how.only))) as opened:
+        frames = islice(opened, model.input_frames + WINDOWS)
+        images = [torch.from_numpy(network_image(frame.view, model.size, model.channels)) for frame in frames]
     if len(images) <= model.input_frames:
         needed = model.input_frames + 1
         raise FootageError(f"--check {source}: {len(images)} frames; a window needs {needed}. Use a longer clip.")

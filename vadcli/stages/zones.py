@@ -5,12 +5,10 @@ from pathlib import Path
 from vadcli.errors import FootageError
 from vadcli.files import check_output, named, whole
 from vadcli.footage.opencv import cv2
-from vadcli.footage.source import is_live, open_source
+from vadcli.footage.source import Reading, is_live, open_source
 from vadcli.footage.zones import Zones
 from vadcli.rendering.zones import draw_grid, draw_zones
 from vadcli.settings import SourceSettings
-
-LEAST_SIDE = 16
 
 
 def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
@@ -28,7 +26,7 @@ def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
         VadError: when there is no picture, or the file cannot be written.
     """
     check_output("--out", out, named(None if is_live(source) else Path(source)), "picture")
-    with open_source(source, size=(LEAST_SIDE, LEAST_SIDE), channels=3, original=True) as opened:
+    with open_source(source, Reading(original=True)) as opened:
         picture = next((frame.original for frame in opened), None)
     if picture is None:
         raise FootageError(f"{source}: no picture in it. Give another source.")

@@ -1,13 +1,10 @@
 """Gaps in a source as it is read: places where a frame does not follow the one before it, and why."""
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from vadcli.footage.clock import HOLE_S
 from vadcli.footage.container import Decoded
-from vadcli.footage.frames import Gap
 
-GAPS_KEPT = 1000
 MOST_PLACES = 3  # named in a line
 
 
@@ -31,39 +28,36 @@ class Places:
         return f"{named} and {more} more place{'s' * (more > 1)}" if more else named
 
 
-class Losses:
-    """Counts gaps, frame by frame.
-
-    Attributes:
-        gaps: the latest thousand.
-    """
+class Gaps:
+    """Counts gaps, frame by frame, for the notes at the end."""
 
     def __init__(self, begin_s: float = 0.0) -> None:
         """Of what is read from `begin_s` on."""
-        self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
         self._begin_s = begin_s
         self._begun_s: float | None = None
         self._damage, self._corrupt, self._holes, self._restarts = Places(), Places(), Places(), Places()
 
-    def add(self, one: Decoded, before_s: float, now_s: float, missing: bool) -> None:
+    def add(self, decoded: Decoded, before_s: float, now_s: float, missing: bool) -> bool:
         """Take the next frame.
 
         Args:
-            one: the frame.
+            decoded: the frame.
             before_s: the time of the one before it.
             now_s: its own.
             missing: whether the clock says that something lies between them.
+
+        Returns:
+            whether there is a gap before it.
         """
-        self.damaged(before_s, one.broken)
-        if one.frame.is_corrupt:
+        self.damaged(before_s, decoded.broken)
+        if decoded.frame.is_corrupt:
             self._corrupt.add(now_s, 1)
         if self._begun_s is None:
             self._begun_s = now_s
-            return
+            return False
         if missing:
             (self._holes if now_s - before_s > HOLE_S else self._restarts).add(before_s, now_s - before_s)
-        if missing or one.discontinuous:
-            self.gaps.append(Gap(before_s, now_s))
+        return missing or decoded.discontinuous
 
     def damaged(self, time_s: float, packets: int) -> None:
         """Packets after the frame of that time could not be decoded."""
