@@ -211,7 +211,7 @@ def test_every_table_says_what_is_absent(number):
 
 
 def test_an_unknown_table_names_the_known_ones():
-    with pytest.raises(InputError, match="Use 1, 2, 4, 5, 6, fig3 or fig4"):
+    with pytest.raises(InputError, match="Use 1, 2, 4, 5, 6"):
         beside("7", ())
 
 

@@ -85,7 +85,7 @@ def test_plots_and_report_are_written(capsys, tmp_path, cache, models):
         (("c.h5", "--table", "1", "--fail-below", "ap=1"), "--fail-below: --table 1 has no use for it"),
         (("c.h5", "--table", "1", "--json"), "--json: --table 1 has no use for it"),
         (("c.h5", "--table", "1", "--against", "a.json"), "--against: --table 1 has no use for it"),
-        (("c.h5", "--table", "fig3", "--report", "r.html"), "--report: --table fig3 has no use for it"),
+        (("c.h5", "--table", "2", "--report", "r.html"), "--report: --table 2 has no use for it"),
         (("--scores", "s.csv", "--labels", "l.csv", "--table", "1"), "--scores: --table 1 has no use for it"),
         (("--scores", "s.csv", "--labels", "l.csv", "--shots", "1"), "--shots: an evaluation of --scores has no use"),
         (("--scores", "gone.npy"), "needs --labels"),
@@ -118,16 +118,6 @@ def test_foreign_scores_by_every_protocol(capsys, tmp_path):
     assert all(row["shots"] is None for row in found)
 
 
-@pytest.mark.parametrize("name", ["fig3", "fig4"])
-def test_the_papers_figures_are_one_command_each(capsys, tmp_path, cache, models, name):
-    code, out, _ = command(
-        capsys, cache, "--model", models / "meta.safetensors", "--table", name, "--plot", tmp_path, *FAST
-    )
-    assert code == 0
-    assert out.split() == [str(tmp_path / f"{name}.png"), str(tmp_path / f"{name}.svg")]
-    assert (tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
-
-
 def test_the_papers_tables_are_one_command_each(capsys, tmp_path, cache, models):
     base = ("--model", models / "meta.safetensors", *FAST)
     ped2 = tmp_path / "ped2.h5"
@@ -145,5 +135,3 @@ def test_the_papers_tables_are_one_command_each(capsys, tmp_path, cache, models)
     code, _, err = command(capsys, "--table", "9", *base)
     assert code == 2
     assert "--table 9: '9' is not one of '1'" in err
-    code, _, err = command(capsys, "--table", "fig3", *base)
-    assert "needs one cache with labels" in err

@@ -10,7 +10,7 @@ from vadcli.errors import InputError
 from vadcli.evaluation.evidence import CONTROLS
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import ClipRange
-from vadcli.model.checkpoint import load_checkpoint, load_network
+from vadcli.model.checkpoint import load_checkpoint
 from vadcli.progress import Silent
 from vadcli.scoring.errors import ErrorMaps
 from vadcli.scoring.scene import scene_of
@@ -324,15 +324,3 @@ def test_a_score_that_one_scene_cannot_have_is_of_none_and_said(tmp_path, models
     )
     with pytest.raises(InputError, match="calibration: 4 scored frames; it needs 8"):
         evaluated(tmp_path / "two.h5", models, shots=(0,))
-
-
-def test_the_norms_of_figure_3_are_those_of_the_encodings(models):
-    from vadcli.trials.figures import encoding_norms
-
-    network = load_network(load_checkpoint(models / "meta.safetensors"))
-    inputs = torch.rand(2, 4, 32, 32) * 2 - 1
-    with torch.inference_mode():
-        norms = encoding_norms(network, inputs)
-        (encoding,) = network.begin(inputs, "head")
-    assert {level: values.shape for level, values in norms.items()} == {n: (2, 32 // n, 32 // n) for n in (1, 2, 4, 8)}
-    assert norms[1] == pytest.approx(encoding.square().sum(1).sqrt().numpy(), rel=1e-5)

@@ -1,7 +1,7 @@
 """`vad eval`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,7 +28,7 @@ _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "basel
 
 Protocol = Literal["paper", "official", "minmax", "online"]
 ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
-Table = Literal["1", "2", "4", "5", "6", "fig3", "fig4"]
+Table = Literal["1", "2", "4", "5", "6"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
 
 
@@ -115,7 +115,7 @@ def command(
         ),
     ] = None,
     table: Annotated[
-        Table | None, _gate("--table", help="A table of the paper, or one of its figures (written into --plot).")
+        Table | None, _gate("--table", help="A table of the paper, with what was measured beside it.")
     ] = None,
     results: Annotated[
         list[Path] | None, _gate("--results", help="Earlier --json outputs to set into --table; repeatable.")
@@ -187,7 +187,9 @@ def command(
     )
     with progress(quiet) as shown:
         if table is not None:
-            _paper(table, caches or [], results or [], model, options, settings, plot, style, shown)
+            from vadcli.stages.eval_tables import table_stage
+
+            print_tables([table_stage(table, caches or [], results or [], model, options, settings, shown)], style)
             return
         if scores and labels:
             from vadcli.evaluation.foreign import Alignment
@@ -225,36 +227,12 @@ def command(
     check_gates(found.results, gates)
 
 
-def _paper(
-    table: str,
-    caches: list[Path],
-    results: list[Path],
-    model: Path | None,
-    options: Any,
-    settings: Settings,
-    folder: Path | None,
-    style: str,
-    shown: Any,
-) -> None:
-    """Print one of the paper's tables, or write one of its figures."""
-    from vadcli.cli.console import tell
-    from vadcli.rendering.eval_table import print_tables
-    from vadcli.stages.eval_tables import FIGURES, figure_stage, table_stage
-
-    if table in FIGURES:
-        if len(caches) != 1:
-            raise InputError(f"--table {table}: needs one cache with labels, got {len(caches)}.")
-        for path in figure_stage(table, caches[0], model, folder or Path(), settings):
-            tell(path)
-        return
-    print_tables([table_stage(table, caches, results, model, options, settings, shown)], style)
-
-
 def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
     """Refuse flags that the kind of evaluation asked for would ignore."""
+    kind: str
+    unused: tuple[str, ...]
     if table is not None:
-        figure = () if table.startswith("fig") else ("plot",)
-        kind, unused = f"--table {table}", ("scores", *_FOR_SCORES, *_FOR_RESULTS, *figure)
+        kind, unused = f"--table {table}", ("scores", "plot", *_FOR_SCORES, *_FOR_RESULTS)
     elif foreign:
         kind, unused = "an evaluation of --scores", (*_FOR_MODELS, "results")
     else:

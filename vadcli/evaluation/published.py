@@ -81,7 +81,7 @@ def beside(number: str, measured: Sequence[Measured]) -> Table:
     """
     makers = {"1": _table_1, "2": _table_2, "4": _table_4, "5": _table_5, "6": _table_6}
     if number not in makers:
-        raise InputError(f"--table {number}: unknown. Use 1, 2, 4, 5, 6, fig3 or fig4.")
+        raise InputError(f"--table {number}: unknown. Use {', '.join(TABLES)}.")
     models = [one for one in measured if one.result["score"] not in CONTROLS]
     table = makers[number](models)
     sets = tuple(SETS) if number == "1" else tuple(SETS)[:3] if number == "2" else ("ped2",)
