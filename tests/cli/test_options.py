@@ -12,14 +12,13 @@ from vadcli.cli.app import COMMANDS, load_command
 from vadcli.cli.eval import Protocol, Table
 from vadcli.cli.prepare import Layout
 from vadcli.evaluation.protocols import PROTOCOLS
+from vadcli.evaluation.published import TABLES
 from vadcli.footage.layouts import LAYOUTS
 from vadcli.settings import Settings
-from vadcli.stages.eval_tables import FIGURES
 
 # Flags whose value means another thing in one command: a list, a side in pixels, another rate, another file.
 OTHER_TYPE = {
-    ("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"), ("export", "--format"),
-    ("bench", "--compare"),
+    ("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"),
 }  # fmt: skip
 
 
@@ -72,7 +71,7 @@ def test_options_with_a_panel_are_the_most_of_a_long_help(name, vad):
 def test_choices_of_eval_and_prepare_are_those_of_the_floor_below():
     assert get_args(Protocol) == tuple(PROTOCOLS)
     assert set(get_args(Layout)) == set(LAYOUTS)
-    assert set(get_args(Table)) >= set(FIGURES)
+    assert get_args(Table) == TABLES
 
 
 def test_the_shipped_models_place_is_taken_from_the_environment(vad, monkeypatch, make_video):

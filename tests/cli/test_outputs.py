@@ -27,7 +27,6 @@ WAYS = [
     ("zones video -o {}", ".png", "video"),
     ("eval cache --model model --report {}", ".html", "cache"),
     ("eval cache --model model --report {}", ".html", "model"),
-    ("eval cache --baseline model --report {}", ".html", "model"),
     ("eval cache --against document --report {}", ".html", "document"),
     ("eval --scores scores --labels labels --report {}", ".html", "scores"),
     ("eval --scores scores --labels labels --report {}", ".html", "labels"),

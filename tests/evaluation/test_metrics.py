@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from vadcli.errors import InputError
 from vadcli.evaluation.metrics import clip_aucs, curve, mean_or_none, micro_auc, placements, scene_aucs
@@ -24,13 +23,31 @@ def pairwise_auc(labels, scores):
     return np.mean([(p > q) + 0.5 * (p == q) for p in positive for q in negative])
 
 
+def literal_points(labels, scores):
+    """Threshold, recall, false positive rate and precision, from a threshold that no score reaches down."""
+    for threshold in (np.inf, *sorted(set(scores), reverse=True)):
+        called = [score >= threshold for score in scores]
+        hits = sum(c and a for c, a in zip(called, labels, strict=True))
+        precision = hits / sum(called) if any(called) else 1.0
+        yield threshold, hits / sum(labels), (sum(called) - hits) / sum(~labels), precision
+
+
+def literal_average_precision(labels, scores):
+    """Σ (R_i − R_{i−1}) P_i."""
+    total, before = 0.0, 0.0
+    for _, recall, _, precision in literal_points(labels, scores):
+        total, before = total + (recall - before) * precision, recall
+    return total
+
+
 @pytest.mark.parametrize("levels", [None, 5, 1])
-def test_auc_and_ap_agree_with_scikit_learn_and_with_the_definition(levels):
+def test_points_auc_and_ap_agree_with_their_definitions(levels):
     labels, scores = random_frames(3, levels=levels)
     points = curve(labels, scores)
-    assert points.auc == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    ours = np.stack([points.thresholds, points.recall, points.false_positive_rate, points.precision], axis=1)
+    np.testing.assert_allclose(ours, list(literal_points(labels, scores)), atol=1e-12)
     assert points.auc == pytest.approx(pairwise_auc(labels, scores), abs=1e-12)
-    assert points.average_precision == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
+    assert points.average_precision == pytest.approx(literal_average_precision(labels, scores), abs=1e-12)
     assert micro_auc(pool(["a"], [scores], [labels])) == pytest.approx(points.auc, abs=1e-12)
 
 
@@ -105,8 +122,8 @@ def test_a_scenes_auc_pools_its_own_clips_and_no_others():
     data = pool("abc", [scores[c] for c in cut], [labels[c] for c in cut], scenes=["hall", "lawn", "hall"])
     hall = np.r_[0:30, 50:90]
     expected = {
-        "hall": roc_auc_score(labels[hall], scores[hall]),
-        "lawn": roc_auc_score(labels[cut[1]], scores[cut[1]]),
+        "hall": pairwise_auc(labels[hall], scores[hall]),
+        "lawn": pairwise_auc(labels[cut[1]], scores[cut[1]]),
     }
     assert scene_aucs(data) == pytest.approx(expected, abs=1e-12)
 

@@ -166,17 +166,6 @@ def test_data_of_another_name_and_fewer_clips_than_the_papers_are_said():
     assert not any("test set" in note or "left out" in note for note in beside("4", whole).footnotes)
 
 
-def test_contrasts_do_not_stand_for_the_model():
-    few = {"shots": 10, "support": "clip", "counting": "paper"}
-    ours = [result(), result(1, adaptation="meta", **few)]
-    contrasts = [result(2, adaptation="sgd", **few), result(3, adaptation="no-meta"),
-                result(4, adaptation="no-meta", **few)]  # fmt: skip
-    alone = measured_of(document(ours, model=MODEL))
-    among = measured_of(document([*ours, *contrasts], model=MODEL, baseline=MODEL))
-    for number in ("1", "2", "4"):
-        assert beside(number, among) == beside(number, alone)
-
-
 def test_a_model_without_meta_training_stands_in_table_2_by_its_own_adaptation():
     rows = [result(), result(1, shots=10, support="clip", counting="paper", adaptation="no-meta")]
     measured = measured_of(document(rows, model=MODEL | {"unit": "memory"}))

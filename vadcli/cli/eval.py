@@ -23,8 +23,8 @@ from vadcli.settings import Settings
 
 # Parameters that only some kinds of evaluation use; elsewhere they are refused, or a gate would seem to have held.
 _FOR_SCORES = ("labels", "drop_head", "drop_tail", "higher_is", "fps")
-_FOR_MODELS = ("model", "shots", "support", "score", "contrast", "baseline", "localise")
-_FOR_RESULTS = ("as_json", "report", "against", "fail_below", "contrast", "baseline", "localise")
+_FOR_MODELS = ("model", "shots", "support", "score", "localise")
+_FOR_RESULTS = ("as_json", "report", "against", "fail_below", "localise")
 
 Protocol = Literal["paper", "official", "minmax", "online"]
 ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
@@ -72,13 +72,6 @@ def command(
             show_default="all",
             **one_of(ScoreName),
         ),
-    ] = None,
-    contrast: Annotated[
-        list[str] | None,
-        _trial("--compare", help="Also adapt by plain gradient descent.", **one_of(Literal["sgd"])),
-    ] = None,
-    baseline: Annotated[
-        Path | None, _trial("--baseline", help="A model without meta-training, adapted and calibrated alike.")
     ] = None,
     localise: Annotated[
         bool,
@@ -160,7 +153,7 @@ def command(
     _check_used(ctx, table, bool(scores))
     if scores and labels is None:
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
-    read = [model, baseline, labels, against, *(caches or ()), *map(Path, scores or ()), *(results or ())]
+    read = [model, labels, against, *(caches or ()), *map(Path, scores or ()), *(results or ())]
     if report is not None:
         check_output("--report", report, named(*read), "report")
     if plot is not None:
@@ -181,8 +174,6 @@ def command(
         protocols=tuple(dict.fromkeys(protocol or DEFAULT_PROTOCOLS)),
         scores=tuple(score or ()),
         variant=labels_variant,
-        compare_sgd=bool(contrast),
-        baseline=baseline,
         localise=localise,
     )
     with progress(quiet) as shown:
@@ -229,6 +220,8 @@ def command(
 
 def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
     """Refuse flags that the kind of evaluation asked for would ignore."""
+    kind: str
+    unused: tuple[str, ...]
     if table is not None:
         kind, unused = f"--table {table}", ("scores", "plot", *_FOR_SCORES, *_FOR_RESULTS)
     elif foreign:

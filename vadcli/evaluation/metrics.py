@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from vadcli.evaluation.pool import Flags, Floats, Pool
 
@@ -21,22 +21,16 @@ class Curve:
         recall: (m,), share of abnormal frames that are called abnormal (true positive rate).
         false_positive_rate: (m,), share of normal frames that are.
         precision: (m,), share of frames called abnormal that are; 1 where none is.
+        auc: area under recall over false positive rate, every distinct score a point.
+        average_precision: Σ (recall_i − recall_{i−1}) precision_i, without interpolation (AP).
     """
 
     thresholds: Floats
     recall: Floats
     false_positive_rate: Floats
     precision: Floats
-
-    @property
-    def auc(self) -> float:
-        """Area under recall over false positive rate, every distinct score a point."""
-        return float(np.trapezoid(self.recall, self.false_positive_rate))
-
-    @property
-    def average_precision(self) -> float:
-        """Σ (recall_i − recall_{i−1}) precision_i, without interpolation (AP)."""
-        return float(np.sum(np.diff(self.recall) * self.precision[1:]))
+    auc: float
+    average_precision: float
 
     @property
     def equal_error_rate(self) -> float:
@@ -78,11 +72,9 @@ def curve(labels: Flags, scores: Floats) -> Curve:
         scores: (n,), larger means less normal.
     """
     rate, recall, thresholds = roc_curve(labels, scores, drop_intermediate=False)
-    positives = int(np.count_nonzero(labels))
-    negatives = len(labels) - positives
-    hits, alarms = recall * positives, recall * positives + rate * negatives
-    precision = np.divide(hits, alarms, out=np.ones_like(hits), where=alarms > 0)
-    return Curve(thresholds, recall, rate, precision)
+    precision = precision_recall_curve(labels, scores)[0][::-1]  # from the lowest threshold up
+    average = float(average_precision_score(labels, scores))
+    return Curve(thresholds, recall, rate, precision, auc(labels, scores), average)
 
 
 def placements(labels: Flags, scores: Floats) -> Floats:
@@ -107,9 +99,8 @@ def placements(labels: Flags, scores: Floats) -> Floats:
 
 def auc(labels: Flags, scores: Floats) -> float:
     """Share of pairs of an abnormal and a normal frame that are ranked rightly; NaN for frames of one kind only."""
-    positives = int(np.count_nonzero(labels))
-    pairs = positives * (len(labels) - positives)
-    return float(placements(labels, scores)[labels].sum() / pairs) if pairs else float("nan")
+    both = labels.any() and not labels.all()
+    return float(roc_auc_score(labels, scores)) if both else float("nan")
 
 
 def micro_auc(data: Pool) -> float:

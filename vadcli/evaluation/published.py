@@ -59,14 +59,9 @@ class Measured:
 
 
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:
-    """Results in an evaluation document of its own model, or of foreign scores (which have none), and of CONTROLS.
-
-    Left out are the same model adapted by plain gradient descent, and a baseline: another model, every K of which is
-    "no-meta". Without a baseline "no-meta" is the model's own adaptation.
-    """
-    own = {"none", "meta", "foreign"} | ({"no-meta"} if "baseline" not in document else set())
+    """Results in an evaluation document of its own model, or of foreign scores (which have none), and of CONTROLS."""
     model = document.get("model") or {}
-    return [Measured(one, model) for one in document["results"] if one["adaptation"] in own]
+    return [Measured(one, model) for one in document["results"]]
 
 
 def beside(number: str, measured: Sequence[Measured]) -> Table:

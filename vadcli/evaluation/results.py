@@ -34,8 +34,8 @@ class Setting:
         shots: windows adapted on (K); None for scores that came from elsewhere.
         support: where they came from: "none", "clip" (head of the test clip) or "scene" (its scene's normal footage).
         counting: "common": frames that the largest K leaves; "paper": those that this K leaves.
-        adaptation: "meta" (learned step sizes), "sgd" (one step size for all), "no-meta" (a model that was not
-            meta-trained), "none" (K = 0) or "foreign".
+        adaptation: "meta" (learned step sizes), "no-meta" (a model that was not meta-trained), "none" (K = 0) or
+            "foreign".
     """
 
     data: str

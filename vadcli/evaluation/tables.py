@@ -103,11 +103,9 @@ def _event_cells(result: Result) -> tuple[str, ...]:
     )
 
 
-def _order(result: Result) -> tuple[bool, int, bool, int]:
-    """By protocol and K, plain gradient descent after the model's own adaptation, controls at the end."""
-    setting = result.setting
-    by_protocol = list(PROTOCOLS).index(result.protocol)
-    return result.score in CONTROLS, by_protocol, setting.adaptation == "sgd", setting.shots or 0
+def _order(result: Result) -> tuple[bool, int, int]:
+    """By protocol and K, controls at the end."""
+    return result.score in CONTROLS, list(PROTOCOLS).index(result.protocol), result.setting.shots or 0
 
 
 def _below_controls(results: Sequence[Result]) -> list[str]:
@@ -160,7 +158,7 @@ def _with_k(result: Result) -> str:
 
 def _shots(result: Result) -> str:
     shots = None if result.score in CONTROLS else result.setting.shots
-    other = {"sgd": " sgd", "no-meta": " no-meta"}.get(result.setting.adaptation, "")
+    other = " no-meta" if result.setting.adaptation == "no-meta" else ""
     return ("–" if shots is None else str(shots)) + other
 
 

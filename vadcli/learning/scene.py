@@ -32,7 +32,6 @@ def adapt_to_scene(
     *,
     steps: int,
     device: torch.device,
-    step_sizes: dict[str, Tensor] | None = None,
 ) -> Adaptation:
     """Update the weights of a checkpoint on K windows of a scene, in float32.
 
@@ -42,7 +41,6 @@ def adapt_to_scene(
         support: (K, T+1, H, W, C) uint8.
         steps: inner updates; 0 changes nothing.
         device: where to compute.
-        step_sizes: in place of the checkpoint's own.
 
     Raises:
         CheckpointError: if the network has no unit, so that nothing was learned to adapt.
@@ -54,7 +52,7 @@ def adapt_to_scene(
         )
     settings = checkpoint.settings.metatrain
     network = network.to(device)
-    alpha = step_sizes or dict(checkpoint.step_sizes) or initial_step_sizes(network, settings)
+    alpha = dict(checkpoint.step_sizes) or initial_step_sizes(network, settings)
     named = dict(network.named_parameters())
     theta = {name: named[name].detach() for name in alpha}
     frozen, target = freeze(network, support, settings, device, torch.float32)

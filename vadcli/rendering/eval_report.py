@@ -89,7 +89,7 @@ def _facts(results: Sequence[Result], document: Mapping[str, Any]) -> list[tuple
         ("95 %", f"interval of the micro AUC, {results[0].interval_method or 'none for a single clip'}"),
     ]
     facts += [(f"protocol {name}", PROTOCOLS[name].summary) for name in dict.fromkeys(r.protocol for r in results)]
-    for name in ("model", "baseline", "alignment"):
+    for name in ("model", "alignment"):
         if name in document:
             facts.append((name, ", ".join(f"{key} {value}" for key, value in document[name].items())))
     for row in document.get("calibration", []):

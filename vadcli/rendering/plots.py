@@ -63,7 +63,7 @@ def figures(results: Sequence[Result], pools: Sequence[Pool]) -> Iterator[Named]
         yield f"{prefix}roc", _curves(mine, one, "roc")
         yield f"{prefix}pr", _curves(mine, one, "pr")
         last = max((r.setting.shots or 0 for r, _ in mine), default=0)
-        shown = [pair for pair in mine if (pair[0].setting.shots or 0) == last and pair[0].setting.adaptation != "sgd"]
+        shown = [pair for pair in mine if (pair[0].setting.shots or 0) == last]
         clips = len(mine[0][1].names)
         pages = -(-clips // _CLIPS_A_FIGURE)
         for page in range(pages):
@@ -126,7 +126,7 @@ def _label(result: Result) -> str:
 
 def _adaptation(result: Result) -> str:
     """The adaptation, where that is not the model's own."""
-    return f" {result.setting.adaptation}" if result.setting.adaptation in ("sgd", "no-meta") else ""
+    return f" {result.setting.adaptation}" if result.setting.adaptation == "no-meta" else ""
 
 
 def _style(number: int) -> dict[str, Any]:

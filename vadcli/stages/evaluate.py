@@ -70,9 +70,6 @@ def evaluate_stage(
     for path in caches:  # a wrong path is found before a model is loaded
         open_cache(path).close()
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
-    baseline = load_checkpoint(options.baseline, "pretrain", "metatrain") if options.baseline else None
-    if baseline is not None and not checkpoint.step_sizes:
-        raise InputError("--baseline: compares with a meta-trained model, and --model is none. Evaluate it by itself.")
     shots = options.shots if options.shots is not None else ((0, 1, 5, 10) if checkpoint.step_sizes else (0,))
     results: list[Result] = []
     pools: list[Pool] = []
@@ -80,7 +77,7 @@ def evaluate_stage(
     about: dict[str, Any] = {"contaminated_supports": [], "calibration": [], "localisation": []}
     for path in caches:
         with open_cache(path) as cache:
-            runs = runs_of_cache(cache, checkpoint, baseline, shots, options, settings, progress)
+            runs = runs_of_cache(cache, checkpoint, shots, options, settings, progress)
             measured = _results(runs, protocols, path.stem, options, settings)
             if not measured:
                 raise InputError(_nothing(path, runs, options))
@@ -97,8 +94,6 @@ def evaluate_stage(
         "settings": settings.eval.model_dump(mode="json"),
         **about,
     }
-    if baseline is not None:
-        about["baseline"] = _lineage(baseline)
     return Evaluation(tuple(results), tuple(pools), about, tuple(notes))
 
 

@@ -28,7 +28,7 @@ class Key:
     """One set of weights.
 
     Attributes:
-        adaptation: "none", "meta", "sgd" or "no-meta".
+        adaptation: "none", "meta" or "no-meta".
         shots: K; 0 for the weights as they were learned.
         draw: which draw of the support; 0 where nothing is drawn.
         where: scene or clip that the support is of; "" for K = 0.
@@ -80,25 +80,17 @@ class Bank:
     def adapt(self, key: Key, support: Sequence[ClipRange]) -> None:
         """Adapt to K windows, and learn from them which features are usual if nothing else is to teach that."""
         windows = torch.stack([window.window(0, window.num_frames) for window in support])
-        flat = key.adaptation == "sgd" or not self.checkpoint.step_sizes
         fitted = adapt_to_scene(
             self.checkpoint,
             self.trainable,
             windows,
             steps=self.settings.adapt.steps,
             device=self.device,
-            step_sizes=self._equal_steps() if flat else None,
         )
         ours = dict(self.network.named_parameters())
         self.weights[key] = {name: self._like(value, ours[name]) for name, value in fitted.weights.items()}
         if self.settings.eval.scene_from == "support":
             self.taught[key] = scene_of(self._features(key, windows))
-
-    def _equal_steps(self) -> dict[str, Tensor]:
-        """One step size for every adapted weight: plain gradient descent."""
-        size = self.checkpoint.settings.metatrain.initial_step_size
-        named = dict(self.trainable.named_parameters())
-        return {name: torch.full_like(named[name], size) for name in self.trainable.adapted_names(self.scope)}
 
     @staticmethod
     def _like(value: Tensor, own: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -38,8 +37,6 @@ class Options:
         protocols: names.
         scores: "fp", "fr", "fs", "fused", "fp+fs"; empty for all there are.
         variant: of the labels; None for the usual ones.
-        compare_sgd: also adapt with one step size for all weights.
-        baseline: a model that was not meta-trained, adapted and calibrated alike.
         localise: also measure where, on caches with masks.
     """
 
@@ -48,8 +45,6 @@ class Options:
     protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
     scores: tuple[str, ...] = ()
     variant: str | None = None
-    compare_sgd: bool = False
-    baseline: Path | None = None
     localise: bool = False
 
 
@@ -58,7 +53,7 @@ class Run:
     """One K and kind of adaptation over all clips.
 
     Attributes:
-        adaptation: "none", "meta", "sgd" or "no-meta".
+        adaptation: "none", "meta" or "no-meta".
         shots: K.
         draws: clips of each draw of the support, from frame T on.
         normal: for each draw and clip, errors of the calibration footage under the same weights, and its fps.
@@ -109,14 +104,13 @@ class Runs:
 def runs_of_cache(
     cache: Cache,
     checkpoint: Checkpoint,
-    baseline: Checkpoint | None,
     shots: Sequence[int],
     options: Options,
     settings: Settings,
     progress: Progress,
 ) -> Runs:
     """Errors of all test clips of a cache; arguments as of `evaluate_stage`."""
-    check_fit(cache, checkpoint, baseline)
+    check_fit(cache, checkpoint)
     tests = test_clips(cache, options.variant)
     window = checkpoint.model.input_frames
     most = max(shots)
@@ -127,25 +121,24 @@ def runs_of_cache(
     footage = _footage(cache, tests, window + most, window, options, settings, found)
     donors = {one.donor for one in footage.values() if one is not None and one.donor}
     evaluated = {name: one for name, one in tests.items() if name not in donors}
-    plan = _plan(checkpoint, baseline, shots, options, settings)
+    bank = Bank(checkpoint, settings)
+    own = "meta" if checkpoint.step_sizes else "no-meta"
+    plan = [(own if k else "none", k) for k in shots]
     if from_clip:
         for k in sorted(k for k in shots if k):
             names = contaminated(evaluated, window + k)
             found.contaminated.append({"shots": k, "clips": names, "of": len(evaluated)})
-    banks = {id(bank): bank for bank, _, _ in plan}
     collected: dict[tuple[str, int, int], list[tuple[Evidence, Normal]]] = {}
     localisers = localisers_of([clip for clip, _ in evaluated.values()], shots) if options.localise else {}
     scenes = sorted({clip.scene for clip, _ in evaluated.values()})
-    progress.start("measuring", _work(evaluated, footage, window) * len(banks), "windows")
+    progress.start("measuring", _work(evaluated, footage, window), "windows")
     for scene in scenes:
         clips = {name: one for name, one in evaluated.items() if one[0].scene == scene}
-        for bank in banks.values():
-            mine = [(adaptation, k) for owner, adaptation, k in plan if owner is bank]
-            for key, evidence, normal in _scene(
-                cache, bank, mine, clips, footage[scene], options, progress, found.common, localisers
-            ):
-                collected.setdefault((key.adaptation, key.shots, key.draw), []).append((evidence, normal))
-    for _, adaptation, k in plan:
+        for key, evidence, normal in _scene(
+            cache, bank, plan, clips, footage[scene], options, progress, found.common, localisers
+        ):
+            collected.setdefault((key.adaptation, key.shots, key.draw), []).append((evidence, normal))
+    for adaptation, k in plan:
         draws = [rows for (a, s, _), rows in sorted(collected.items()) if (a, s) == (adaptation, k)]
         notes = tuple(
             f"{len(row['clips'])} of {row['of']} supports hold abnormal frames"
@@ -237,21 +230,6 @@ def _evidence(clip: Clip, labels: NDArray[np.bool_], errors: Errors, window: int
     return Evidence(clip.name, clip.scene, clip.fps, frames, labels[window:], signals, errors)
 
 
-def _plan(
-    checkpoint: Checkpoint, baseline: Checkpoint | None, shots: Sequence[int], options: Options, settings: Settings
-) -> list[tuple[Bank, str, int]]:
-    """Who is adapted how, on how many windows."""
-    bank = Bank(checkpoint, settings)
-    own = "meta" if checkpoint.step_sizes else "no-meta"
-    plan = [(bank, own if k else "none", k) for k in shots]
-    if options.compare_sgd and checkpoint.step_sizes:
-        plan += [(bank, "sgd", k) for k in shots if k]
-    if baseline is not None:
-        other = Bank(baseline, settings)
-        plan += [(other, "no-meta", k) for k in shots]
-    return plan
-
-
 def _footage(
     cache: Cache, tests: Tests, needed: int, window: int, options: Options, settings: Settings, found: Runs
 ) -> dict[str, SceneFootage | None]:
@@ -289,17 +267,16 @@ def _footage(
     return footage
 
 
-def check_fit(cache: Cache, *checkpoints: Checkpoint | None) -> None:
-    """Refuse a cache whose frames are not those that the models read."""
-    for checkpoint in (one for one in checkpoints if one is not None):
-        model = checkpoint.model
-        if (cache.size, cache.channels) != (model.size, model.channels):
-            ours = f"{cache.size[0]}x{cache.size[1]}, {cache.channels} channels"
-            size = f"{model.size[0]}x{model.size[1]}"
-            raise InputError(
-                f"{cache.path}: frames of {ours}; {checkpoint.path} reads {size}, {model.channels} channels. "
-                f"Prepare with --size {size} --channels {model.channels}."
-            )
+def check_fit(cache: Cache, checkpoint: Checkpoint) -> None:
+    """Refuse a cache whose frames are not those that the model reads."""
+    model = checkpoint.model
+    if (cache.size, cache.channels) != (model.size, model.channels):
+        ours = f"{cache.size[0]}x{cache.size[1]}, {cache.channels} channels"
+        size = f"{model.size[0]}x{model.size[1]}"
+        raise InputError(
+            f"{cache.path}: frames of {ours}; {checkpoint.path} reads {size}, {model.channels} channels. "
+            f"Prepare with --size {size} --channels {model.channels}."
+        )
 
 
 def _check_lengths(cache: Cache, tests: Tests, taken: int) -> None:
