@@ -30,6 +30,7 @@ _PARTS = 10  # of a recording's beginning; each is scored by what the others tau
 _HOLE_S = 1.0  # between frames; what is longer teaches nothing
 _CUT = 0.5  # share of the picture that moves at once where another shot begins
 _BLACK = 20.0  # mean grey level of a picture that shows nothing yet
+_SHARPENS_S = 1.0  # after a cut, until an encoder has made a picture what it stays
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,7 @@ class SourceScorer:
         self.frames, self.events = 0, 0
         self._settings, self._live = settings, live
         self._held: list[_Held] = []
-        self._seen_s, self._before_s = 0.0, math.inf
+        self._seen_s, self._before_s, self._begins_s = 0.0, math.inf, -math.inf
         self._trail, self._smoother = MotionTrail(settings.smooth_seconds), Smoother(settings.smooth_seconds)
         self._follower = LookFollower(calibration.baseline.look) if calibration else None
         self._finder = EventFinder[ScoredFrame](
@@ -178,6 +179,8 @@ class SourceScorer:
             step_s = max(0.0, observation.time_s - self._before_s)
             self._before_s = observation.time_s
             if _shows_nothing_yet(observation):
+                self._begins_s = observation.time_s + _SHARPENS_S
+            if observation.time_s < self._begins_s:
                 yield from self._released()
                 self._seen_s = 0.0
             elif step_s <= max(_HOLE_S, 2 / self.info.fps):
