@@ -193,11 +193,6 @@ class FusionSettings(Section):
     smooth_seconds: float = Field(0.5, ge=0, le=60, description="time constant of causal smoothing")
     frame_weight: Weight = Field(0.5, description="weight of the network's frame error in the sum")
     look_weight: Weight = Field(2.0, description="weight of the look in the sum")
-    look_seconds: Weight = Field(0.0, description="normal footage that gives the look half of its weight")
-    look_cap: float = Field(12.0, gt=0, description="most that the look counts before it is weighed")
-    tail_floor: Weight = Field(
-        0.5, description="least scale of a tail, as a share of the distance from the median to the 0.9 quantile"
-    )
     reference_rate: float = Field(12.0, gt=0, description="alarms an hour of normal footage at score 1")
 
 
@@ -231,17 +226,10 @@ class EvalSettings(Section):
     """Comparison of scores with labels by `vad eval`."""
 
     bootstrap: Positive = Field(1000, description="resamples of clips for an interval")
-    draws: Positive = Field(3, description="draws of support from the scene's normal footage")
-    spread_support: bool = Field(True, description="draw support windows from all over that footage, not in a row")
-    scene_from: Literal["calibration", "support"] = Field(
-        "calibration",
-        description="what teaches the scene distance: the footage every row is calibrated on, or the K windows alone",
-    )
     seed: Seed = 0
     recalls: tuple[Recall, ...] = Field((0.5, 0.8, 0.9), description="recalls at which false alarms are counted")
     tolerance_seconds: float = Field(0.5, ge=0, description="an alarm this close to an event has found it")
     linger_seconds: float = Field(5.0, ge=0, description="an alarm that goes on after an event is excused for so long")
-    calibration_windows: Positive = Field(512, description="normal windows a scene to calibrate every row on")
 
 
 class Settings(Section):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vadcli.errors import GateFailed, InputError
-from vadcli.evaluation.evidence import CONTROLS, GIVEN, SCORES
+from vadcli.evaluation.evidence import CONTROLS, CUES, GIVEN, LIVE, SCORES
 from vadcli.evaluation.intervals import difference_interval
 from vadcli.evaluation.results import Result
 
@@ -90,7 +90,9 @@ def describe(result: Mapping[str, Any]) -> str:
     shots = "" if result["shots"] is None else f" K={result['shots']}"
     labels = "" if result["labels"] == "own" else f" ({result['labels']} labels)"
     counting = " paper counting" if result["counting"] == "paper" else ""
-    other = "" if result["adaptation"] in ("none", "meta", "foreign") else f" {result['adaptation']}"
+    other = (
+        "" if result["adaptation"] in ("none", "meta", "no-meta", "adapter", "foreign") else f" {result['adaptation']}"
+    )
     return f"{result['data']}{labels} {result['protocol']}{shots}{other} {result['score']}{counting}"
 
 
@@ -115,11 +117,14 @@ def parse_gates(texts: Sequence[str]) -> dict[str, float]:
 
 
 def gated(results: Sequence[Result]) -> list[Result]:
-    """The results that a gate looks at: common counting, and the fullest score there is, controls last."""
+    """The results that a gate looks at: common counting, and of each protocol the fullest score there is."""
     common = [result for result in results if result.setting.counting == "common"]
-    order = ("fused", GIVEN, *SCORES, *CONTROLS)
-    fullest = min((result.score for result in common), key=order.index, default=None)
-    return [result for result in common if result.score == fullest]
+    order = (LIVE, "fused", GIVEN, *SCORES, *CUES, *CONTROLS)
+    fullest = {
+        protocol: min((r.score for r in common if r.protocol == protocol), key=order.index)
+        for protocol in {r.protocol for r in common}
+    }
+    return [result for result in common if result.score == fullest[result.protocol]]
 
 
 def check_gates(results: Sequence[Result], gates: Mapping[str, float]) -> None:

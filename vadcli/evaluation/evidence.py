@@ -1,4 +1,4 @@
-"""Evidence on one clip: raw errors or somebody's scores, with the labels of the same frames."""
+"""Evidence on one clip: signals of every frame, with the labels of the same frames."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from vadcli.evaluation.pool import Flags, Floats, Indices
 
-FRAME, FEATURE, SCENE, GIVEN = "frame", "feature", "scene", "given"
+FRAME, FEATURE, LIVE, GIVEN = "frame", "feature", "live", "given"
 MOVING, FLOW = "moving", "flow"
-# Scores of a frame that need no model: a result below them is worth nothing.
+CUES = ("area", "speed", "crowd", "look", "error")  # the parts of the live score
+# Scores of a frame that learned nothing: a result below them is worth nothing.
 CONTROLS = (MOVING, FLOW)
-# The signals that each score is made of.
-SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fs": (SCENE,), "fused": (FRAME, FEATURE), "fp+fs": (FRAME, SCENE)}
+# The errors that each score of the paper is made of.
+SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fused": (FRAME, FEATURE)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +27,12 @@ class Evidence:
         fps: frames a second.
         frames: (n,), indices of the frames, counted from 0 in the clip.
         labels: (n,), True where abnormal.
-        signals: (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted
-            frame in [-1, 1], "feature" the mean distance to prototypes, "scene" that to the usual features of each
-            place, "given" a finished score, "moving" the share of moving pixels in the worst patch, "flow" the worst
-            patch's motion above what is usual at its place.
-        errors: (n,) by the names of `scoring.errors`, for calibrations; empty for foreign scores.
+        signals: (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted frame in
+            [-1, 1], "feature" the mean distance to prototypes, "live" the program's score, and each of CUES what that
+            cue adds to it; "given" a finished score; "moving" the share of moving pixels in the worst window, "flow"
+            their optical flow there.
         times_s: (n,), the frames' times; frames at the clip's rate where nothing is given.
+        threshold: where the program's alarms begin in "live"; None where nothing says.
     """
 
     name: str
@@ -40,17 +41,13 @@ class Evidence:
     frames: Indices
     labels: Flags
     signals: Mapping[str, Floats]
-    errors: Mapping[str, Floats] = field(default_factory=dict)
     times_s: Floats = field(default_factory=lambda: np.empty(0))
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         if not len(self.times_s):
             object.__setattr__(self, "times_s", self.frames / self.fps)
-        lengths = {
-            len(self.labels),
-            len(self.times_s),
-            *(len(values) for values in (*self.signals.values(), *self.errors.values())),
-        }
+        lengths = {len(self.labels), len(self.times_s), *map(len, self.signals.values())}
         if lengths != {len(self.frames)}:
             raise ValueError(f"{self.name}: {len(self.frames)} frames, but arrays of {sorted(lengths)}")
 
@@ -61,7 +58,6 @@ class Evidence:
             frames=self.frames[chosen],
             labels=self.labels[chosen],
             signals={kind: values[chosen] for kind, values in self.signals.items()},
-            errors={name: values[chosen] for name, values in self.errors.items()},
             times_s=self.times_s[chosen],
         )
 
@@ -71,9 +67,7 @@ class Evidence:
 
 
 def available_scores(clips: Iterable[Evidence]) -> tuple[str, ...]:
-    """Names of the scores that the signals of every clip allow: "given", or those of SCORES; then those of CONTROLS."""
+    """Names of the scores that the signals of every clip allow, controls last."""
     common = set.intersection(*(set(clip.signals) for clip in clips))
-    if GIVEN in common and FRAME not in common:
-        return (GIVEN,)
-    made_of = SCORES | {name: (name,) for name in CONTROLS}
+    made_of = SCORES | {name: (name,) for name in (LIVE, GIVEN, *CUES, *CONTROLS)}
     return tuple(name for name, kinds in made_of.items() if common.issuperset(kinds))

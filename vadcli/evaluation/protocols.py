@@ -8,10 +8,9 @@ from functools import partial
 import numpy as np
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import CONTROLS, GIVEN, SCORES, Evidence
+from vadcli.evaluation.evidence import CONTROLS, CUES, GIVEN, LIVE, SCORES, Evidence
 from vadcli.evaluation.pool import Floats
 from vadcli.scoring.alarms import AlarmRule
-from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.smoothing import smooth
 from vadcli.settings import ScoreSettings
 
@@ -19,6 +18,7 @@ TAPS = 15
 SIGMA = 2.0
 _DEFAULT_RULE = AlarmRule.of(ScoreSettings())
 _LEAST = 1e-20  # an error of exactly zero has no decibels
+_SMOOTH_SECONDS = ScoreSettings().smooth_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +26,24 @@ class Request:
     """A score that is asked for.
 
     Attributes:
-        score: one of SCORES or CONTROLS, or "given".
+        score: one of `available_scores`.
         shots: windows that the model was adapted on (K).
-        calibrations: of each clip, for protocols that need them; fitted to normal footage and to `score`.
         smooth_seconds: time constant of causal smoothing for given scores and controls.
         rule: of alarms; where scores have no typical one to measure a release level from, they end at the threshold.
-        false_alarms_per_hour: that calibrations give thresholds for.
-        threshold: score above which alarms begin, whatever the rate; None for that of the calibrations.
+        threshold: score above which alarms begin in given scores; None where nothing says.
     """
 
     score: str
     shots: int = 0
-    calibrations: Sequence[Calibration] | None = None
-    smooth_seconds: float = 0.5
+    smooth_seconds: float = _SMOOTH_SECONDS
     rule: AlarmRule = _DEFAULT_RULE
-    false_alarms_per_hour: float = 1.0
     threshold: float | None = None
 
-    def thresholds(self, clips: int) -> Floats | None:
-        """(C,), the program's threshold for each clip; None where nothing says what score is typical.
-
-        Args:
-            clips: how many there are (C).
-        """
-        if self.score in CONTROLS:
-            return None
-        if self.threshold is not None:
-            return np.full(clips, self.threshold)
-        if self.calibrations is None:
-            return None
-        return np.array([one.threshold(self.false_alarms_per_hour) for one in self.calibrations])
+    def thresholds(self, clips: Sequence[Evidence]) -> Floats | None:
+        """(C,), the program's threshold for each clip; None where nothing says what score is typical."""
+        every = [clip.threshold if self.score == LIVE else self.threshold for clip in clips]
+        known = [one for one in every if one is not None]
+        return np.array(known) if self.score in (LIVE, GIVEN) and len(known) == len(clips) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +74,16 @@ class Protocol:
         summary: one line for people.
         scores: from the clips and what is asked of them to (n_i,) a clip, larger for less normal.
         uses_future: a frame's score depends on later frames, or on other test clips: it cannot be used live.
-        needs_calibration: it is calibrated on normal footage, and says nothing without.
-        not_scores: scores that it has no use for: raw errors have no common unit with the scene distance, and controls
-            are for what a live camera can have.
+        live: its scores are the program's own, whose thresholds are known.
+        of: the scores that it can judge.
     """
 
     name: str
     summary: str
     scores: Callable[[Sequence[Evidence], Request], list[Floats]]
     uses_future: bool
-    needs_calibration: bool
-    not_scores: tuple[str, ...] = ()
+    live: bool
+    of: tuple[str, ...]
 
 
 def unchanged(values: Floats) -> Floats:
@@ -147,26 +134,27 @@ def official_weights(shots: int) -> tuple[float, float]:
 
 def combined(steps: Steps, clips: Sequence[Evidence], request: Request) -> list[Floats]:
     """Scores by `steps`: of one signal, or of two weighed."""
-    if request.score == GIVEN:
-        return [_signal(steps, steps.sign * clip.signals[GIVEN]) for clip in clips]
-    parts = [[_signal(steps, steps.transform(c.signals[kind])) for c in clips] for kind in SCORES[request.score]]
+    return [_combined(steps, clip, request) for clip in clips]
+
+
+def _combined(steps: Steps, clip: Evidence, request: Request) -> Floats:
+    if request.score in (GIVEN, *CONTROLS):
+        return _signal(steps, steps.sign * clip.signals[request.score])
+    parts = [_signal(steps, steps.transform(clip.signals[kind])) for kind in SCORES[request.score]]
     if len(parts) == 1:
         return parts[0]
-    frame, other = steps.weights(request.shots)
-    return [frame * a + other * b for a, b in zip(*parts, strict=True)]
+    frame, feature = steps.weights(request.shots)
+    return frame * parts[0] + feature * parts[1]
 
 
 def _signal(steps: Steps, values: Floats) -> Floats:
     return steps.sign * steps.smooth(steps.scale(values))
 
 
-def calibrated(clips: Sequence[Evidence], request: Request) -> list[Floats]:
-    """Causally smoothed scores in units of the scene's normal footage; given scores and controls are smoothed alone."""
-    if request.score in (GIVEN, *CONTROLS):
-        return [smooth(clip.signals[request.score], request.smooth_seconds, clip.times_s)[0] for clip in clips]
-    if request.calibrations is None or len(request.calibrations) != len(clips):
-        raise ValueError("the online protocol needs a calibration for every clip")
-    return [one.score(clip.errors, clip.times_s) for one, clip in zip(request.calibrations, clips, strict=True)]
+def causal(clips: Sequence[Evidence], request: Request) -> list[Floats]:
+    """Scores as the program gives them; given scores and controls, which are not smoothed yet, smoothed alike."""
+    seconds = request.smooth_seconds if request.score in (GIVEN, *CONTROLS) else 0.0
+    return [smooth(clip.signals[request.score], seconds, clip.times_s) for clip in clips]
 
 
 PAPER = Protocol(
@@ -174,31 +162,32 @@ PAPER = Protocol(
     summary="S_fra + S_fea, raw, nothing scaled or smoothed",
     scores=partial(combined, Steps(unchanged, unchanged, unchanged, even_sum, 1.0)),
     uses_future=False,
-    needs_calibration=False,
-    not_scores=("fp+fs", *CONTROLS),
+    live=False,
+    of=(*SCORES, GIVEN, *CONTROLS),
 )
 OFFICIAL = Protocol(
     name="official",
     summary="decibels scaled over each test clip, 15-tap filter, a-weighted: looks into the future",
     scores=partial(combined, Steps(decibels, scaled, official_filter, official_weights, -1.0)),
     uses_future=True,
-    needs_calibration=False,
-    not_scores=CONTROLS,
+    live=False,
+    of=(*SCORES, GIVEN, *CONTROLS),
 )
 MINMAX = Protocol(
     name="minmax",
     summary="decibels, or given scores, scaled over each test clip and not filtered (MemAE): looks into the future",
     scores=partial(combined, Steps(decibels, scaled, unchanged, even_sum, -1.0)),
     uses_future=True,
-    needs_calibration=False,
-    not_scores=CONTROLS,
+    live=False,
+    of=(*SCORES, GIVEN, *CONTROLS),
 )
 ONLINE = Protocol(
     name="online",
-    summary="calibrated on normal footage only, causal smoothing: what a live camera can have",
-    scores=calibrated,
+    summary="the program's own score: causal, by normal footage only, as a live camera has it",
+    scores=causal,
     uses_future=False,
-    needs_calibration=True,
+    live=True,
+    of=(LIVE, GIVEN, *CUES, *CONTROLS),
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, MINMAX, ONLINE)}
 DEFAULT_PROTOCOLS = ("paper", "official", "online")

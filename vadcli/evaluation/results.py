@@ -1,7 +1,7 @@
 """One line of an evaluation: the model, the footage and every figure; the JSON schema `vad.eval/1`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,12 +48,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Every figure of one protocol and score; a mean over draws where a support was drawn several times.
+    """Every figure of one protocol and score.
 
     Attributes:
         setting: what it was measured on.
         protocol: name of the protocol.
-        score: one of SCORES or CONTROLS, or "given".
+        score: "live" (the program's), one of SCORES, CUES or CONTROLS, or "given".
         uses_future: the protocol looks ahead in the test clip, so the figure cannot be had live.
         frames: frames counted.
         abnormal_frames: those of them that are abnormal.
@@ -79,8 +79,6 @@ class Result:
         per_clip: figures of each clip; "influence" is what a later comparison needs for its interval.
         scene_auc: micro AUC of each scene by its name, in which no calibration of one camera is compared with
             another's; None for frames of one kind only.
-        draws: micro AUC of each draw of the support; empty where nothing was drawn.
-        micro_auc_spread: standard deviation over draws; None for fewer than two.
         notes: what a reader must know.
     """
 
@@ -107,8 +105,6 @@ class Result:
     events_at_one_false_alarm_a_clip: EventScores
     per_clip: tuple[Mapping[str, Any], ...]
     scene_auc: dict[str, float | None]
-    draws: tuple[float, ...] = ()
-    micro_auc_spread: float | None = None
     notes: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
@@ -142,12 +138,12 @@ def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Po
         [clip.fps for clip in clips],
         [clip.scene for clip in clips],
         [clip.times_s for clip in clips],
-        request.thresholds(len(clips)) if protocol.needs_calibration else None,
+        request.thresholds(clips) if protocol.live else None,
     )
 
 
 def measure(
-    draws: Sequence[Pool],
+    data: Pool,
     protocol: Protocol,
     request: Request,
     setting: Setting,
@@ -158,20 +154,17 @@ def measure(
     """Figures of one protocol and score.
 
     Args:
-        draws: scored clips; one for each draw of the support, of the same frames.
+        data: scored clips.
         protocol: that scored them.
         request: what it was asked for.
         setting: what is measured, for the record.
         settings: seeds, resamples, recalls, tolerance.
         notes: to pass on.
     """
-    calibrated = draws[0].thresholds is not None
+    calibrated = data.thresholds is not None
     rule = request.rule if calibrated else replace(request.rule, release=1.0)
     criterion = Criterion(rule, settings.tolerance_seconds, settings.linger_seconds)
-    figures = [_figures(data, criterion, settings.recalls) for data in draws]
-    spread = interval(draws, settings.bootstrap, settings.seed)
-    data = draws[0]
-    areas = [one["micro_auc"] for one in figures]
+    spread = interval(data, settings.bootstrap, settings.seed)
     return Result(
         setting=setting,
         protocol=protocol.name,
@@ -183,19 +176,15 @@ def measure(
         micro_auc_interval=None if spread is None else (spread.low, spread.high),
         interval_method=None if spread is None else spread.method,
         macro_clips=int(np.count_nonzero((data.abnormal > 0) & (data.abnormal < data.lengths))),
-        events=_mean_events([one["events"] for one in figures]),
         events_threshold="calibration" if calibrated else "equal error rate",
-        events_at_one_false_alarm_a_clip=_mean_events([one["usable"] for one in figures]),
-        per_clip=tuple(_per_clip(draws)),
-        draws=tuple(areas) if len(areas) > 1 else (),
-        micro_auc_spread=float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
+        per_clip=tuple(_per_clip(data)),
         notes=tuple(notes),
-        **{key: _mean([one[key] for one in figures]) for key in figures[0] if key not in {"events", "usable"}},
+        **_figures(data, criterion, settings.recalls),
     )
 
 
 def _figures(data: Pool, criterion: Criterion, recalls: Sequence[float]) -> dict[str, Any]:
-    """Figures by the names of `Result`; "usable" is `events_at_one_false_alarm_a_clip`."""
+    """Figures by the names of `Result`."""
     points = curve(data.labels, data.scores)
     alarms = {
         str(recall): score_events(data, just_below(points.threshold_at(recall)), criterion).false_alarms_per_hour
@@ -212,31 +201,17 @@ def _figures(data: Pool, criterion: Criterion, recalls: Sequence[float]) -> dict
         "tpr_at_fpr": {str(rate): points.recall_at(rate) for rate in FALSE_POSITIVE_RATES},
         "false_alarms_per_hour": alarms,
         "fpr_at_recall": {str(recall): points.false_positive_rate_at(recall) for recall in recalls},
-        "usable": events_within(data, len(data.names), criterion),
+        "events_at_one_false_alarm_a_clip": events_within(data, len(data.names), criterion),
         "events": score_events(data, threshold, criterion),
     }
 
 
-def _mean(values: Sequence[Any]) -> Any:
-    """Mean of numbers, of mappings key by key; None where there is nothing to take a mean of."""
-    if isinstance(values[0], Mapping):
-        return {key: _mean([one[key] for one in values]) for key in values[0]}
-    kept = [value for value in values if value is not None]
-    return (kept[0] if len(kept) == 1 else float(np.mean(kept))) if kept else None
-
-
-def _mean_events(every: Sequence[EventScores]) -> EventScores:
-    return EventScores(**{one.name: _mean([getattr(e, one.name) for e in every]) for one in fields(EventScores)})
-
-
-def _per_clip(draws: Sequence[Pool]) -> Iterable[Mapping[str, Any]]:
-    data = draws[0]
-    effect = np.mean([influences(one) for one in draws], axis=0).tolist()
-    aucs = np.mean([clip_aucs(one) for one in draws], axis=0).tolist()
-    rows = zip(data.names, data.lengths.tolist(), data.abnormal.tolist(), aucs, effect, strict=True)
-    for name, frames, abnormal, auc, one in rows:
+def _per_clip(data: Pool) -> Iterable[Mapping[str, Any]]:
+    aucs, effects = clip_aucs(data).tolist(), influences(data).tolist()
+    rows = zip(data.names, data.lengths.tolist(), data.abnormal.tolist(), aucs, effects, strict=True)
+    for name, frames, abnormal, auc, effect in rows:
         known = None if np.isnan(auc) else auc
-        yield {"clip": name, "frames": frames, "abnormal": abnormal, "auc": known, "influence": one}
+        yield {"clip": name, "frames": frames, "abnormal": abnormal, "auc": known, "influence": effect}
 
 
 def document(results: Sequence[Result], **about: Any) -> dict[str, Any]:

@@ -29,7 +29,8 @@ VERSION = 4
 LEAST_FRAMES = 8  # fewer say nothing about what is normal
 _MOST_FRAMES = 1 << 16  # whose motion is held, and
 _MOST_LOOKS = 1 << 12  # whose look is, before every other one is let go
-_MOST_ROWS = 1 << 13  # of the table in a file
+_MOST_ROWS = 1 << 14  # of the table, and
+_ROW_S = 0.25  # between them, at least
 _AGAIN = "Adapt again: vad adapt NORMAL-VIDEO."
 
 
@@ -244,13 +245,12 @@ class NormalFootage:
             smooth(part, settings.smooth_seconds, at)
             for part, at in zip(np.split(table, cuts), np.split(times, cuts), strict=True)
         ]
-        step = -(-len(table) // _MOST_ROWS)
+        apart_s = self._every / self.fps
+        step = max(1, round(_ROW_S / apart_s), -(-len(table) // _MOST_ROWS))
         return Calibration(
             Baseline(rows, look),
-            np.concatenate(smoothed)[::step].astype(np.float32),
-            CalibrationFacts(
-                version=VERSION, fps=self.fps, seconds=self.seconds, frames=self.frames, fusion=settings
-            ),
+            np.concatenate([part[::step] for part in smoothed]).astype(np.float32),
+            CalibrationFacts(version=VERSION, fps=self.fps, seconds=self.seconds, frames=self.frames, fusion=settings),
         )
 
     def _thin(self) -> None:

@@ -13,93 +13,79 @@ Floats = NDArray[np.float64]
 CUES = ("area", "speed", "crowd", "look", "frame")
 AREA, SPEED, CROWD, LOOK, FRAME = range(len(CUES))
 _TAIL = 0.9  # quantile from which a tail is exponential
+_UNIT = np.array([0.1, 0.1, 0.1, 0.2, 0.1])  # least scale of a tail: a share of the 0.9 quantile; of the look, absolute
+_LEAST_QUANTILE = 0.1  # of a motion cue, that its share is taken of where nothing moves
+_BEND = 12.0  # nats from which a cue counts as its logarithm, so that none drowns the others
 _APART_S = 2.0  # one independent value of the sum in so many seconds
+_PEAKS, _PRIOR_PEAKS = 20.0, 3.0  # that the tail of the sum rests on, and that are taken for known beforehand
+_LEAST_EXCESS = 2.0  # nats, of the sum's tail
 
 
 @dataclass(frozen=True, eq=False)
 class Rarity:
-    """-log of the share of normal values above a level, exponential beyond their 0.9 quantile.
+    """-log of the share of normal values above a level, exponential beyond their 0.9 quantile, logarithmic far out.
 
     Attributes:
         levels: (m,), normal values, rising.
-        shares: (m,), share of normal values not below each.
+        nats: (m,), -log of the share of normal values not below each, at most that of the tail's start.
         start: the 0.9 quantile.
-        scale: mean excess over it.
+        scale: mean excess over it, or the least that counts.
     """
 
     levels: Floats
-    shares: Floats
+    nats: Floats
     start: float
     scale: float
 
     @classmethod
-    def of(cls, values: Floats, floor: float) -> Self:
-        """Learned from normal values (n,).
-
-        Args:
-            values: of normal footage.
-            floor: least scale, as a share of the distance from the median to the 0.9 quantile.
-        """
+    def of(cls, values: Floats, cue: int) -> Self:
+        """Learned from normal values (n,) of a cue."""
         ordered = np.sort(values)
         levels, first = np.unique(ordered, return_index=True)
-        start, median = float(np.quantile(ordered, _TAIL)), float(np.median(ordered))
-        excess = ordered[ordered > start] - start
-        scale = float(excess.mean()) if len(excess) else 0.0
-        return cls(
-            levels,
-            1 - first / len(ordered),
-            start,
-            max(scale, floor * (start - median), 1e-3 * max(1.0, abs(start))),
-        )
+        start = float(np.quantile(ordered, _TAIL))
+        least = float(_UNIT[cue]) * (1.0 if cue == LOOK else start if cue == FRAME else max(start, _LEAST_QUANTILE))
+        nats = -np.log(np.maximum(1 - first / len(ordered), 1 - _TAIL))
+        return cls(levels, nats, start, max(_mean_excess(ordered, start), least, 1e-12))
 
     def __call__(self, values: NDArray[np.floating]) -> Floats:
         """Of any values, of the same shape; at least 0."""
         wide = np.asarray(values, np.float64)
-        below = -np.log(np.maximum(np.interp(wide, self.levels, self.shares), 1 - _TAIL))
+        below = np.interp(wide, self.levels, self.nats)
         beyond = -np.log(1 - _TAIL) + (wide - self.start) / self.scale
-        return np.where(wide > self.start, beyond, below)
-
-    def level(self, share: float) -> float:
-        """The level that a share of normal values lies above, in (0, 1]; the median at least."""
-        if share < 1 - _TAIL:
-            return self.start + self.scale * float(np.log((1 - _TAIL) / share))
-        return float(np.interp(-min(share, 0.5), -self.shares, self.levels))
+        nats = np.where(wide > self.start, beyond, below)
+        return np.where(nats > _BEND, _BEND * (1 + np.log(np.maximum(nats, _BEND) / _BEND)), nats)
 
 
 class Fusion:
     """The sum of the rarities of all cues, and its own distribution in normal footage.
 
     Args:
-        table: (n, 5), smoothed cues of normal frames; a column of NaN is a cue that there is none of.
-        seconds: of normal footage.
-        settings: weights and floors.
+        table: (n, 5), smoothed cues of normal frames in order; a column of NaN is a cue that there is none of.
+        seconds: of normal footage that its rows stand for.
+        settings: weights.
 
     Attributes:
         weights: (5,), of each cue in the sum.
+        typical: the sum of a typical normal frame, score 0.
+        unit: the sum from there to score 1.
     """
 
     def __init__(self, table: Floats, seconds: float, settings: FusionSettings) -> None:
         present = ~np.isnan(table).any(axis=0)
-        floors = np.where(np.arange(len(CUES)) == LOOK, 0.0, settings.tail_floor)
-        self._rarities = [
-            Rarity.of(table[:, i], floor) if known else None
-            for i, (known, floor) in enumerate(zip(present.tolist(), floors.tolist(), strict=True))
-        ]
-        look = settings.look_weight * seconds / (seconds + settings.look_seconds)
-        self.weights: Floats = np.array([1.0, 1.0, 1.0, look, settings.frame_weight]) * present
-        self._look_cap = settings.look_cap
-        sums = self.terms(table).sum(axis=1)
-        self._normal = Rarity.of(sums, settings.tail_floor)
-        self.typical = float(np.median(sums))
+        self._rarities = [Rarity.of(table[:, cue], cue) if present[cue] else None for cue in range(len(CUES))]
+        self.weights: Floats = np.array([1.0, 1.0, 1.0, settings.look_weight, settings.frame_weight]) * present
+        self._seconds = max(seconds, _APART_S)
+        self._sums = self.terms(table).sum(axis=1)
+        rows = max(1, round(_APART_S * len(table) / self._seconds))
+        whole = len(table) // rows * rows
+        self._peaks = self._sums[:whole].reshape(-1, rows).max(axis=1)
+        self.typical = float(np.median(self._sums))
         self.unit = max(self.level(settings.reference_rate) - self.typical, 1e-6)
 
     def term(self, cue: int, values: NDArray[np.floating]) -> Floats:
         """What values of one cue add to the sum, of the same shape."""
         rarity = self._rarities[cue]
-        if rarity is None:
-            return np.zeros(np.shape(values))
-        found = rarity(values)
-        return float(self.weights[cue]) * (np.minimum(found, self._look_cap) if cue == LOOK else found)
+        return np.zeros(np.shape(values)) if rarity is None else float(self.weights[cue]) * rarity(values)
 
     def terms(self, values: Floats) -> Floats:
         """What each cue adds to the sum, (..., 5)."""
@@ -114,5 +100,24 @@ class Fusion:
         return max((self.level(alarms_per_hour) - self.typical) / self.unit, 0.0)
 
     def level(self, alarms_per_hour: float) -> float:
-        """The sum that normal footage exceeds so often."""
-        return self._normal.level(min(alarms_per_hour * _APART_S / 3600, 1.0))
+        """The sum that normal footage exceeds so often: by its values and by its peaks, the larger of both.
+
+        A tail is exponential, known from as many peaks as lie in it and a few more: the predictive distribution, which
+        is the heavier the less is known.
+        """
+        share = min(alarms_per_hour * _APART_S / 3600, 1.0)
+        begins = float(np.clip(_PEAKS * _APART_S / self._seconds, min(share, 1 - _TAIL), 1 - _TAIL))
+        return max(self._level(values, share, begins) for values in (self._sums, self._peaks))
+
+    def _level(self, values: Floats, share: float, begins: float) -> float:
+        if share >= begins:
+            return float(np.quantile(values, 1 - share))
+        start = float(np.quantile(values, 1 - begins))
+        known = begins * self._seconds / _APART_S + _PRIOR_PEAKS
+        grown: float = known * ((begins / share) ** (1 / known) - 1)
+        return start + max(_mean_excess(values, start), _LEAST_EXCESS) * grown
+
+
+def _mean_excess(values: Floats, start: float) -> float:
+    excess = values[values > start] - start
+    return float(excess.mean()) if len(excess) else 0.0

@@ -88,6 +88,11 @@ class ObservedSource:
         """Of the source."""
         return self._source.notes
 
+    @property
+    def frames_read(self) -> int:
+        """The source's own frames so far, those that were thinned out included."""
+        return self._source.frames_read
+
     def __iter__(self) -> Iterator[Observation]:
         ahead, self._ahead = self._ahead, []
         return chain(ahead, map(self._observed, self._source))

@@ -100,9 +100,7 @@ def network_input(model: ModelSettings) -> NetworkInput:
     return NetworkInput(model.size, model.channels)
 
 
-def fit(
-    openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Settings, progress: Progress
-) -> Fitted:
+def fit(openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Settings, progress: Progress) -> Fitted:
     """Learn from a camera's normal footage.
 
     The first K windows are the support of the paper's update. All footage, up to `adapt.normal_seconds`, teaches what

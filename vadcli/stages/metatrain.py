@@ -18,6 +18,7 @@ from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.processes import present
 from vadcli.progress import Progress
+from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
 
 
@@ -60,7 +61,7 @@ def metatrain_stage(
         step_sizes |= {name: value for name, value in start.step_sizes.items() if name in step_sizes}
         data = data_digest(caches)
         precision = pick_precision(run.precision, device)
-        training, _ = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_HELD_OUT)
+        training, _ = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
         episodes = Episodes(
             caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
         )

@@ -23,9 +23,8 @@ from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
 from vadcli.processes import present
 from vadcli.progress import Progress
+from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings
-
-LEAST_HELD_OUT = 8  # frames of a held-out clip beyond the first window
 
 
 def pretrain_stage(
@@ -61,7 +60,7 @@ def pretrain_stage(
             settings = settings.model_copy(update={"model": model})
         device = pick_device(run.device)
         precision = pick_precision(run.precision, device)
-        training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_HELD_OUT)
+        training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
         windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
         checks = Windows(caches, model.input_frames, clips=held_out) if held_out else None
         data = data_digest(caches)

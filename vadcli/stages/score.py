@@ -198,9 +198,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
             yield Part(fitted, [name], [opener], alone=len(sources) == 1)
 
 
-def _with_shots(
-    request: ScoreRequest, source: str | Segments, pictures: bool
-) -> tuple[ObservedSource, Ready]:
+def _with_shots(request: ScoreRequest, source: str | Segments, pictures: bool) -> tuple[ObservedSource, Ready]:
     """A source whose first windows a model was fitted to, and that model; they are not among its observations."""
     settings, shots = request.settings, request.shots or 0
     model = model_of(request.model)

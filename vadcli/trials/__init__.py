@@ -1,1 +1,0 @@
-"""A model on labelled footage: shots, draws, support, controls, the paper's tables and figures."""
