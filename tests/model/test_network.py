@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from tests.model.literal import literal_diversity, literal_forward, literal_loss, literal_unit
 from vadcli.model.arithmetic import VARIANTS
-from vadcli.model.literal import literal_diversity, literal_forward, literal_loss, literal_unit
 from vadcli.model.losses import effective_prototypes, losses
 from vadcli.model.network import Network, count_parameters
 from vadcli.model.prototypes import PrototypeUnit, diversity

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from vadcli.model.literal import (
+from tests.model.literal import (
     literal_forward,
     literal_items,
     literal_items_update,

@@ -84,7 +84,8 @@ def command(path: str, film: Path, model: Path, frames: int, where: Where) -> Me
     """A command of `COMMANDS` with a film of so many frames, from the start of its process to the end."""
     words = [word.format(film=film, model=model, out=film.parent) for word in COMMANDS[path].split(" ")]
     words += ["--device", where.device.type, "--quiet"]
-    taken, peaks = [], []
+    taken: list[float] = []
+    peaks: list[float] = []
     while not taken or (len(taken) < RUNS and sum(taken) < where.budget_s):
         began = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", TOLD, *words], capture_output=True, text=True)
