@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from tests.model.literal import literal_loss, literal_update
 from vadcli.learning.inner import Objective, adapt, predict
-from vadcli.model.literal import literal_loss, literal_update
 from vadcli.model.network import AdaptedPart, Network
 from vadcli.settings import ModelSettings
 

@@ -1,14 +1,11 @@
 """An earlier benchmark beside this one: how many times as fast every path is that both measured."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from vadcli.errors import InputError
-
-Key = tuple[str, str, str, int]
 
 
 class _Line(BaseModel):
@@ -20,33 +17,18 @@ class _Line(BaseModel):
     batch: int
     rate: Annotated[float, Field(gt=0)]
 
-    @property
-    def key(self) -> Key:
+    def key(self) -> tuple[str, str, str, int]:
         return self.path, self.device, self.precision, self.batch
 
 
-class _Document(BaseModel):
+class Earlier(BaseModel):
+    """The fields of an earlier benchmark that are read again, and the name of its file."""
+
     schema_: Annotated[str, Field(alias="schema")]
     machine: dict[str, Any]
     model: dict[str, Any]
     measurements: list[_Line]
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """Measurements of an earlier run.
-
-    Attributes:
-        file: its name.
-        machine: it was measured on.
-        model: that was measured.
-        rates: items a second by path, device, precision and batch.
-    """
-
-    file: str
-    machine: dict[str, Any]
-    model: dict[str, Any]
-    rates: dict[Key, float]
+    file: str = ""
 
 
 def read_earlier(path: Path, schema: str) -> Earlier:
@@ -59,32 +41,32 @@ def read_earlier(path: Path, schema: str) -> Earlier:
     if not path.is_file():
         raise InputError(f"--compare {path}: no such file. {advice}")
     try:
-        document = _Document.model_validate_json(path.read_bytes())
+        earlier = Earlier.model_validate_json(path.read_bytes())
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "the file"
         raise InputError(f"--compare {path}: {where}: {error.errors()[0]['msg']}. {advice}") from error
-    if document.schema_ != schema:
-        raise InputError(f"--compare {path}: {document.schema_}, and this vad writes {schema}. {advice}")
-    return Earlier(path.name, document.machine, document.model, {line.key: line.rate for line in document.measurements})
+    if earlier.schema_ != schema:
+        raise InputError(f"--compare {path}: {earlier.schema_}, and this vad writes {schema}. {advice}")
+    return earlier.model_copy(update={"file": path.name})
 
 
 def compared(told: dict[str, Any], earlier: Earlier) -> dict[str, Any]:
     """A benchmark with what it comes to beside an earlier one.
 
     Returns:
-        `told` with a key `against`: the earlier run's `file`; whether it had the `same_machine` and the `same_model`;
-        `measured_once`, how many lines only one of both has; and with `against_earlier` in every measurement, this
-        rate over that one, None where the earlier run has no such line.
+        `told` with `against_earlier` in every measurement, this rate over that one, None where the earlier run has no
+        such line; and with `against`, which names the earlier `file` and how many lines only one of both has.
     """
+    rates = {line.key(): line.rate for line in earlier.measurements}
     lines = [line | {"against_earlier": None} for line in told["measurements"]]
     for line in lines:
-        before = earlier.rates.get(_Line.model_validate(line).key)
+        before = rates.get(_Line.model_validate(line).key())
         line["against_earlier"] = round(line["rate"] / before, 3) if before else None
     both = sum(line["against_earlier"] is not None for line in lines)
     against = {
         "file": earlier.file,
         "same_machine": told["machine"] == earlier.machine,
         "same_model": told["model"] == earlier.model,
-        "measured_once": len(lines) + len(earlier.rates) - 2 * both,
+        "measured_once": len(lines) + len(rates) - 2 * both,
     }
     return told | {"measurements": lines, "against": against}

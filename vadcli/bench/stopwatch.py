@@ -1,4 +1,4 @@
-"""Timing for `vad bench`: medians of repeated calls, with the GPU waited for, and on what machine."""
+"""Timing for `vad bench`: medians of repeated calls, with the GPU waited for, and the machine they ran on."""
 
 import platform
 import statistics
@@ -11,39 +11,19 @@ import torch
 
 
 @dataclass(frozen=True)
-class Timed:
-    """Times of a call.
-
-    Attributes:
-        seconds: median.
-        least: shortest.
-        most: longest.
-        runs: how many were counted.
-    """
-
-    seconds: float
-    least: float
-    most: float
-    runs: int
-
-
-@dataclass(frozen=True)
 class Measurement:
     """One line of the benchmark.
 
     Attributes:
         path: what was measured.
         device: cpu or cuda.
-        precision: of the convolutions; uint8 where no network runs.
-        batch: windows (or episodes' shots, or files) at once.
+        precision: of the convolutions.
+        batch: windows at once.
         seconds: median of one call.
         least_seconds: shortest call.
         runs: how many calls were counted.
         rate: items a second.
         unit: the items.
-        against_literal: how many times as fast as the literal implementation of the same in float32 on the same
-            device; None where there is none.
-        share_of_peak: achieved part of the measured matrix-product peak in this precision.
         peak_mib: most memory that a process of its own held; None where none was started.
     """
 
@@ -56,120 +36,44 @@ class Measurement:
     runs: int
     rate: float
     unit: str
-    against_literal: float | None = None
-    share_of_peak: float | None = None
     peak_mib: float | None = None
 
 
-def measurement(
-    path: str,
-    device: torch.device,
-    precision: torch.dtype,
-    batch: int,
-    took: Timed,
-    unit: str,
-    *,
-    items: float | None = None,
-    literal: Timed | None = None,
-    literal_items: float = 1,
-    flop_an_item: float = 0.0,
-    peak: float = 0.0,
-) -> Measurement:
-    """A line from what a call took.
+@dataclass(frozen=True)
+class Where:
+    """The place and arithmetic of a measurement, and the seconds to spend on it."""
 
-    Args:
-        path: what was measured.
-        device: where.
-        precision: of the convolutions.
-        batch: windows, shots or files at once.
-        took: one call.
-        unit: what is counted.
-        items: how many of them a call gives; `batch` if None.
-        literal: one call of the literal implementation.
-        literal_items: how many items that gives.
-        flop_an_item: arithmetic of one item, where the share of the peak is to be told.
-        peak: floating-point operations a second of matrix products.
-    """
-    items = batch if items is None else items
-    rate = items / took.seconds
-    return Measurement(
-        path,
-        device.type,
-        name_of(precision),
-        batch,
-        took.seconds,
-        took.least,
-        took.runs,
-        rate,
-        unit,
-        against_literal=rate * literal.seconds / literal_items if literal else None,
-        share_of_peak=rate * flop_an_item / peak if flop_an_item and peak else None,
-    )
+    device: torch.device
+    precision: torch.dtype
+    budget_s: float
 
+    def line(
+        self, path: str, batch: int, seconds: Sequence[float], unit: str, items: float, peak_mib: float | None = None
+    ) -> Measurement:
+        """A line from the seconds of every call and the items that a call gives."""
+        median, precision = statistics.median(seconds), str(self.precision).removeprefix("torch.")
+        return Measurement(
+            path, self.device.type, precision, batch, median, min(seconds), len(seconds), items / median, unit, peak_mib
+        )
 
-def name_of(precision: torch.dtype) -> str:
-    """`float32` for torch.float32."""
-    return str(precision).removeprefix("torch.")
-
-
-def timed(call: Callable[[], object], device: torch.device, *, budget_s: float, runs: int = 20) -> Timed:
-    """Time a call: once to warm up, then until the budget or the number of runs is used up, at least once.
-
-    Args:
-        call: does the work; on a GPU it is waited for.
-        device: where the work runs.
-        budget_s: seconds to spend, the warm-up not counted.
-        runs: most runs to count.
-    """
-    (took,) = timed_in_turn([call], device, budget_s=budget_s, runs=runs)
-    return took
-
-
-def timed_in_turn(
-    calls: list[Callable[[], object]], device: torch.device, *, budget_s: float, runs: int = 20
-) -> list[Timed]:
-    """Time calls that are to be compared, one after the other and again, so that a busy spell hits all of them.
-
-    Args:
-        calls: to compare.
-        device: where the work runs.
-        budget_s: seconds to spend on each, the warm-up not counted.
-        runs: most runs of each to count.
-    """
-
-    def once(call: Callable[[], object]) -> float:
-        began = time.perf_counter()
+    def timed(self, call: Callable[[], object], runs: int = 20) -> list[float]:
+        """Seconds of a call: once to warm up, then until the budget or the number of runs is used up, at least once."""
+        taken: list[float] = []
         call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - began
-
-    for call in calls:
-        once(call)
-    seconds = [[once(call)] for call in calls]
-    while len(seconds[0]) < runs and sum(map(sum, seconds)) < budget_s * len(calls):
-        for call, taken in zip(calls, seconds, strict=True):
-            taken.append(once(call))
-    return [Timed(statistics.median(taken), min(taken), max(taken), len(taken)) for taken in seconds]
+        while not taken or (len(taken) < runs and sum(taken) < self.budget_s):
+            began = time.perf_counter()
+            call()
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+            taken.append(time.perf_counter() - began)
+        return taken
 
 
-def matrix_peak(device: torch.device, precision: torch.dtype, *, budget_s: float = 1.0) -> float:
-    """Floating-point operations a second of a large square matrix product, the machine's practical ceiling."""
-    side = 8192 if device.type == "cuda" else 2048
-    a, b = (torch.randn(side, side, device=device).to(precision) for _ in range(2))
-    return 2 * side**3 / timed(lambda: a @ b, device, budget_s=budget_s).least
-
-
-def machine(devices: Sequence[torch.device]) -> dict[str, Any]:
+def machine(device: torch.device) -> dict[str, Any]:
     """The machine of the measurements, as plain values."""
-    names = {
-        device.type: torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or platform.machine()
-        for device in devices
-    }
+    on_gpu = device.type == "cuda"
     return {
-        "devices": names,
+        "device": torch.cuda.get_device_name(device) if on_gpu else platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "system": platform.platform(),

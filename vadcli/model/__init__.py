@@ -1,1 +1,1 @@
-"""The autoencoder, the prototype unit, their losses, the literal oracle and checkpoint files."""
+"""The autoencoder, the prototype unit, their losses and checkpoint files."""

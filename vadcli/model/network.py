@@ -4,7 +4,6 @@ Frozen while a scene is adapted to: everything before the unit (scope "head"), t
 ("network").
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -207,20 +206,3 @@ def _convolutions(inputs: int, outputs: int, padding: Padding, *, last_relu: boo
 def count_parameters(network: nn.Module) -> int:
     """Number of values that training sets, stored items among them."""
     return sum(value.numel() for value in network.state_dict().values())
-
-
-def layer_costs(settings: ModelSettings) -> Iterator[tuple[str, float]]:
-    """Multiply-accumulates a frame, part by part, from shapes alone."""
-    height, width = settings.size
-    with torch.device("meta"):
-        network = Network(settings)
-    costs = {"encoder": 0.0, "decoder": 0.0, "head": 0.0}
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):  # every place of what it reads meets the kernel
-            part, *rest = name.split(".")
-            level = {"encoder": int(rest[0]), "decoder": 3 - int(rest[0]), "head": 0}[part]
-            costs[part] += module.weight.numel() * (height // 2**level) * (width // 2**level)
-    yield from costs.items()
-    if network.unit is not None:
-        places = height * width / settings.unit_level**2
-        yield "unit", network.unit.products * count_parameters(network.unit) * places

@@ -48,8 +48,6 @@ class MemoryUnit(Unit):
     the paper has no such score.
     """
 
-    products = 2
-
     def __init__(self, channels: int, num_prototypes: int) -> None:
         super().__init__()
         self.items = nn.Parameter(torch.empty(num_prototypes, channels))  # (M, C), any length
@@ -122,7 +120,6 @@ class ItemsUnit(Unit):
     adapts.
     """
 
-    products = 2
     items: Tensor
 
     def __init__(self, channels: int, num_prototypes: int) -> None:

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,12 +38,7 @@ class Unit(nn.Module, ABC):
     """Reads an encoding and gives another of the same shape; always in float32 or wider.
 
     Similarities of 0.95 and above make ‖x‖² + ‖p‖² − 2 x·p cancel, so nothing in a unit runs in bfloat16.
-
-    Attributes:
-        products: how many products of M vectors with N positions a forward takes.
     """
-
-    products: ClassVar[int]
 
     def forward(self, encoding: Tensor) -> UnitOutput:
         """Distil or recall prototypes and retrieve them everywhere.

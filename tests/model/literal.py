@@ -1,7 +1,7 @@
 """The oracle: the method's equations word for word, slow and wasteful on purpose, sharing no code with the network.
 
 Nothing is reused or rearranged: tensors of N×M×C are built where the equations name every x_n, p_m pair, and a
-window is computed from its frames at every use. Tests compare the network with it; `vad bench` measures against it.
+window is computed from its frames at every use. Tests compare the network with it.
 """
 
 from collections.abc import Mapping
