@@ -22,21 +22,24 @@ from vadcli.processes import started_by_torchrun
 from vadcli.settings import Settings
 
 # Parameters that only some kinds of evaluation use; elsewhere they are refused, or a gate would seem to have held.
-_FOR_SCORES = ("labels", "drop_head", "drop_tail", "higher_is", "fps")
-_FOR_MODELS = ("model", "shots", "support", "score", "localise")
+_FOR_SCORES = ("drop_head", "drop_tail", "higher_is")
+_FOR_MODELS = ("model", "adapter", "shots", "support", "score", "localise")
 _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "localise")
 
 Protocol = Literal["paper", "official", "minmax", "online"]
-ScoreName = Literal["fp", "fr", "fs", "fused", "fp+fs"]
+ScoreName = Literal["live", "fp", "fr", "fused", "area", "speed", "crowd", "look", "error"]
 Table = Literal["1", "2", "4", "5", "6"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
 
 
-@with_settings("eval.draws", "eval.seed", "score.batch_size", "score.device", "score.precision")
+@with_settings(
+    "source.fps", "source.mask_top", "eval.seed", "score.batch_size", "score.device", "score.precision"
+)
 def command(
     ctx: typer.Context,
-    caches: Annotated[
-        list[Path] | None, typer.Argument(help="Caches with labelled test clips.", metavar="CACHE.h5")
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(help="Caches with labelled test clips, or benchmarks and folders as they are.", metavar="SOURCE"),
     ] = None,
     protocol: Annotated[
         list[str] | None,
@@ -48,6 +51,9 @@ def command(
         ),
     ] = None,
     model: Model = None,
+    adapter: Annotated[
+        Path | None, _trial("--adapter", "-a", help="Adapter made by `vad adapt`, instead of one made here a scene.")
+    ] = None,
     shots: Annotated[
         str | None,
         _trial(
@@ -68,8 +74,9 @@ def command(
         list[str] | None,
         _trial(
             "--score",
-            help="Error of the frame (fp), of features (fr), distance to the scene (fs), or a sum; repeatable.",
-            show_default="all",
+            help="The program's score (live), one cue of it, or the paper's errors: of the frame (fp), of features "
+            "(fr), both (fused); repeatable.",
+            show_default="all but single cues",
             **one_of(ScoreName),
         ),
     ] = None,
@@ -86,7 +93,7 @@ def command(
     ] = None,
     labels: Annotated[
         Path | None,
-        _foreign("--labels", help="Labels of the scores: .npy, .mat, .m, CSV, a folder of these, or a cache."),
+        _foreign("--labels", help="Labels: .npy, .mat, .m, CSV, a folder of these; of scores also a cache."),
     ] = None,
     drop_head: Annotated[
         int, _foreign("--drop-head", min=0, help="Frames at the start of each clip that have no score.")
@@ -95,7 +102,6 @@ def command(
     higher_is: Annotated[
         Literal["abnormal", "normal"], _foreign("--higher-is", help="Meaning of a high score.")
     ] = "abnormal",
-    fps: Annotated[float, _foreign("--fps", help="Frames a second, for alarms an hour.")] = 25.0,
     against: Annotated[
         Path | None, _gate("--against", help="Earlier --json output; shows differences with intervals.")
     ] = None,
@@ -127,12 +133,14 @@ def command(
 
     Protocols: paper (raw errors), official (as the released code: scaled over
     each test clip, so it looks ahead), minmax (scaled over each clip and not
-    filtered, as MemAE), online (calibrated on normal footage only, and causal,
-    as a live camera needs it). An AUC says whether it is micro (all frames
+    filtered, as MemAE), online (what `vad score` gives, causal, as a live
+    camera has it). Controls, which learned nothing, stand in every table. An AUC says whether it is micro (all frames
     pooled) or macro (mean over clips).
 
     Examples:
       vad eval ped2.h5 --model meta.safetensors --shots 0,1,5,10
+
+      vad eval UCSDped2/ --fps 10 --adapter ped2.safetensors --protocol online
 
       vad eval ped2.h5 --model meta.safetensors --support clip --markdown
 
@@ -148,12 +156,12 @@ def command(
         return
     if as_json and markdown:
         raise InputError("--json and --markdown: choose one.")
-    if (caches and scores) or not (caches or scores or table):
-        raise InputError("eval: give caches, or --scores with --labels. See `vad eval --help`.")
+    if (sources and scores) or not (sources or scores or table):
+        raise InputError("eval: give caches or folders, or --scores with --labels. See `vad eval --help`.")
     _check_used(ctx, table, bool(scores))
     if scores and labels is None:
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
-    read = [model, labels, against, *(caches or ()), *map(Path, scores or ()), *(results or ())]
+    read = [model, adapter, labels, against, *map(Path, sources or ()), *map(Path, scores or ()), *(results or ())]
     if report is not None:
         check_output("--report", report, named(*read), "report")
     if plot is not None:
@@ -163,7 +171,7 @@ def command(
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
-    from vadcli.trials.trial import Options
+    from vadcli.stages.evaluate import Options
 
     style = "markdown" if markdown else "terminal"
     gates = parse_gates(fail_below or ())
@@ -174,24 +182,26 @@ def command(
         protocols=tuple(dict.fromkeys(protocol or DEFAULT_PROTOCOLS)),
         scores=tuple(score or ()),
         variant=labels_variant,
+        adapter=adapter,
+        labels=labels,
         localise=localise,
     )
     with progress(quiet) as shown:
         if table is not None:
             from vadcli.stages.eval_tables import table_stage
 
-            print_tables([table_stage(table, caches or [], results or [], model, options, settings, shown)], style)
+            print_tables([table_stage(table, sources or [], results or [], model, options, settings, shown)], style)
             return
         if scores and labels:
             from vadcli.evaluation.foreign import Alignment
             from vadcli.stages.evaluate import evaluate_scores_stage
 
-            alignment = Alignment(drop_head, drop_tail, higher_is, fps)
+            alignment = Alignment(drop_head, drop_tail, higher_is, settings.source.fps or 25.0)
             found = evaluate_scores_stage(scores, labels, alignment, options, settings)
         else:
             from vadcli.stages.evaluate import evaluate_stage
 
-            found = evaluate_stage(caches or [], model, options, settings, shown)
+            found = evaluate_stage(sources or [], model, options, settings, shown)
         for note in found.notes:
             shown.note(note)
     differences = [] if earlier is None else compare(found.results, earlier["results"], str(against))
@@ -227,7 +237,7 @@ def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
     elif foreign:
         kind, unused = "an evaluation of --scores", (*_FOR_MODELS, "results")
     else:
-        kind, unused = "an evaluation of caches", (*_FOR_SCORES, "results")
+        kind, unused = "an evaluation of footage", (*_FOR_SCORES, "results")
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name or "")
         if parameter.name in unused and source is not None and source.name == "COMMANDLINE":

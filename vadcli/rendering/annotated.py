@@ -71,7 +71,7 @@ class AnnotatedVideo:
         """Picture and strip, (H, W, 3) RGB."""
         picture = enlarged(picture_of(frame.observation), _LEAST_WIDTH)
         record, threshold = frame.record, scorer.threshold
-        score = record and record.score
+        score = None if record is None else record.score
         picture = picture.copy() if frame.heat is None else draw_heat(picture, frame.heat)
         if record and record.anomaly:
             draw_regions(picture, frame.regions, (scorer.info.height, scorer.info.width))

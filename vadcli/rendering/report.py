@@ -85,7 +85,7 @@ class Report:
         if observation.image is not None:
             section.recent.append(observation.image)
         section.last_s = observation.time_s + 1 / scorer.info.fps
-        score = frame.record and frame.record.score
+        score = None if frame.record is None else frame.record.score
         if score is None:
             return
         section.timeline.add(observation.time_s, score)

@@ -18,7 +18,7 @@ from vadcli.scoring.baseline import (
     Windows,
     held_out_looks,
 )
-from vadcli.scoring.cues import LOOK_CHANNELS, ROWS, SMALL, WIDE, CueMaps
+from vadcli.scoring.cues import LOOK_CHANNELS, ROWS, SMALL, WIDE, CueMaps, Map
 from vadcli.scoring.fusion import CUES, Fusion
 from vadcli.scoring.smoothing import smooth
 from vadcli.settings import FusionSettings
@@ -141,9 +141,9 @@ class _Seen:
 
     clip: int
     time_s: float
-    area: NDArray[np.float16]
-    speed: NDArray[np.float16]
-    crowd: NDArray[np.float16]
+    area: Map
+    speed: Map
+    crowd: Map
     error: float
     look: NDArray[np.float16] | None
 
@@ -184,8 +184,8 @@ class NormalFootage:
         if self.frames % self._every == 0:
             look = cues.look if self.frames % (self._every * self._look_every) == 0 else None
             self._looks += look is not None
-            largest = (each.max(axis=1) for each in (windows.area, windows.speed, windows.crowd))
-            self._seen.append(_Seen(clip, time_s, *largest, error, look))
+            area, speed, crowd = (each.max(axis=1) for each in (windows.area, windows.speed, windows.crowd))
+            self._seen.append(_Seen(clip, time_s, area, speed, crowd, error, look))
             self._thin()
         self.frames += 1
 

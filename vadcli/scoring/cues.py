@@ -89,7 +89,7 @@ def window_means(cells: NDArray[np.floating], side: int) -> Map:
     """Means over square windows wholly inside a map: (h, w) to (h - side + 1, w - side + 1), at least one by one."""
     values = np.asarray(cells, np.float32)
     height, width = min(side, values.shape[0]), min(side, values.shape[1])
-    means = np.asarray(cv2.blur(values, (width, height)))
+    means = np.asarray(cv2.blur(values, (width, height)), np.float32)
     top, left = height // 2, width // 2
     return means[top : top + values.shape[0] - height + 1, left : left + values.shape[1] - width + 1]
 

@@ -71,7 +71,7 @@ class Fusion:
     """
 
     def __init__(self, table: Floats, seconds: float, settings: FusionSettings) -> None:
-        present = ~np.isnan(table).any(axis=0)
+        present: NDArray[np.bool_] = ~np.isnan(table).any(axis=0)
         self._rarities = [Rarity.of(table[:, cue], cue) if present[cue] else None for cue in range(len(CUES))]
         self.weights: Floats = np.array([1.0, 1.0, 1.0, settings.look_weight, settings.frame_weight]) * present
         self._seconds = max(seconds, _APART_S)
@@ -85,7 +85,8 @@ class Fusion:
     def term(self, cue: int, values: NDArray[np.floating]) -> Floats:
         """What values of one cue add to the sum, of the same shape."""
         rarity = self._rarities[cue]
-        return np.zeros(np.shape(values)) if rarity is None else float(self.weights[cue]) * rarity(values)
+        found: Floats = np.zeros(np.shape(values)) if rarity is None else float(self.weights[cue]) * rarity(values)
+        return found
 
     def terms(self, values: Floats) -> Floats:
         """What each cue adds to the sum, (..., 5)."""
@@ -93,7 +94,8 @@ class Fusion:
 
     def score(self, terms: Floats) -> Floats:
         """Scores of terms (..., 5): 0 is a typical normal frame, 1 the level of the reference rate."""
-        return (terms.sum(axis=-1) - self.typical) / self.unit
+        scores: Floats = (terms.sum(axis=-1) - self.typical) / self.unit
+        return scores
 
     def threshold(self, alarms_per_hour: float) -> float:
         """The score that normal footage exceeds so often."""

@@ -108,10 +108,14 @@ class ObservedSource:
             frame.index,
             frame.time_s,
             frame.after_gap,
-            self._network and network_image(frame.view, self._network.size, self._network.channels),
+            self._image(frame),
             self._cues(frame.view, frame.time_s, frame.after_gap),
             _for_drawing(frame) if self._pictures else None,
         )
+
+    def _image(self, frame: Frame) -> Image | None:
+        network = self._network
+        return None if network is None else network_image(frame.view, network.size, network.channels)
 
     def close(self) -> None:
         """Let go of the source."""

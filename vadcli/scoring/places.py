@@ -121,7 +121,7 @@ class MotionTrail:
     """
 
     def __init__(self, seconds: float) -> None:
-        self._smoother = Smoother(seconds)
+        self._smoother = Smoother[Map](seconds)
 
     def __call__(self, cues: CueMaps, time_s: float) -> Map:
         """The next frame's, (32, w): moving share times speed."""

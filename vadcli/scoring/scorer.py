@@ -119,7 +119,7 @@ class SourceScorer:
         self._settings, self._live = settings, live
         self._held: list[_Held] = []
         self._seen_s, self._before_s, self._begins_s = 0.0, math.inf, -math.inf
-        self._trail, self._smoother = MotionTrail(settings.smooth_seconds), Smoother(settings.smooth_seconds)
+        self._trail, self._smoother = MotionTrail(settings.smooth_seconds), Smoother[Floats](settings.smooth_seconds)
         self._follower = LookFollower(calibration.baseline.look) if calibration else None
         self._finder = EventFinder[ScoredFrame](
             name, self.threshold or 1.0, AlarmRule.of(settings), 1 / info.fps, opening=opening
@@ -128,7 +128,7 @@ class SourceScorer:
     @property
     def threshold(self) -> float | None:
         """The score above which events begin; None while learning."""
-        return self.calibration and self._threshold(self.calibration)
+        return None if self.calibration is None else self._threshold(self.calibration)
 
     def _threshold(self, calibration: Calibration) -> float:
         asked = self._settings.threshold
@@ -241,7 +241,7 @@ class SourceScorer:
                 "Adapt to this camera: vad adapt NORMAL-VIDEO."
             )
         distances = self._follower(cues.look, time_s)
-        places = Places.of(cues, distances, errors and errors.patches, calibration.baseline, self._trail(cues, time_s))
+        places = Places.of(cues, distances, None if errors is None else errors.patches, calibration.baseline, self._trail(cues, time_s))
         terms = fusion.terms(self._smoother(places.values(), time_s))
         score = float(fusion.score(terms))
         by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}

@@ -9,13 +9,12 @@ from vadcli.evaluation.published import beside, measured_of
 from vadcli.evaluation.tables import Table
 from vadcli.progress import Progress
 from vadcli.settings import Settings
-from vadcli.stages.evaluate import evaluate_stage
-from vadcli.trials.trial import Options
+from vadcli.stages.evaluate import Options, evaluate_stage
 
 
 def table_stage(
     number: str,
-    caches: Sequence[Path],
+    sources: Sequence[str],
     earlier: Sequence[Path],
     model: Path | None,
     options: Options,
@@ -26,7 +25,7 @@ def table_stage(
 
     Args:
         number: one of TABLES.
-        caches: to evaluate on now.
+        sources: to evaluate on now.
         earlier: outputs of `vad eval --json`, such as of other models.
         model: checkpoint; the model in the package if None.
         options: of the evaluation; K = 0 alone by default, except for table 2.
@@ -37,8 +36,8 @@ def table_stage(
         InputError: for an unknown table or a file that is no evaluation.
     """
     measured = [one for path in earlier for one in measured_of(read_document(path))]
-    if caches:
+    if sources:
         if options.shots is None and number != "2":
             options = replace(options, shots=(0,))
-        measured += measured_of(evaluate_stage(caches, model, options, settings, progress).to_json())
+        measured += measured_of(evaluate_stage(sources, model, options, settings, progress).to_json())
     return beside(number, measured)

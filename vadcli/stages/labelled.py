@@ -158,7 +158,8 @@ def _scenes(
 
 
 def _at(labels: Labels, positions: Mapping[int, int], indices: NDArray[np.int64]) -> Labels:
-    return labels[[positions[index] for index in indices.tolist()]]
+    chosen: Labels = labels[[positions[index] for index in indices.tolist()]]
+    return chosen
 
 
 def _masks_at(cache: Cache, clip: Clip, positions: Mapping[int, int], indices: NDArray[np.int64]) -> Masks:
@@ -182,8 +183,9 @@ def _labelled_source(clip: ClipSource, source: SourceSettings, network: NetworkI
     def labels(indices: NDArray[np.int64]) -> Labels:
         count = opened[0].frames_read
         if clip.labels is not None:
-            return clip.labels.for_frames(count, clip.name)[indices] != 0
-        return masks(indices).any(axis=(1, 2))
+            flags: Labels = clip.labels.for_frames(count, clip.name)[indices] != 0
+            return flags
+        return np.array([mask.any() for mask in masks(indices)], np.bool_)
 
     def masks(indices: NDArray[np.int64]) -> Masks:
         assert clip.masks is not None

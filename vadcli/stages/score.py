@@ -17,7 +17,7 @@ from vadcli.footage.windows import windows_of
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
-from vadcli.scoring.observing import NetworkInput, ObservedSource
+from vadcli.scoring.observing import NetworkInput, Observation, ObservedSource
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import FusionSettings, Settings
@@ -194,7 +194,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
                 f"{name}: adapted on its first {request.shots} windows, "
                 f"{(request.shots or 0) + fitted.input_frames} frames that are not scored"
             )
-            opener = Opener(partial(nullcontext, observed), live=is_live(str(source)))
+            opener = Opener[Observation](lambda held=observed: nullcontext(held), live=is_live(str(source)))
             yield Part(fitted, [name], [opener], alone=len(sources) == 1)
 
 
