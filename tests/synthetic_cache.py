@@ -1,9 +1,10 @@
-"""A cache as DESIGN describes it, written with h5py alone: moving blobs on a textured ground, a few frames a clip."""
+"""A cache of moving blobs on a textured ground, a few frames a clip."""
 
 from pathlib import Path
 
-import h5py
 import numpy as np
+
+from tests import caches
 
 
 def write(
@@ -17,30 +18,16 @@ def write(
     tests: bool = True,
 ) -> Path:
     """A cache with `clips` normal clips and, with `tests`, one labelled test clip a scene."""
-    with h5py.File(path, "w") as file:
-        file.attrs.update(format="vad-cache", version=1, size=size, channels=channels, codec="raw")
-        order = 0
-        for scene in range(scenes):
-            for split, count in (("train", clips), ("test", 1 if tests else 0)):
-                for clip in range(count):
-                    images, labels = _film(scene, clip, frames, size, channels, abnormal=split == "test")
-                    group = file.create_group(f"clips/s{scene}/{split}{clip}")
-                    group.create_dataset("frames", data=images, chunks=(1, *images.shape[1:]))
-                    if split == "test":
-                        group.create_dataset("labels", data=labels)
-                    group.attrs.update(
-                        source=f"s{scene}-{clip}.mp4",
-                        sha256=f"{scene}{clip}{split}",
-                        stamp="",
-                        recipe="",
-                        fps=25.0,
-                        split=split,
-                        scene=f"s{scene}",
-                        complete=True,
-                        order=order,
-                    )
-                    order += 1
-    return path
+    given = {}
+    for scene in range(scenes):
+        for split, count in (("train", clips), ("test", 1 if tests else 0)):
+            for clip in range(count):
+                images, labels = _film(scene, clip, frames, size, channels, abnormal=split == "test")
+                more = {"scene": f"s{scene}", "split": split, "source": f"s{scene}-{clip}.mp4"}
+                given[f"s{scene}/{split}{clip}"] = caches.Given(
+                    images, labels if split == "test" else None, sha256=f"{scene}{clip}{split}", **more
+                )
+    return caches.write(path, given)
 
 
 def _film(scene, clip, frames, size, channels, *, abnormal):

@@ -1,7 +1,8 @@
-"""Small caches for tests: moving squares, written as the cache's format says."""
+"""Small caches for tests: moving squares."""
 
-import h5py
 import numpy as np
+
+from tests.caches import Given, write
 
 
 def moving_square(length, size, seed, labels=None):
@@ -20,28 +21,16 @@ def moving_square(length, size, seed, labels=None):
     return frames.astype(np.uint8)[..., None], masks
 
 
-def add_clip(file, name, scene, split, frames, labels=None, masks=None, fps=10.0, variants=None):
-    group = file["clips"].create_group(name)
-    group["frames"] = frames
-    if labels is not None:
-        group["labels"] = np.asarray(labels, dtype=np.uint8)
-    if masks is not None:
-        group["masks"] = np.packbits(masks.reshape(len(masks), -1), axis=1)
-    for variant, values in (variants or {}).items():
-        group[f"variants/{variant}"] = np.asarray(values, dtype=np.uint8)
-    group.attrs.update(
-        scene=scene, split=split, fps=fps, source=name, sha256="0" * 64, complete=True, order=len(file["clips"])
-    )
-
-
 def write_cache(path, truth, *, scene="park", size=32, train=0, masks=False, variants=None):
     """A cache of one scene: `train` normal clips of 60 frames, and a test clip for each array of labels."""
-    with h5py.File(path, "w") as file:
-        file.attrs.update(format="vad-cache", version=1, size=(size, size), channels=1, codec="raw")
-        file.create_group("clips")
-        for number in range(train):
-            add_clip(file, f"{scene}/train/{number:02d}", scene, "train", moving_square(60, size, number)[0])
-        for number, (name, labels) in enumerate(truth.items()):
-            frames, marked = moving_square(len(labels), size, 100 + number, labels)
-            more = {variant: values[name] for variant, values in (variants or {}).items()}
-            add_clip(file, f"{scene}/test/{name}", scene, "test", frames, labels, marked if masks else None, 10.0, more)
+    clips = {}
+    for number in range(train):
+        frames = moving_square(60, size, number)[0]
+        clips[f"{scene}/train/{number:02d}"] = Given(frames, scene=scene, fps=10.0)
+    for number, (name, labels) in enumerate(truth.items()):
+        frames, marked = moving_square(len(labels), size, 100 + number, labels)
+        more = {variant: values[name] for variant, values in (variants or {}).items()}
+        clips[f"{scene}/test/{name}"] = Given(
+            frames, labels, marked if masks else None, more, scene=scene, split="test", fps=10.0
+        )
+    return write(path, clips)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.footage.test_cache import noise, write
+from tests.caches import noise, write
 from vadcli.errors import FootageError
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import WindowLoader, Windows, clip_ranges, split_normal, to_network
@@ -19,7 +19,7 @@ def numbered(tmp_path, lengths, name="c.h5"):
         frames = np.zeros((count, 8, 8, 1), np.uint8)
         frames[:, 0, 0, 0], frames[:, 0, 1, 0] = clip, np.arange(count)
         clips[f"clip{clip}"] = frames
-    return open_cache(write(tmp_path, clips, name=name))
+    return open_cache(write(tmp_path / name, clips))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,8 +60,8 @@ def test_network_floats_are_exact_and_in_the_order_of_frames():
 
 
 def test_caches_of_other_sizes_are_refused(tmp_path):
-    first = open_cache(write(tmp_path, {"a": noise(6)}, name="1.h5"))
-    second = open_cache(write(tmp_path, {"a": noise(6, (8, 8))}, name="2.h5"))
+    first = open_cache(write(tmp_path / "1.h5", {"a": noise(6)}))
+    second = open_cache(write(tmp_path / "2.h5", {"a": noise(6, (8, 8))}))
     with pytest.raises(FootageError, match=r"2.h5: frames of 8x8x3, but .*1.h5 has 8x16x3"):
         Windows([first, second], 4)
 

@@ -2,15 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache.decoded import CacheFormat, DecodedClip, DecodedClipWriter
+from vadcli.footage.cache import CacheFormat, Clip
+from vadcli.footage.cache.decoded import DecodedClipWriter
+from vadcli.footage.cache.writer import Part
+from vadcli.footage.frames import Frame
 from vadcli.footage.identity import location_digest, sha256_of, stamp_of, utf8_location
 from vadcli.footage.layouts import ClipSource
 from vadcli.footage.layouts.masks import packed_masks
@@ -21,6 +25,7 @@ from vadcli.footage.video import CutOffError
 from vadcli.footage.zones import Zones
 
 TOLD_EVERY = 16  # frames between reports of progress
+CueMaker: TypeAlias = Callable[[float], Callable[[Frame], Mapping[str, npt.NDArray[np.float16]] | None]]
 
 
 class Stopped(Exception):
@@ -36,12 +41,14 @@ class Recipe:
         quality: of JPEG.
         fps: thinned to this rate, None keeps all frames.
         mask_top: share of the height blacked out at the top.
+        cues: whether cue maps are made.
     """
 
     form: CacheFormat
     quality: int
     fps: float | None
     mask_top: float
+    cues: bool
 
     def digest(self, clip: ClipSource) -> str:
         """Changes when the stored clip would, though its source did not."""
@@ -49,11 +56,9 @@ class Recipe:
             "mask_top": max(self.mask_top, clip.mask_top),
             "quality": self.quality if self.form.codec == "jpeg" else None,
             "clip": [clip.name, clip.scene, clip.split, clip.fps],
-            "labels": clip.labels.fingerprint() if clip.labels else None,
+            "labels": clip.labels and clip.labels.fingerprint(),
             "variants": {name: track.fingerprint() for name, track in sorted(clip.variants.items())},
-            "masks": [clip.masks.origin.name, stamp_of(clip.masks.origin)]
-            if clip.masks
-            else "None",  # as in older caches
+            "masks": clip.masks and [clip.masks.origin.name, stamp_of(clip.masks.origin)],
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -62,7 +67,7 @@ class Recipe:
 class Decoded:
     """A decoded clip, and what the user should know of it."""
 
-    clip: DecodedClip
+    part: Part
     notes: tuple[str, ...]
 
 
@@ -71,6 +76,7 @@ def decode_clip(
     recipe: Recipe,
     folder: Path,
     *,
+    cue_maker: CueMaker | None = None,
     threads: int | None = None,
     advance: Callable[[int], None] = lambda frames: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -81,6 +87,7 @@ def decode_clip(
         clip: what to decode.
         recipe: how.
         folder: of the decoded clips.
+        cue_maker: makes, of the frames a second of a clip, what makes the cue maps of its frames in order.
         threads: decoding threads of a video; None chooses.
         advance: called with the number of frames decoded since the last call.
         stopped: asked now and then; true ends with `Stopped`.
@@ -92,52 +99,57 @@ def decode_clip(
     """
     utf8_location(clip.source)
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
-    form = recipe.form
-    reading = Reading(recipe.fps, clip.fps, Zones(max(recipe.mask_top, clip.mask_top)), threads=threads)
-    source = open_source(str(clip.source), reading)
-    kept: list[int] = []
+    form, mask_top, cut_off = recipe.form, max(recipe.mask_top, clip.mask_top), list[str]()
     try:
-        with DecodedClipWriter(folder, clip.name, form, recipe.quality) as writer:
-            cut_off = []
+        with (
+            open_source(str(clip.source), Reading(recipe.fps, clip.fps, Zones(mask_top), threads=threads)) as source,
+            DecodedClipWriter(folder, clip.name, form, recipe.quality) as writer,
+        ):
+            maps_of = cue_maker(source.info.fps) if cue_maker else lambda frame: None
             try:
                 for frame in source:
-                    writer.write(network_image(frame.view, form.size, form.channels))
-                    kept.append(frame.index)
-                    if len(kept) % TOLD_EVERY == 0:
+                    writer.write(frame, network_image(frame.view, form.size, form.channels), maps_of(frame))
+                    if len(writer.indices) % TOLD_EVERY == 0:
                         advance(TOLD_EVERY)
                         if stopped():
                             raise Stopped
             except CutOffError as error:
                 cut_off.append(str(error))
-            advance(len(kept) % TOLD_EVERY)
-            arrays = _annotations(clip, form, source.frames_read, np.array(kept))
-            facts = {
-                "scene": clip.scene,
-                "split": clip.split or ("test" if "labels" in arrays and arrays["labels"].any() else "train"),
-                "fps": source.info.fps,
-                "source": clip.source.absolute().name,
-                "location": location_digest(clip.source),
-                "sha256": sha256_of(clip.source),
-                "stamp": stamp,
-                "recipe": recipe.digest(clip),
-            }
-            return Decoded(writer.finish(facts, arrays), (*source.notes, *cut_off))
+            advance(len(writer.indices) % TOLD_EVERY)
+            arrays = _annotations(clip, form, source.frames_read, np.array(writer.indices, np.int64))
+            abnormal = "labels" in arrays and bool(arrays["labels"][0].any())
+            record = Clip(
+                name=clip.name,
+                scene=clip.scene,
+                split=clip.split or ("test" if abnormal else "train"),
+                fps=source.info.fps,
+                height=source.info.height,
+                width=source.info.width,
+                source=clip.source.absolute().name,
+                sha256=sha256_of(clip.source),
+                location=location_digest(clip.source),
+                stamp=stamp,
+                recipe=recipe.digest(clip),
+                began=source.info.began,
+                thinned_to=recipe.fps,
+                mask_top=mask_top,
+                has_labels="labels" in arrays,
+                has_masks="masks" in arrays,
+                label_variants=tuple(sorted(clip.variants)),
+            )
+            return Decoded(writer.finish(record, arrays), (*source.notes, *cut_off))
     except cv2.error as error:
         raise FootageError(f"{clip.source}: cannot be decoded ({str(error.err or error)[:80]}). Convert it.") from error
-    finally:
-        source.close()
 
 
 def _annotations(
     clip: ClipSource, form: CacheFormat, seen: int, kept: npt.NDArray[np.int64]
 ) -> dict[str, npt.NDArray[np.uint8]]:
-    """Labels, masks and variants of the frames that were kept out of all that were seen."""
+    """Masks, and labels and their variants, of the frames that were kept out of all that were seen."""
     arrays: dict[str, npt.NDArray[np.uint8]] = {}
+    labels = [] if clip.labels is None else [clip.labels.for_frames(seen, clip.name)]
     if clip.masks is not None:
         masks, abnormal = packed_masks(clip.masks, seen, form.size, clip.name)
-        arrays["masks"], arrays["labels"] = masks[kept], abnormal[kept]
-    if clip.labels is not None:
-        arrays["labels"] = clip.labels.for_frames(seen, clip.name)[kept]
-    for name, track in clip.variants.items():
-        arrays[f"variants/{name}"] = track.for_frames(seen, clip.name)[kept]
-    return arrays
+        arrays["masks"], labels = masks[kept], labels or [abnormal]
+    labels += [track.for_frames(seen, clip.name) for _, track in sorted(clip.variants.items())]
+    return arrays | ({"labels": np.stack(labels)[:, kept]} if labels else {})

@@ -3,13 +3,12 @@
 Clips are decoded side by side by threads, since decoding, resizing and hashing leave Python's lock, into files beside
 the cache (`cache.decoded`), which a later run takes up. A clip is not decoded again when the sizes and times of change
 of its files and everything asked for are as they were; where only the times differ, its SHA-256 decides. When all are
-there, the new ones are added to the cache; where it is new, or has one of them in another form, it is written in one go
-under a temporary name.
+there, the cache is written in one go under a temporary name, with the clips that it had.
 """
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.files import check_output, named
-from vadcli.footage.cache import Cache, Clip, Split, open_cache, shorten
-from vadcli.footage.cache.decoded import CacheFormat, DecodedClip, draft_folder, find_decoded
+from vadcli.footage.cache import Cache, CacheFormat, Clip, Split, open_cache, shorten
+from vadcli.footage.cache.decoded import draft_folder, find_decoded
 from vadcli.footage.cache.draft import draft
-from vadcli.footage.cache.inventory import StoredClip, is_stored, stored_clips, under_stored_names
-from vadcli.footage.cache.writer import add_clips, clashes, write_cache
-from vadcli.footage.clip_decoding import Decoded, Recipe, decode_clip
+from vadcli.footage.cache.writer import Part, write_cache
+from vadcli.footage.clip_decoding import CueMaker, Decoded, Recipe, decode_clip
 from vadcli.footage.identity import location_digest, stamp_of
+from vadcli.footage.inventory import is_stored, under_stored_names
 from vadcli.footage.layouts import ClipSource, find_clips, label_clips, told_apart, unique_names
 from vadcli.footage.naming import images_in
 from vadcli.footage.source import Reading, open_source
@@ -80,6 +79,7 @@ def prepare(
     layout: str | None = None,
     split: Split | None = None,
     labels: Path | None = None,
+    cue_maker: CueMaker | None = None,
 ) -> Prepared:
     """Decode footage into a cache, adding to one that is there.
 
@@ -92,6 +92,7 @@ def prepare(
         split: `train` or `test` for all clips; None leaves it to the layout, and where that does not say, clips with
             abnormal frames are `test` and all others `train`.
         labels: a label file or folder for all sources.
+        cue_maker: makes the cue maps of a clip (see `decode_clip`); None makes none.
 
     Returns:
         the result; several processes share the clips and the folder of the cache, and only the lead returns all of it.
@@ -101,7 +102,7 @@ def prepare(
         InputError: when the disk is full.
     """
     form = CacheFormat(settings.size, settings.channels, settings.codec)
-    recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top)
+    recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top, cues=cue_maker is not None)
     check_output("--out", out, named(labels, *map(Path, sources)), "cache")
     processes = present()
     own = draft(out, progress.note) if processes.leads else nullcontext(draft_folder(out))
@@ -112,24 +113,24 @@ def prepare(
         for clip in clips:
             if clip.note:
                 progress.note(clip.note)
-        todo, refused = _todo(clips, recipe, stored_clips(out) if earlier else {}, progress)
+        todo, refused = _todo(clips, recipe, {clip.name: clip for clip in earlier.clips} if earlier else {}, progress)
         problems += refused
         if processes.count > 1:
-            _decode(todo[processes.share], recipe, folder, settings.workers, progress)
+            _decode(todo[processes.share], recipe, cue_maker, folder, settings.workers, progress)
             processes.wait()
         if not processes.leads:
             return Prepared((), (), (), 0, 0)
-        done, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
+        done, failed = _decode(todo, recipe, cue_maker, folder, settings.workers, progress) if todo else ({}, [])
         problems += failed
-        decoded = tuple(clip.name for clip in todo if clip.name in done)
+        decoded = {clip.name: done[clip.name] for clip in todo if clip.name in done}
         if not decoded and not earlier:
             raise _nothing(problems)
         if decoded:
-            _write(out, form, earlier, [done[name] for name in decoded], folder, progress)
+            _write(out, form, earlier, decoded, folder, progress)
     with open_cache(out) as cache:
         labels_of = [found for clip in cache.clips if (found := cache.labels(clip.name)) is not None]
         abnormal, labelled = sum(int(found.sum()) for found in labels_of), sum(map(len, labels_of))
-        return Prepared(cache.clips, decoded, tuple(problems), abnormal, labelled)
+        return Prepared(cache.clips, tuple(decoded), tuple(problems), abnormal, labelled)
 
 
 def _earlier(out: Path, form: CacheFormat) -> Cache | None:
@@ -137,9 +138,10 @@ def _earlier(out: Path, form: CacheFormat) -> Cache | None:
     if not out.exists():
         return None
     cache = open_cache(out)
-    has = CacheFormat(cache.size, cache.channels, cache.codec)
-    if has != form:
-        raise FootageError(f"{out}: holds {has} frames; {form} was asked for. Use another --out, or the same options.")
+    if cache.form != form:
+        raise FootageError(
+            f"{out}: holds {cache.form} frames; {form} was asked for. Use another --out, or the same options."
+        )
     return cache
 
 
@@ -161,7 +163,7 @@ def _find(
 
 
 def _todo(
-    clips: Sequence[ClipSource], recipe: Recipe, stored: dict[str, StoredClip], progress: Progress
+    clips: Sequence[ClipSource], recipe: Recipe, stored: Mapping[str, Clip], progress: Progress
 ) -> tuple[list[ClipSource], list[str]]:
     """Clips that the cache has not, or not as they would be now, and a line for each that cannot be told."""
     named = under_stored_names(clips, stored)
@@ -175,29 +177,30 @@ def _todo(
                 todo.setdefault(clip.name, clip)  # a second one of that name is a copy of the first
         except FootageError as error:
             problems.append(str(error))
-    for inner, outer in clashes({*stored, *todo}):
-        if refused := {inner, outer} & todo.keys():
-            source = todo.pop(inner if inner in refused else outer).source
-            problems.append(f"{source}: clip {inner} would lie among what clip {outer} holds. Give it another name.")
     return list(todo.values()), problems
 
 
-def _is_of(decoded: DecodedClip, clip: ClipSource, recipe: Recipe) -> bool:
-    made_of = decoded.facts.location, decoded.facts.stamp, decoded.facts.recipe
+def _is_of(decoded: Clip, clip: ClipSource, recipe: Recipe) -> bool:
+    made_of = decoded.location, decoded.stamp, decoded.recipe
     with suppress(FootageError):  # decoding says what is wrong with it
         return made_of == (location_digest(clip.source), stamp_of(clip.source), recipe.digest(clip))
     return False
 
 
 def _decode(
-    todo: Sequence[ClipSource], recipe: Recipe, folder: Path, workers: int, progress: Progress
-) -> tuple[dict[str, DecodedClip], list[str]]:
+    todo: Sequence[ClipSource],
+    recipe: Recipe,
+    cue_maker: CueMaker | None,
+    folder: Path,
+    workers: int,
+    progress: Progress,
+) -> tuple[dict[str, Part], list[str]]:
     """Decoded clips by name, and a line for each that cannot be used."""
-    decoded: dict[str, DecodedClip] = {}
+    decoded: dict[str, Part] = {}
     waiting: list[ClipSource] = []
     for clip in todo:
-        earlier = find_decoded(folder, clip.name)
-        if earlier and _is_of(earlier, clip, recipe):
+        earlier = find_decoded(folder, recipe.form, clip.name)
+        if earlier and _is_of(earlier.clip, clip, recipe):
             decoded[clip.name] = earlier
         else:
             waiting.append(clip)
@@ -214,9 +217,15 @@ def _decode(
         running: dict[Future[Decoded], ClipSource] = {}
         try:
             for clip, _ in longest_first:
-                threads = 1 if at_once > 1 else None
                 run = pool.submit(
-                    decode_clip, clip, recipe, folder, threads=threads, advance=counter.add, stopped=stop.is_set
+                    decode_clip,
+                    clip,
+                    recipe,
+                    folder,
+                    cue_maker=cue_maker,
+                    threads=1 if at_once > 1 else None,
+                    advance=counter.add,
+                    stopped=stop.is_set,
                 )
                 running[run] = clip
             while running:
@@ -225,7 +234,7 @@ def _decode(
                 for run in done:
                     clip = running.pop(run)
                     try:
-                        decoded[clip.name] = run.result().clip
+                        decoded[clip.name] = run.result().part
                         notes += run.result().notes
                     except FootageError as error:
                         problems[clip.name] = str(error)
@@ -242,26 +251,19 @@ def _decode(
 
 
 def _write(
-    out: Path,
-    form: CacheFormat,
-    earlier: Cache | None,
-    decoded: Sequence[DecodedClip],
-    folder: Path,
-    progress: Progress,
+    out: Path, form: CacheFormat, earlier: Cache | None, decoded: Mapping[str, Part], folder: Path, progress: Progress
 ) -> None:
     """The cache with these clips: those it had in their order, anew where they are decoded again, then all others."""
-    had = {clip.name: clip.num_frames for clip in earlier.clips} if earlier else {}
-    by_name = {clip.facts.name: clip for clip in decoded}
-    lengths = {name: clip.facts.num_frames for name, clip in by_name.items()}
-    if had and not had.keys() & by_name.keys():
-        progress.start("writing", sum(lengths.values()))
-        if add_clips(out, form, decoded, len(had), progress.advance):
-            return
-    progress.start("writing", sum((had | lengths).values()))
+    kept = {clip.name: _kept(earlier, clip) for clip in earlier.clips} if earlier else {}
+    parts = kept | dict(decoded)
+    progress.start("writing", sum(part.clip.num_frames for part in parts.values()))
     temporary = folder / "cache.h5"
-    clips = [by_name.get(name, name) for name in (*had, *(name for name in by_name if name not in had))]
-    write_cache(temporary, form, clips, earlier.path if earlier else None, progress.advance)
+    write_cache(temporary, form, list(parts.values()), progress.advance)
     temporary.replace(out)
+
+
+def _kept(cache: Cache, clip: Clip) -> Part:
+    return Part(clip, lambda array: (cache.path, *cache.region(clip.name, array)))
 
 
 class _Counter:

@@ -1,100 +1,31 @@
 """Clips on their way into a cache: flat files, which a kill cannot damage and a later run takes up again.
 
-A cache `C.h5` in the making has a folder `.C.h5.draft` beside it, and in it of every clip `KEY.frames` (frames end to
-end as they will stand in the cache), `KEY.npz` (labels, masks, lengths of JPEGs) and, written last, `KEY.json`. Without
-it a clip is decoded again.
+A cache `C.h5` in the making has a folder `.C.h5.draft` beside it, and in it of every clip `KEY.cues`, `KEY.frames`
+(all its other arrays, end to end as the manifest has them) and, written last, `KEY.json`. Without it a clip is decoded
+again.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache.layout import Codec
-from vadcli.footage.cache.reader import Split
-from vadcli.footage.frames import Image
+from vadcli.footage.cache.manifest import DTYPES, CacheFormat, Clip
+from vadcli.footage.cache.writer import Part
+from vadcli.footage.frames import Frame, Image
 from vadcli.footage.opencv import cv2
 
 WRITE_BUFFER = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class CacheFormat:
-    """The format of all frames of a cache.
-
-    Attributes:
-        size: (H, W).
-        channels: 1 (grey) or 3 (RGB).
-        codec: `raw` pixels or `jpeg`.
-    """
-
-    size: tuple[int, int]
-    channels: int
-    codec: Codec
-
-    def __str__(self) -> str:
-        return f"{self.size[0]}x{self.size[1]}x{self.channels} {self.codec}"
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedClipFacts:
-    """The record of a decoded clip (see `reader.Clip`).
-
-    Attributes:
-        stamp: size and time of change of the source's files, by which a later run knows it again without hashing.
-        recipe: digest of everything else that the stored clip depends on.
-        stored_bytes: length of the frames file.
-        location: digest of the source's absolute path.
-    """
-
-    name: str
-    scene: str
-    split: Split
-    fps: float
-    num_frames: int
-    source: str
-    sha256: str
-    stamp: str
-    recipe: str
-    stored_bytes: int
-    location: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedClip:
-    """A decoded clip: its folder and its record."""
-
-    folder: Path
-    facts: DecodedClipFacts
-
-    @property
-    def frames(self) -> Path:
-        """Its frames, end to end."""
-        return self.folder / f"{draft_key(self.facts.name)}.frames"
-
-    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
-        """Those it has of `lengths` (n,) int64 of JPEG frames in bytes, `labels`, packed `masks`, `variants/NAME`."""
-        if not self._npz.exists():
-            return {}
-        with np.load(self._npz, allow_pickle=False) as stored:
-            return dict(stored)
-
-    @property
-    def _npz(self) -> Path:
-        return self.folder / f"{draft_key(self.facts.name)}.npz"
-
-
-def draft_key(name: str) -> str:
-    """A file name for a clip of any name."""
-    return hashlib.sha256(name.encode()).hexdigest()[:20]
+_CLIP = TypeAdapter(Clip)
 
 
 def draft_folder(cache: Path) -> Path:
@@ -102,61 +33,90 @@ def draft_folder(cache: Path) -> Path:
     return cache.with_name(f".{cache.name}.draft")
 
 
-def find_decoded(folder: Path, name: str) -> DecodedClip | None:
+def draft_file(folder: Path, name: str, suffix: str) -> Path:
+    """A file of a clip of any name."""
+    return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.{suffix}"
+
+
+def decoded_part(folder: Path, form: CacheFormat, clip: Clip) -> Part:
+    """A decoded clip as part of a cache."""
+    places, at = dict[str, tuple[Path, int, int]](), 0
+    for array, length in clip.lengths(form).items():
+        size = length * DTYPES[array].itemsize
+        places[array] = (draft_file(folder, clip.name, "cues"), 0, size)
+        if array != "cues":
+            places[array] = (draft_file(folder, clip.name, "frames"), at, size)
+            at += size
+    return Part(clip, places.__getitem__)
+
+
+def find_decoded(folder: Path, form: CacheFormat, name: str) -> Part | None:
     """A clip as an earlier run decoded it, if it is whole."""
     try:
-        facts = DecodedClipFacts(**json.loads((folder / f"{draft_key(name)}.json").read_text(encoding="utf-8")))
-        clip = DecodedClip(folder, facts)
-        return clip if clip.frames.stat().st_size == facts.stored_bytes else None
-    except (OSError, ValueError, TypeError):
+        part = decoded_part(folder, form, _CLIP.validate_json(draft_file(folder, name, "json").read_bytes()))
+        places = [part.regions(array) for array in DTYPES]
+        whole = all(file.stat().st_size >= start + size for file, start, size in places if size)
+        return part if whole else None
+    except (OSError, ValueError):
         return None
 
 
 class DecodedClipWriter:
-    """Writes one clip; leaves nothing behind unless `finish` was reached."""
+    """Writes one clip; leaves nothing behind unless `finish` was reached.
+
+    Attributes:
+        indices: of the frames so far.
+    """
 
     def __init__(self, folder: Path, name: str, form: CacheFormat, quality: int) -> None:
         self._folder, self._name, self._form = folder, name, form
         self._quality = [cv2.IMWRITE_JPEG_QUALITY, quality]
-        self._frames = folder / f"{draft_key(name)}.frames"
-        self._file = self._frames.open("wb", buffering=WRITE_BUFFER)
-        self._lengths: list[int] = []
+        self._frames = draft_file(folder, name, "frames").open("wb", buffering=WRITE_BUFFER)
+        self._cues = draft_file(folder, name, "cues").open("wb", buffering=WRITE_BUFFER)
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self.indices: list[int] = []
+        self._rows: list[tuple[int, float, bool, bool]] = []  # bytes, time, gap, cues
         self._finished = False
 
-    @property
-    def num_frames(self) -> int:
-        """Frames written so far."""
-        return len(self._lengths)
-
-    def write(self, image: Image) -> None:
-        """Add a frame, (H, W, C) uint8."""
+    def write(self, frame: Frame, image: Image, maps: Mapping[str, npt.NDArray[np.float16]] | None = None) -> None:
+        """Add a frame as the network reads it, (H, W, C) uint8, and its cue maps."""
         data: Any = np.ascontiguousarray(image).data
         if self._form.codec == "jpeg":
             data = encode_jpeg(image, self._quality).data
-        self._file.write(data)
-        self._lengths.append(data.nbytes)
+        self._frames.write(data)
+        self.indices.append(frame.index)
+        self._rows.append((data.nbytes, frame.time_s, frame.after_gap, maps is not None))
+        if maps is not None:
+            self._write_cues({name: np.asarray(maps[name], np.float16) for name in sorted(maps)})
+        elif self._shapes:
+            self._skip_cues(1)
 
-    def finish(self, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> DecodedClip:
+    def finish(self, clip: Clip, arrays: Mapping[str, npt.NDArray[Any]]) -> Part:
         """Close the files and say that they are complete.
 
         Args:
-            facts: the fields of `DecodedClipFacts` but for name, num_frames and stored_bytes.
-            arrays: labels, masks and variants, as `DecodedClip.arrays` gives them back.
+            clip: its record, but for the number of its frames, their bytes, and its cues.
+            arrays: `labels` (sets, n) and packed `masks` (n, bytes), as far as it has them.
         """
-        self._file.close()
-        done = DecodedClipFacts(name=self._name, num_frames=self.num_frames, stored_bytes=sum(self._lengths), **facts)
-        clip = DecodedClip(self._folder, done)
-        stem = self._folder / draft_key(self._name)
-        stored: dict[str, Any] = dict(arrays)
-        if self._form.codec == "jpeg":
-            stored["lengths"] = np.array(self._lengths, dtype=np.int64)
-        stem.with_suffix(".npz").unlink(missing_ok=True)
-        if stored:
-            np.savez(stem.with_suffix(".npz"), **stored)
-        stem.with_suffix(".tmp").write_text(json.dumps(asdict(done)), encoding="utf-8")
-        stem.with_suffix(".tmp").replace(stem.with_suffix(".json"))
+        sizes, times_s, gaps, has_cues = zip(*self._rows, strict=True) if self._rows else ((),) * 4
+        clip = replace(clip, num_frames=len(sizes), stored_bytes=sum(sizes), cues=self._shapes)
+        values = {
+            "ends": np.cumsum(sizes), "times_s": times_s, "indices": self.indices, "gaps": gaps, "has_cues": has_cues,
+            **arrays,
+        }  # fmt: skip
+        for array, length in clip.lengths(self._form).items():
+            if array not in ("frames", "cues") and length:
+                stored = np.asarray(values[array], DTYPES[array])
+                if stored.size != length:
+                    raise ValueError(f"{self._name}: {stored.size} items of {array}, not {length}")
+                self._frames.write(stored.tobytes())
+        self._frames.close()
+        self._cues.close()
+        temporary = draft_file(self._folder, self._name, "tmp")
+        temporary.write_text(json.dumps(asdict(clip), default=str), encoding="utf-8")
+        temporary.replace(temporary.with_suffix(".json"))
         self._finished = True
-        return clip
+        return decoded_part(self._folder, self._form, clip)
 
     def __enter__(self) -> Self:
         return self
@@ -166,9 +126,27 @@ class DecodedClipWriter:
     ) -> None:
         if not self._finished:
             with suppress(OSError):  # a full disk fails again when the buffer is flushed
-                self._file.close()
-            for suffix in (".frames", ".npz", ".tmp", ".json"):
-                self._frames.with_suffix(suffix).unlink(missing_ok=True)
+                self._frames.close()
+            with suppress(OSError):
+                self._cues.close()
+            for suffix in ("frames", "cues", "tmp", "json"):
+                draft_file(self._folder, self._name, suffix).unlink(missing_ok=True)
+
+    def _write_cues(self, maps: Mapping[str, npt.NDArray[np.float16]]) -> None:
+        shapes = {name: values.shape for name, values in maps.items()}
+        if not self._shapes:
+            self._shapes = shapes
+            self._skip_cues(len(self._rows) - 1)
+        if shapes != self._shapes:
+            raise ValueError(f"{self._name}: cue maps of {shapes} after those of {self._shapes}")
+        for values in maps.values():
+            self._cues.write(values.tobytes())
+
+    def _skip_cues(self, frames: int) -> None:
+        """Zeros for frames without maps."""
+        row = bytes(sum(2 * int(np.prod(shape)) for shape in self._shapes.values()))
+        for _ in range(frames):
+            self._cues.write(row)
 
 
 def encode_jpeg(image: Image, quality: list[int]) -> npt.NDArray[np.uint8]:

@@ -1,103 +1,48 @@
-"""The frame cache as it is read: an HDF5 file of clips, opened lazily, once in every process that uses it."""
+"""The frame cache as it is read: clips by their names, from one file, by plain reads of its bytes."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache.heap import check_collections, checked_hdf5
-from vadcli.footage.cache.layout import (
-    FORMAT,
-    READ,
-    VERSION,
-    Codec,
-    additions,
-    clip_group,
-    clip_groups,
-    why_no_cache,
-    why_no_row,
-)
-from vadcli.footage.cache.uncommitted import PAGE_BYTES
+from vadcli.footage.cache.hdf5 import MANIFEST, find_arrays
+from vadcli.footage.cache.manifest import DTYPES, Clip, Manifest, NoCacheError
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
-from vadcli.footage.strangers import open_hdf5
 
 AGAIN = "Prepare the footage again."
-_OF_HDF5 = (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError)  # damage, mostly
-Split = Literal["train", "test"]
-_Read = TypeVar("_Read")
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A cache's record of one clip.
-
-    Attributes:
-        name: unique in the cache: `SCENE/CLIP`, or `SCENE/SPLIT/CLIP` for benchmarks.
-        scene: whose camera it is.
-        split: `train` (normal footage) or `test`.
-        fps: frames a second, after thinning.
-        num_frames: how many.
-        has_labels: whether frames are labelled normal or abnormal.
-        has_masks: whether abnormal pixels are marked.
-        source: name of the file or folder that it came from.
-        sha256: of the source's bytes.
-        label_variants: names of further label sets (see `Cache.labels`).
-    """
-
-    name: str
-    scene: str
-    split: Split
-    fps: float
-    num_frames: int
-    has_labels: bool
-    has_masks: bool
-    source: str
-    sha256: str
-    label_variants: tuple[str, ...] = ()
+MOST_MANIFEST_BYTES = 1 << 28
+_OF_HDF5 = (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError)
 
 
 class Cache:
-    """Frames, labels and masks of every clip; nothing is read before it is asked for.
+    """Frames, times, cue maps, labels and masks of every clip; nothing is read before it is asked for.
 
-    Safe to hand to another process or thread: each process opens the file for itself.
+    Safe to hand to another process or thread.
 
     Attributes:
         path: of the HDF5 file.
         size: (H, W) of all frames.
         channels: 1 (grey) or 3 (RGB).
         codec: `raw` or `jpeg`.
-        clips: complete clips, in the order they were prepared.
+        clips: in the order they were prepared.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        size: tuple[int, int],
-        channels: int,
-        codec: Codec,
-        clips: tuple[Clip, ...],
-    ) -> None:
-        """Hold what `open_cache` found.
-
-        Args:
-            path: as the attribute.
-            size: as the attribute.
-            channels: as the attribute.
-            codec: as the attribute.
-            clips: as the attribute.
-        """
-        self.path, self.size, self.channels, self.codec, self.clips = path, size, channels, codec, clips
-        self._by_name = {clip.name: clip for clip in clips}
-        self._open: tuple[int, h5py.File, list[h5py.Group], dict[str, Any]] | None = None
+    def __init__(self, path: Path, file: int, manifest: Manifest, offsets: dict[str, int]) -> None:
+        """Of an open file, which is closed with it, whose manifest agrees with its arrays; use `open_cache`."""
+        self.path, self.form, self.clips = path, manifest.frames, manifest.clips
+        self.size, self.channels, self.codec = self.form.size, self.form.channels, self.form.codec
+        self._file, self._closed = file, weakref.finalize(self, os.close, file)
+        self._offsets, self._starts = offsets, manifest.starts()
+        self._numbers = {clip.name: number for number, clip in enumerate(manifest.clips)}
+        self._ends: dict[str, npt.NDArray[np.int64]] = {}
         self._held: dict[str, Image] = {}
 
     def hold(self, limit_bytes: int) -> bool:
@@ -106,8 +51,7 @@ class Cache:
         Returns:
             whether they do.
         """
-        frame_bytes = self.size[0] * self.size[1] * self.channels
-        if sum(clip.num_frames for clip in self.clips) * frame_bytes > limit_bytes:
+        if sum(clip.num_frames for clip in self.clips) * self.form.frame_bytes > limit_bytes:
             return False
         self._held = {clip.name: self.frames(clip.name) for clip in self.clips}
         return True
@@ -118,24 +62,46 @@ class Cache:
         Raises:
             FootageError: when the cache holds no such clip.
         """
-        if name not in self._by_name:
+        if name not in self._numbers:
             raise FootageError(f"{self.path}: no clip {name}. It holds: {shorten([clip.name for clip in self.clips])}.")
-        return self._by_name[name]
+        return self.clips[self._numbers[name]]
 
     def frames(self, name: str, start: int = 0, stop: int | None = None) -> Image:
         """Frames `start` to `stop` (excluded) of a clip, (n, H, W, C) uint8."""
         start, stop = self._range(name, start, stop)
         if name in self._held:
             return self._held[name][start:stop]
-        with self._reading(name):
-            stored = self._dataset(name, "frames")
-            if self.codec == "raw":
-                return np.asarray(stored[start:stop])
-            check_collections(stored, start, stop)
-            frames = np.empty((stop - start, *self.size, self.channels), dtype=np.uint8)
-            for frame, data in zip(frames, stored[start:stop] if stop > start else (), strict=True):
-                frame[...] = decode_jpeg(data, self.size, self.channels)
-            return frames
+        shape = (stop - start, *self.size, self.channels)
+        if self.codec == "raw":
+            size = self.form.frame_bytes
+            return self._read(name, "frames", start * size, (stop - start) * size).reshape(shape)
+        if name not in self._ends:
+            self._ends[name] = self._ends_of(name)
+        ends = self._ends[name][start : stop + 1]  # of the frame before it, too
+        data = self._read(name, "frames", int(ends[0]), int(ends[-1] - ends[0]))
+        frames = np.empty(shape, np.uint8)
+        for frame, begin, end in zip(frames, ends[:-1] - ends[0], ends[1:] - ends[0], strict=True):
+            frame[...] = self._decoded(name, data[begin:end])
+        return frames
+
+    def timeline(self, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Of a clip's frames (n,): numbers in the source, times in seconds, and whether frames are missing before."""
+        indices, times_s, gaps = (self._read(name, array) for array in ("indices", "times_s", "gaps"))
+        if not (np.isfinite(times_s).all() and (np.diff(times_s) > 0).all() and (np.diff(indices) > 0).all()):
+            raise self._damaged(name)
+        return indices, times_s, gaps.astype(np.bool_)
+
+    def cues(self, name: str, number: int) -> dict[str, npt.NDArray[np.float16]] | None:
+        """Cue maps of one frame by name; None where it has none."""
+        clip, _ = self.clip(name), self._range(name, number, number + 1)
+        if not clip.cues or not self._read(name, "has_cues", number, 1)[0]:
+            return None
+        row = self._read(name, "cues", number * clip.cue_numbers, clip.cue_numbers)
+        if not np.isfinite(row).all():
+            raise self._damaged(name)
+        sizes = [int(np.prod(shape)) for shape in clip.cues.values()]
+        maps = np.split(row, np.cumsum(sizes)[:-1])
+        return {each: part.reshape(shape) for (each, shape), part in zip(clip.cues.items(), maps, strict=True)}
 
     def labels(self, name: str, variant: str | None = None) -> npt.NDArray[np.uint8] | None:
         """Labels of a clip's frames, (n,), 1 = abnormal; None where it has none.
@@ -153,27 +119,32 @@ class Cache:
         if variant is not None and variant not in clip.label_variants:
             has = ", ".join(clip.label_variants) or "no other"
             raise FootageError(f"{self.path}: clip {name} has no label variant {variant}. Variants here: {has}.")
-        with self._reading(name):
-            return np.asarray(self._dataset(name, "labels" if variant is None else f"variants/{variant}")[:])
+        place = 0 if variant is None else 1 + clip.label_variants.index(variant)
+        labels = self._read(name, "labels", place * clip.num_frames, clip.num_frames)
+        if (labels > 1).any():
+            raise self._damaged(name)
+        return labels
 
     def masks(self, name: str, start: int = 0, stop: int | None = None) -> npt.NDArray[np.bool_] | None:
         """Abnormal pixels of frames `start` to `stop` (excluded), (n, H, W); None where the clip has no masks."""
         if not self.clip(name).has_masks:
             return None
         start, stop = self._range(name, start, stop)
-        with self._reading(name):
-            stored = self._dataset(name, "masks")
-            if why := why_no_row(stored, start, stop):
-                raise ValueError(why)
-            packed = stored[start:stop]
+        size = self.form.mask_bytes
+        packed = self._read(name, "masks", start * size, (stop - start) * size).reshape(-1, size)
         pixels = np.unpackbits(packed, axis=1, count=self.size[0] * self.size[1])
         return pixels.reshape(-1, *self.size).astype(np.bool_)
 
+    def region(self, name: str, array: str) -> tuple[int, int]:
+        """Where the bytes of a clip's part of an array begin in the file, and how many they are."""
+        begin, end = self._starts[array][self._numbers[name] :][:2]
+        size = DTYPES[array].itemsize
+        return self._offsets.get(array, 0) + begin * size, (end - begin) * size
+
     def close(self) -> None:
-        """Close this process's handle; reading again reopens it."""
-        if self._open is not None and self._open[0] == os.getpid():
-            self._open[1].close()
-        self._open = None
+        """Close the file; what is held in memory can still be read."""
+        self._file = -1
+        self._closed()
 
     def __enter__(self) -> Self:
         return self
@@ -183,8 +154,8 @@ class Cache:
     ) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": None, "_held": {}}
+    def __reduce__(self) -> Any:
+        return open_cache, (self.path,)
 
     def _range(self, name: str, start: int, stop: int | None) -> tuple[int, int]:
         count = self.clip(name).num_frames
@@ -193,26 +164,36 @@ class Cache:
             raise ValueError(f"frames {start} to {stop} of clip {name}, which has {count}")
         return start, stop
 
-    def _reading(self, name: str) -> AbstractContextManager[None]:
-        return _telling(self.path, f"clip {name} is damaged")
+    def _read(self, name: str, array: str, start: int = 0, count: int | None = None) -> npt.NDArray[Any]:
+        """Items of a clip's part of an array."""
+        self.clip(name)
+        begin, size = self.region(name, array)
+        dtype = DTYPES[array]
+        values = np.empty(size // dtype.itemsize - start if count is None else count, dtype)
+        with _telling(self.path):
+            _read_into(self._file, values, begin + start * dtype.itemsize)
+        return values
 
-    def _opened(self) -> tuple[h5py.File, list[h5py.Group]]:
-        file = open_hdf5(self.path)
-        try:
-            return file, additions(file)
-        except BaseException:
-            file.close()  # HDF5 takes what it knows of a file that is open for a file that is opened again
-            raise
+    def _ends_of(self, name: str) -> npt.NDArray[np.int64]:
+        """Where each JPEG of a clip begins, and the last ends, (n + 1,)."""
+        ends = np.concatenate([np.zeros(1, np.int64), self._read(name, "ends")])
+        if (np.diff(ends) < 0).any() or ends[-1] != self.clip(name).stored_bytes:
+            raise self._damaged(name)
+        return ends
 
-    def _dataset(self, name: str, what: str) -> Any:
-        """An HDF5 dataset of a clip, by this process's own handle."""
-        if self._open is None or self._open[0] != os.getpid():
-            self._open = (os.getpid(), *_while_it_grows(self.path, self._opened), {})
-        _, _, roots, found = self._open
-        key = f"{name}/{what}"
-        if key not in found:
-            found[key] = clip_group(roots, name)[what]
-        return found[key]
+    def _decoded(self, name: str, data: npt.NDArray[np.uint8]) -> Image:
+        """A stored JPEG as (H, W, C), grey or RGB."""
+        picture = None
+        with suppress(cv2.error):  # more pixels than OpenCV takes
+            picture = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if self.channels == 1 else cv2.IMREAD_COLOR)
+        if picture is None or picture.shape[:2] != self.size:
+            raise self._damaged(name)
+        if self.channels == 1:
+            return np.asarray(picture, np.uint8)[:, :, None]
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+    def _damaged(self, name: str) -> FootageError:
+        return FootageError(f"{self.path}: clip {name} is damaged. {AGAIN}")
 
 
 def open_cache(path: Path | str) -> Cache:
@@ -225,96 +206,63 @@ def open_cache(path: Path | str) -> Cache:
     if not path.is_file():
         what = "a folder, not a cache" if path.is_dir() else "not found"
         raise FootageError(f"{path}: {what}. Make a cache with `vad prepare SOURCE --out {path.name or 'C.h5'}`.")
-    with _telling(path, "no HDF5 file, or a damaged one, so no cache"):
-        return _while_it_grows(path, lambda: _found(path))
-
-
-def _found(path: Path) -> Cache:
-    with checked_hdf5(path) as file:
-        attributes = dict(file.attrs)
-        if attributes.get("format") != FORMAT:
-            raise FootageError(f"{path}: an HDF5 file, but no cache of vad. Make one with `vad prepare`.")
-        version = int(attributes.get("version", -1))
-        if version not in READ:
-            raise FootageError(f"{path}: cache version {version}; this vad reads up to version {VERSION}. {AGAIN}")
-        if problem := why_no_cache(file, path.stat().st_size):
-            raise FootageError(f"{path}: {problem}. {AGAIN}")
-        size = int(attributes["size"][0]), int(attributes["size"][1])
-        codec: Codec = "jpeg" if attributes["codec"] == "jpeg" else "raw"
-        clips = tuple(_read_clip(name, group) for _, name, group in clip_groups(file))
-        return Cache(path, size, int(attributes["channels"]), codec, clips)
-
-
-def _while_it_grows(path: Path, read: Callable[[], _Read]) -> _Read:
-    """The result of `read`, called again where clips were added meanwhile: HDF5 reads the first page more than once."""
-    while True:
-        head = _head(path)
+    with _telling(path):
+        file = os.open(path, os.O_RDONLY)
         try:
-            return read()
-        except _OF_HDF5:
-            if _head(path) == head:
-                raise
+            return _opened(path, file)
+        except BaseException:
+            os.close(file)
+            raise
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(PAGE_BYTES)
+def _opened(path: Path, file: int) -> Cache:
+    try:
+        found = find_arrays(file, {MANIFEST: np.dtype("u1"), **DTYPES})
+        offset, length = found.pop(MANIFEST)
+        if length > MOST_MANIFEST_BYTES:
+            raise NoCacheError(f"a manifest of {length:,} bytes")
+        data = np.empty(length, np.uint8)
+        _read_into(file, data, offset)
+        manifest = Manifest.from_json(data.tobytes())
+        for array, starts in manifest.starts().items():
+            if (length := found.get(array, (0, 0))[1]) != starts[-1]:
+                raise NoCacheError(f"'{array}' has {length:,} items, and its clips {starts[-1]:,}")
+    except NoCacheError as error:
+        raise FootageError(f"{path}: {error}. {AGAIN}") from error
+    return Cache(path, file, manifest, {array: offset for array, (offset, _) in found.items()})
 
 
 @contextmanager
-def _telling(path: Path, damaged: str) -> Iterator[None]:
-    """Errors of HDF5 in one line: the system's by its own words, and damage as such.
+def _telling(path: Path) -> Iterator[None]:
+    """Errors of reading in one line: the system's by its own words, and damage as such.
 
     Raises:
         FootageError: for either.
     """
     try:
         yield
-    except MemoryError:
-        raise
+    except PermissionError as error:
+        raise FootageError(f"{path}: may not be read. Check its permissions.") from error
     except _OF_HDF5 as error:
-        if isinstance(error, PermissionError):
-            raise FootageError(f"{path}: may not be read. Check its permissions.") from error
         if isinstance(error, OSError) and error.errno:
             raise FootageError(f"{path}: cannot be read: {os.strerror(error.errno).lower()}. Try again.") from error
-        raise FootageError(f"{path}: {damaged}. Make one with `vad prepare SOURCE --out C.h5`.") from error
+        raise FootageError(f"{path}: no HDF5 file, or a damaged one, so no cache. {AGAIN}") from error
 
 
-def decode_jpeg(data: npt.NDArray[np.uint8], size: tuple[int, int], channels: int) -> Image:
-    """A stored JPEG as (H, W, C), grey or RGB.
+def _read_into(file: int, values: npt.NDArray[Any], at: int) -> None:
+    """Fill an array with bytes of a file; from any thread or process that has it open.
 
     Raises:
-        FootageError: when it is damaged, or of another size.
+        EOFError: when the file ends before.
     """
-    flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
-    try:
-        picture = cv2.imdecode(np.ascontiguousarray(data), flags) if len(data) else None
-    except cv2.error:  # more pixels than OpenCV takes
-        picture = None
-    if picture is None or picture.shape[:2] != size:
-        got = "" if picture is None else f": {picture.shape[0]}x{picture.shape[1]}, not {size[0]}x{size[1]}"
-        raise FootageError(f"a JPEG frame in this cache is damaged{got}. {AGAIN}")
-    if channels == 1:
-        return np.asarray(picture, dtype=np.uint8)[:, :, None]
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    view, done = values.view(np.uint8).data, 0
+    while done < len(view):
+        got = os.preadv(file, [view[done:]], at + done)
+        if not got:
+            raise EOFError
+        done += got
 
 
 def shorten(names: list[str], most: int = 8) -> str:
     """A list of names, cut to what fits a line."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"
-
-
-def _read_clip(name: str, group: h5py.Group) -> Clip:
-    attributes = group.attrs
-    return Clip(
-        name=name,
-        scene=str(attributes["scene"]),
-        split="test" if attributes["split"] == "test" else "train",
-        fps=float(attributes["fps"]),
-        num_frames=len(group["frames"]),
-        has_labels="labels" in group,
-        has_masks="masks" in group,
-        source=str(attributes["source"]),
-        sha256=str(attributes["sha256"]),
-        label_variants=tuple(group["variants"]) if "variants" in group else (),
-    )

@@ -1,52 +1,16 @@
 """Clips that a cache has already: known again by where they lay, and by their bytes where that does not tell."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache.heap import checked_hdf5
-from vadcli.footage.cache.layout import clip_groups
+from vadcli.footage.cache import Clip
 from vadcli.footage.clip_decoding import Recipe
 from vadcli.footage.identity import location_digest, sha256_of, stamp_of
 from vadcli.footage.layouts import ClipSource
 
 
-@dataclass(frozen=True, slots=True)
-class StoredClip:
-    """The marks by which a later run knows a stored clip (see `decoded.DecodedClipFacts`)."""
-
-    name: str
-    scene: str
-    source: str
-    location: str
-    sha256: str
-    stamp: str
-    recipe: str
-
-
-def stored_clips(cache: Path) -> dict[str, StoredClip]:
-    """Every complete clip of a cache, by name."""
-    with checked_hdf5(cache) as file:
-        return {name: _stored(name, relocated(dict(group.attrs))) for _, name, group in clip_groups(file)}
-
-
-def relocated(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a clip; those of version 1, which say where on its machine the source lay, as they are now."""
-    kept = {key: value for key, value in attributes.items() if key != "place"}
-    if "location" not in kept:
-        source = Path(str(kept.get("source", "")))
-        kept["location"] = location_digest(Path(str(attributes.get("place") or source)))
-        kept["source"] = source.name
-    return kept
-
-
-def _stored(name: str, attributes: Mapping[str, Any]) -> StoredClip:
-    return StoredClip(name, **{field.name: str(attributes.get(field.name, "")) for field in fields(StoredClip)[1:]})
-
-
-def under_stored_names(clips: Sequence[ClipSource], stored: dict[str, StoredClip]) -> list[ClipSource]:
+def under_stored_names(clips: Sequence[ClipSource], stored: Mapping[str, Clip]) -> list[ClipSource]:
     """The clips, those that the cache has under another name by that one, so that none is stored twice.
 
     A file given by itself, which is its own scene, stays in the scene that the cache has it in.
@@ -62,7 +26,7 @@ def under_stored_names(clips: Sequence[ClipSource], stored: dict[str, StoredClip
     return renamed
 
 
-def is_stored(clip: ClipSource, recipe: Recipe, stored: dict[str, StoredClip]) -> bool:
+def is_stored(clip: ClipSource, recipe: Recipe, stored: Mapping[str, Clip]) -> bool:
     """Whether the cache has a clip as it would be decoded now.
 
     Raises:

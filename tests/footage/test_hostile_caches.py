@@ -1,0 +1,366 @@
+"""Caches that vad did not write: no other file is read, no memory taken for what is only claimed, one line each."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.caches import Given, noise, write
+from vadcli.errors import FootageError
+from vadcli.footage.cache import open_cache
+
+AREA = {"area": np.ones((2, 3), np.float16)}
+
+
+def refusal(path):
+    with pytest.raises(FootageError) as error:
+        open_cache(path)
+    assert "\n" not in str(error.value)
+    return str(error.value).removeprefix(f"{path}: ")
+
+
+def whole(path, codec="raw"):
+    clips = {"a": Given(noise(2), [0, 1], np.ones((2, 8, 16), bool), {"b": [1, 1]}, [None, AREA]), "z": noise(3)}
+    return write(path, clips, codec)
+
+
+def test_what_is_no_cache_is_named(tmp_path):
+    text, other, old, cut = (tmp_path / name for name in ("text.h5", "other.h5", "old.h5", "cut.h5"))
+    text.write_text("hello")
+    with h5py.File(other, "w") as file:
+        file["x"] = 1
+    with h5py.File(old, "w") as file:
+        file.attrs.update(format="vad-cache", version=2, size=(8, 16), channels=3, codec="raw")
+        file.create_group("clips/a").create_dataset("frames", data=noise(2))
+    cut.write_bytes(whole(tmp_path / "c.h5").read_bytes()[:3000])
+    assert refusal(tmp_path / "missing.h5").startswith("not found. Make a cache with `vad prepare")
+    assert refusal(tmp_path).startswith("a folder, not a cache")
+    assert refusal(text).startswith("no HDF5 file, or a damaged one")
+    assert refusal(cut).startswith("no HDF5 file, or a damaged one")
+    assert refusal(other) == "an HDF5 file, but no cache of vad. Prepare the footage again."
+    assert refusal(old) == "a cache of an earlier vad. Prepare the footage again."
+
+
+def spoilt(tmp_path, spoil):
+    path, secret = whole(tmp_path / "c.h5"), tmp_path / "secret"
+    secret.write_bytes(bytes(10_000))
+    with h5py.File(path, "r+", libver="v110") as file:
+        spoil(file, secret)
+    return path
+
+
+def anew(name, **how):
+    def spoil(file, secret):
+        data = file[name][...]
+        del file[name]
+        file.create_dataset(name, **({"data": data} | how))
+
+    return spoil
+
+
+def linked(name, link):
+    def spoil(file, secret):
+        if name in file:
+            del file[name]
+        file[name] = link(str(secret))
+
+    return spoil
+
+
+def external(file, secret):
+    del file["frames"]
+    file.create_dataset("frames", (1920,), "u1", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+
+
+def virtual(file, secret):
+    del file["frames"]
+    layout = h5py.VirtualLayout((1920,), "u1")
+    layout[:] = h5py.VirtualSource(str(secret), "x", (1920,))
+    file.create_virtual_dataset("frames", layout)
+
+
+def committed(file, secret):
+    file["kind"] = np.dtype("u1")
+    del file["gaps"]
+    file.create_dataset("gaps", (5,), file["kind"])
+    del file["kind"]
+
+
+def named_type(file, secret):
+    del file["gaps"]
+    file["gaps"] = np.dtype("u1")
+
+
+def group(file, secret):
+    del file["labels"]
+    file.create_group("labels")["x"] = 1
+
+
+def without(name):
+    return lambda file, secret: file.__delitem__(name)
+
+
+def foreign_attributes(file, secret):
+    file.attrs["size"] = "a text"
+    file["frames"].attrs.create("links", [file["gaps"].ref], dtype=h5py.ref_dtype)
+
+
+HUGE = {"data": None, "shape": (1 << 40,), "dtype": "u1"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (linked("frames", lambda secret: h5py.ExternalLink(secret, "/x")), "holds an external link 'frames'"),
+        (linked("manifest", lambda secret: h5py.ExternalLink(secret, "/x")), "holds an external link 'manifest'"),
+        (linked("more", lambda secret: h5py.ExternalLink(secret, "/x")), "holds an external link 'more'"),
+        (linked("gaps", lambda secret: h5py.SoftLink("/labels")), "holds a soft link 'gaps'"),
+        (linked("gaps", lambda secret: h5py.SoftLink("/nowhere")), "holds a soft link 'gaps'"),
+        (lambda file, secret: file.__setitem__("again", file["/"]), "holds 'again', which no cache has"),
+        (lambda file, secret: file.__setitem__("more", 5), "holds 'more', which no cache has"),
+        (external, "'frames' is stored in other files"),
+        (virtual, "'frames' is damaged, or stored in a way that no cache is"),
+        (group, "'labels' is a group, not an array"),
+        (named_type, "'gaps' is a named type, not an array"),
+        (committed, "'gaps' is of a named type"),
+        (anew("frames", compression="gzip"), "'frames' is stored by filter 1"),
+        (anew("frames", compression="lzf"), "'frames' is stored by filter 32000"),
+        (anew("frames", fletcher32=True), "'frames' is stored by filter 3"),
+        (anew("frames", chunks=(16,)), "'frames' is not stored in one piece"),
+        (anew("frames", **HUGE), "'frames' is said to take 1,099,511,627,776 bytes of a file of"),
+        (anew("frames", **HUGE, chunks=(1 << 20,)), "'frames' is not stored in one piece"),
+        (anew("times_s", dtype="f4"), "'times_s' is of another type than float64"),
+        (anew("times_s", dtype=">f8"), "'times_s' is of another type than float64"),
+        (anew("labels", data=["a"] * 4, dtype=h5py.string_dtype()), "'labels' is of another type than uint8"),
+        (anew("labels", data=np.zeros((2, 2), "u1")), "'labels' has 2 dimensions, not one"),
+        (anew("labels", data=np.uint8(3)), "'labels' has 0 dimensions, not one"),
+        (anew("labels", data=np.zeros(3, "u1")), "'labels' has 3 items, and its clips 4"),
+        (anew("labels", data=None, shape=None, dtype="u1"), "'labels' has"),
+        (without("cues"), "'cues' has 0 items, and its clips 12"),
+        (without("manifest"), "an HDF5 file, but no cache of vad"),
+        (
+            lambda file, secret: file.create_dataset("ends", data=np.zeros(5, "i8")),
+            "'ends' has 5 items, and its clips 0",
+        ),
+        (anew("manifest", data=np.zeros(1 << 20, "u1")), "its manifest is damaged"),
+    ],
+)
+def test_what_is_not_stored_as_we_store_it_is_refused_by_name_when_it_is_opened(tmp_path, spoil, problem):
+    assert problem in refusal(spoilt(tmp_path, spoil))
+
+
+def test_attributes_of_any_kind_are_not_read(tmp_path):
+    with open_cache(spoilt(tmp_path, foreign_attributes)) as cache:
+        assert len(cache.frames("a")) == 2
+
+
+def test_a_data_set_that_lies_beyond_the_file_is_refused(tmp_path):
+    path = whole(tmp_path / "c.h5")
+    with h5py.File(path) as file:
+        end = file["frames"].id.get_offset() + file["frames"].size
+    assert end <= path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(end - 1)
+    assert refusal(path).startswith(("no HDF5 file, or a damaged one", "'frames' is said to take"))
+
+
+def restated(tmp_path, change, codec="raw"):
+    """A cache whose manifest says something else."""
+    path = whole(tmp_path / "c.h5", codec)
+    with h5py.File(path, "r+", libver="v110") as file:
+        facts = json.loads(file["manifest"][...].tobytes())
+        data = change(facts) or json.dumps(facts)
+        del file["manifest"]
+        file["manifest"] = np.frombuffer(data if isinstance(data, bytes) else data.encode(), "u1")
+    return path
+
+
+def says(place, value):
+    def change(facts):
+        *way, last = place.split(".")
+        for step in way:
+            facts = facts[int(step) if step.isdecimal() else step]
+        facts[int(last) if last.isdecimal() else last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (says("version", 4), "cache version 4; this vad reads version 3. Prepare the footage again."),
+        (says("version", "x" * 999), "cache version xxxxxxxxxxxxxxxxxxxx; this vad"),
+        (says("format", "other"), "an HDF5 file, but no cache of vad"),
+        (lambda facts: b"[]", "an HDF5 file, but no cache of vad"),
+        (lambda facts: b"{", "its manifest is damaged"),
+        (lambda facts: b"\xff", "its manifest is damaged"),
+        (lambda facts: b"[" * 200_000, "its manifest is damaged"),
+        (says("frames.size", [8]), "its manifest says of frames.size"),
+        (says("frames.size", [0, 16]), "its manifest says of frames.size.0: input should be greater"),
+        (says("frames.size", [1 << 23, 1 << 23]), "frames of 8388608x8388608x3"),
+        (says("frames.size", [8, 15]), "clip a: 768 bytes for 2 frames of 8x15x3 raw"),
+        (says("frames.channels", 7), "its manifest says of frames.channels"),
+        (says("frames.channels", 1), "clip a: 768 bytes for 2 frames of 8x16x1 raw"),
+        (says("frames.codec", "jpeg"), "'ends' has 0 items, and its clips 5"),
+        (says("clips", {}), "its manifest says of clips"),
+        (says("clips", []), "'frames' has 1,920 items, and its clips 0"),
+        (says("clips.0.name", "z"), "two clips z"),
+        (says("clips.0.name", 5), "its manifest says of clips.0.name"),
+        (says("clips.0.name", "\ud800"), "its manifest is damaged"),
+        (says("clips.0.fps", 0), "its manifest says of clips.0.fps"),
+        (says("clips.0.fps", float("nan")), "its manifest says of clips.0.fps"),
+        (says("clips.0.split", "all"), "its manifest says of clips.0.split"),
+        (says("clips.0.began", "yesterday"), "its manifest says of clips.0.began"),
+        (says("clips.0.num_frames", 3), "clip a: 768 bytes for 3 frames"),
+        (says("clips.0.num_frames", -2), "its manifest says of clips.0.num_frames"),
+        (says("clips.0.num_frames", 10**30), "its manifest says of clips.0.num_frames"),
+        (says("clips.0.has_labels", False), "'labels' has 4 items, and its clips 2"),
+        (says("clips.1.has_masks", True), "'masks' has 32 items, and its clips 80"),
+        (says("clips.0.label_variants", "b"), "its manifest says of clips.0.label_variants"),
+        (says("clips.0.cues", {"area": [1 << 20] * 4}), "'cues' has 12 items, and its clips"),
+        (says("clips.0.cues", {"area": [1] * 5}), "its manifest says of clips.0.cues.area"),
+        (says("clips.0.cues", {"area": [-2, -3]}), "its manifest says of clips.0.cues.area.0"),
+        (says("clips.1.cues", {"area": [2, 3]}), "'cues' has 12 items, and its clips 30"),
+        (says("clips.0", None), "its manifest says of clips.0"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_what_is_stored_is_refused(tmp_path, change, problem):
+    assert problem in refusal(restated(tmp_path, change))
+
+
+def test_what_a_later_version_might_add_to_the_manifest_is_passed_over(tmp_path):
+    with open_cache(restated(tmp_path, says("clips.0.weather", "rain"))) as cache:
+        assert cache.clip("a").num_frames == 2
+
+
+def patched(tmp_path, array, values, codec="raw"):
+    """A cache of which an array holds something else."""
+    path = whole(tmp_path / "c.h5", codec)
+    with h5py.File(path, "r+", libver="v110") as file:
+        file[array][: len(values)] = values
+    return open_cache(path)
+
+
+@pytest.mark.parametrize(
+    ("array", "values", "ask"),
+    [
+        ("times_s", [0, np.nan], lambda cache: cache.timeline("a")),
+        ("times_s", [1, 0.5], lambda cache: cache.timeline("a")),
+        ("indices", [5, 5], lambda cache: cache.timeline("a")),
+        ("labels", [0, 7], lambda cache: cache.labels("a")),
+        ("cues", [0] * 6 + [np.inf], lambda cache: cache.cues("a", 1)),
+    ],
+)
+def test_numbers_that_make_no_sense_are_damage_where_they_are_asked_for(tmp_path, array, values, ask):
+    with patched(tmp_path, array, values) as cache, pytest.raises(FootageError, match=r"c\.h5: clip a is damaged"):
+        ask(cache)
+
+
+@pytest.mark.parametrize("ends", [[-5], [1 << 60], [10, 5], [0, 0], [5, 5]])
+def test_jpegs_that_end_elsewhere_are_damage(tmp_path, ends):
+    with patched(tmp_path, "ends", ends, "jpeg") as cache, pytest.raises(FootageError, match="clip a is damaged"):
+        cache.frames("a")
+
+
+def test_a_jpeg_of_another_size_or_none_is_damage(tmp_path):
+    for data in (b"\xff", write(tmp_path / "small.h5", {"a": noise(1, (4, 4))}, "jpeg").read_bytes()[:1]):
+        with patched(tmp_path, "frames", list(data * 50), "jpeg") as cache:
+            assert len(cache.frames("z")) == 3
+            with pytest.raises(FootageError, match="clip a is damaged"):
+                cache.frames("a")
+
+
+OPENED = """
+import sys, resource
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+from pathlib import Path
+from vadcli.errors import FootageError
+from vadcli.footage.cache import open_cache
+for path in map(Path, sys.argv[1:]):
+    try:
+        with open_cache(path) as cache:
+            for clip in cache.clips:
+                cache.frames(clip.name), cache.labels(clip.name), cache.masks(clip.name), cache.timeline(clip.name)
+                [cache.cues(clip.name, number) for number in range(clip.num_frames)]
+    except FootageError as error:
+        assert str(error).count(chr(10)) == 0, str(error)
+        assert str(error).startswith(str(path)), str(error)
+    else:
+        print("read", path)
+"""
+
+
+@pytest.mark.parametrize("codec", ["raw", "jpeg"])
+def test_damaged_bytes_are_read_past_or_one_line_that_names_the_cache(tmp_path, codec):
+    data, random, damaged = whole(tmp_path / "c.h5", codec).read_bytes(), np.random.default_rng(0), []
+    with h5py.File(tmp_path / "c.h5") as file:
+        described = min(file[name].id.get_offset() for name in file)
+    for number in range(300):
+        spoilt, within = bytearray(data), described if number % 3 else len(data)
+        for _ in range(1 + number % 4):
+            at, count = int(random.integers(within)), int(random.integers(1, 64))
+            spoilt[at : at + count] = random.bytes(len(spoilt[at : at + count]))
+        damaged.append(tmp_path / f"{number}.h5")
+        damaged[-1].write_bytes(spoilt[: len(data) if number % 5 else int(random.integers(len(data)))])
+    done = subprocess.run([sys.executable, "-c", OPENED, *damaged], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_heap_that_never_ends_is_not_entered(tmp_path):
+    """A virtual data set keeps what it is made of in a heap, on whose objects of size 0 HDF5 stands still."""
+    path = spoilt(tmp_path, virtual)
+    data = path.read_bytes()
+    at = data.index(b"GCOL") + 16
+    path.write_bytes(data[:at] + bytes(16) + data[at + 16 :])
+    done = subprocess.run([sys.executable, "-c", OPENED, path], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.ESTALE])
+def test_a_good_cache_that_the_system_does_not_hand_over_is_not_called_damaged(tmp_path, monkeypatch, code):
+    path = whole(tmp_path / "c.h5")
+
+    def fails(*arguments, **more):
+        raise OSError(code, "it says a lot")
+
+    for name in ("open", "preadv"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fails)
+            assert refusal(path) == f"cannot be read: {os.strerror(code).lower()}. Try again."
+
+
+def test_too_little_memory_is_not_damage(tmp_path):
+    path = write(tmp_path / "c.h5", {"a": noise(200, (256, 256))})
+    code = """
+import resource, sys
+from pathlib import Path
+from vadcli.footage.cache import open_cache
+cache = open_cache(Path(sys.argv[1]))
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (20 << 20),) * 2)
+try:
+    cache.frames("a")
+except MemoryError:
+    print("memory")
+"""
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert done.stdout == "memory\n", done.stderr
+
+
+def test_no_descriptor_is_left_open_whether_a_cache_is_closed_refused_or_forgotten(tmp_path):
+    path, bad = whole(tmp_path / "c.h5"), spoilt(tmp_path, group) and tmp_path / "c.h5"
+    before = len(list(Path("/dev/fd").iterdir()))
+    refusal(bad)
+    path = whole(tmp_path / "d.h5")
+    cache = open_cache(path)
+    cache.close()
+    with pytest.raises(FootageError, match="cannot be read"):
+        cache.frames("a")
+    open_cache(path)
+    assert len(list(Path("/dev/fd").iterdir())) == before

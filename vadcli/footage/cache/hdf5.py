@@ -1,0 +1,125 @@
+"""The HDF5 file of a cache: flat arrays in its root, each in one piece, and nothing else.
+
+HDF5 is asked where an array lies; its bytes are read and written without it. So a file may say what it likes of other
+files (links, external storage, virtual data sets), filters or types: none of that is ever followed.
+"""
+
+import os
+from collections.abc import Mapping
+from io import BytesIO, FileIO
+from itertools import islice
+from typing import Any
+
+import h5py
+import numpy as np
+
+from vadcli.footage.cache.manifest import NoCacheError
+from vadcli.interruption import interruptions_noted
+
+HEAD_BYTES = 1 << 16  # room for all descriptions before the arrays
+MOST_NAMES = 64
+MANIFEST = "manifest"  # the array of its bytes
+_HEAP = b"GCOL"  # of texts and references, on whose damage HDF5 may never end
+
+
+def lay_out(arrays: Mapping[str, tuple[np.dtype[Any], int]]) -> tuple[bytes, dict[str, int], int]:
+    """A file for arrays of these types and lengths, none of them empty.
+
+    Returns:
+        its first bytes, where each array begins, and the length of the file.
+    """
+    head = _Head()
+    offsets: dict[str, int] = {}
+    with (
+        interruptions_noted(patient=True) as interrupted,
+        h5py.File(head, "w", libver=("v110", "v110"), meta_block_size=HEAD_BYTES) as file,
+    ):
+        how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        how.set_layout(h5py.h5d.CONTIGUOUS)
+        how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        for name, (dtype, length) in arrays.items():
+            space, kind = h5py.h5s.create_simple((length,)), h5py.h5t.py_create(dtype)
+            offsets[name] = h5py.h5d.create(file.id, name.encode(), kind, space, how).get_offset()
+    if interrupted():
+        raise KeyboardInterrupt
+    return head.getvalue(), offsets, head.length
+
+
+def find_arrays(file: int, known: Mapping[str, np.dtype[Any]]) -> dict[str, tuple[int, int]]:
+    """Where each array of a file begins, and how many items it has; no array is read.
+
+    Args:
+        file: descriptor of an open file.
+        known: names that a cache may have, with their types.
+
+    Raises:
+        NoCacheError: for anything that vad does not write, by its name.
+        Exception: of HDF5, for damage.
+    """
+    length = os.fstat(file).st_size
+    with interruptions_noted(patient=True) as interrupted:  # HDF5 loses what is raised while it reads
+        with _WithoutHeaps(file, closefd=False) as stored, h5py.File(stored, "r") as opened:
+            names = list(islice(opened, MOST_NAMES))
+            if MANIFEST not in names:
+                raise NoCacheError(
+                    "a cache of an earlier vad" if "clips" in names else "an HDF5 file, but no cache of vad"
+                )
+            found = {name: _place(opened, name, known.get(name), length) for name in names}
+        if interrupted():
+            raise KeyboardInterrupt
+    return found
+
+
+def _place(file: h5py.File, name: str, dtype: np.dtype[Any] | None, length: int) -> tuple[int, int]:
+    link = file.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink):
+        raise NoCacheError(f"holds {'an external' if isinstance(link, h5py.ExternalLink) else 'a soft'} link '{name}'")
+    if dtype is None:
+        raise NoCacheError(f"holds '{name}', which no cache has")
+    try:
+        data = file[name]
+    except Exception as error:
+        raise NoCacheError(f"'{name}' is damaged, or stored in a way that no cache is") from error
+    if not isinstance(data, h5py.Dataset):
+        raise NoCacheError(f"'{name}' is a {'group' if isinstance(data, h5py.Group) else 'named type'}, not an array")
+    how, kind = data.id.get_create_plist(), data.id.get_type()
+    if data.is_virtual or data.external:
+        raise NoCacheError(f"'{name}' is stored in other files")
+    if how.get_nfilters():
+        raise NoCacheError(f"'{name}' is stored by filter {how.get_filter(0)[0]}")
+    if how.get_layout() != h5py.h5d.CONTIGUOUS:
+        raise NoCacheError(f"'{name}' is not stored in one piece")
+    if kind.committed() or kind != h5py.h5t.py_create(dtype):
+        raise NoCacheError(f"'{name}' is of {'a named' if kind.committed() else 'another'} type than {dtype}")
+    if data.ndim != 1:
+        raise NoCacheError(f"'{name}' has {data.ndim} dimensions, not one")
+    offset, count = data.id.get_offset(), int(data.shape[0])
+    if offset is None or offset + count * dtype.itemsize > length:
+        raise NoCacheError(f"'{name}' is said to take {count * dtype.itemsize:,} bytes of a file of {length:,}")
+    return int(offset), count
+
+
+class _Head(BytesIO):
+    """The beginning of a file, as HDF5 writes it.
+
+    Attributes:
+        length: of the whole file.
+    """
+
+    length = 0
+
+    def truncate(self, size: int | None = None) -> int:
+        self.length = size or 0
+        return self.length
+
+
+class _WithoutHeaps(FileIO):
+    """A file that shows no heap of texts and references, since none is read here: HDF5 refuses what needs it."""
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        count = super().readinto(view) or 0
+        if view[:4] == _HEAP:
+            view[:4] = bytes(4)
+        return count
