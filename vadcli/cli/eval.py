@@ -32,14 +32,14 @@ Table = Literal["1", "2", "4", "5", "6"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
 
 
-@with_settings(
-    "source.fps", "source.mask_top", "eval.seed", "score.batch_size", "score.device", "score.precision"
-)
+@with_settings("source.fps", "source.mask_top", "eval.seed", "score.batch_size", "score.device", "score.precision")
 def command(
     ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(help="Caches with labelled test clips, or benchmarks and folders as they are.", metavar="SOURCE"),
+        typer.Argument(
+            help="Caches with labelled test clips, or benchmarks and folders as they are.", metavar="SOURCE"
+        ),
     ] = None,
     protocol: Annotated[
         list[str] | None,

@@ -101,9 +101,9 @@ def _event_cells(result: Result) -> tuple[str, ...]:
     )
 
 
-def _order(result: Result) -> tuple[bool, int, int]:
-    """By protocol and K, controls at the end."""
-    return result.score in CONTROLS, list(PROTOCOLS).index(result.protocol), result.setting.shots or 0
+def _order(result: Result) -> tuple[int, bool, int]:
+    """By protocol, controls first, then by K."""
+    return list(PROTOCOLS).index(result.protocol), result.score not in CONTROLS, result.setting.shots or 0
 
 
 def _below_controls(results: Sequence[Result]) -> list[str]:

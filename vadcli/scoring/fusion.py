@@ -71,7 +71,7 @@ class Fusion:
     """
 
     def __init__(self, table: Floats, seconds: float, settings: FusionSettings) -> None:
-        present: NDArray[np.bool_] = ~np.isnan(table).any(axis=0)
+        present = np.array([not np.isnan(column).any() for column in table.T])
         self._rarities = [Rarity.of(table[:, cue], cue) if present[cue] else None for cue in range(len(CUES))]
         self.weights: Floats = np.array([1.0, 1.0, 1.0, settings.look_weight, settings.frame_weight]) * present
         self._seconds = max(seconds, _APART_S)

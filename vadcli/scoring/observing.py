@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from vadcli.errors import InputError
 from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.frames import Frame, Image, SourceInfo
 from vadcli.footage.opencv import cv2
@@ -154,6 +155,11 @@ class ObservedClip:
     notes: tuple[str, ...] = ()
 
     def __init__(self, cache: Cache, clip: Clip, start: int = 0, stop: int | None = None, *, network: bool) -> None:
+        if not clip.cues:
+            raise InputError(
+                f"{cache.path}: clip {clip.name} has no cue maps. "
+                f"Prepare it again: vad prepare SOURCE --out {cache.path}."
+            )
         self._cache, self._clip, self._network = cache, clip, network
         self._range = range(start, clip.num_frames if stop is None else stop)
         self.info = clip.info(len(self._range))

@@ -241,7 +241,9 @@ class SourceScorer:
                 "Adapt to this camera: vad adapt NORMAL-VIDEO."
             )
         distances = self._follower(cues.look, time_s)
-        places = Places.of(cues, distances, None if errors is None else errors.patches, calibration.baseline, self._trail(cues, time_s))
+        places = Places.of(
+            cues, distances, None if errors is None else errors.patches, calibration.baseline, self._trail(cues, time_s)
+        )
         terms = fusion.terms(self._smoother(places.values(), time_s))
         score = float(fusion.score(terms))
         by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}

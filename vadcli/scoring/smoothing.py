@@ -31,7 +31,7 @@ class Smoother(Generic[Values]):
         if self._before is not None and self._seconds > 0 and time_s >= self._before_s:
             keep = math.exp((self._before_s - time_s) / self._seconds)
         before = self._before
-        now: Values = values if before is None or keep == 0 else keep * before + (1 - keep) * values  # type: ignore[assignment]
+        now: Values = values if before is None or keep == 0 else keep * before + (1 - keep) * values
         self._before, self._before_s = now, time_s
         return now
 

@@ -206,6 +206,7 @@ def _adapt_network(footage: _Footage, checkpoint: "Checkpoint", settings: Settin
     from copy import deepcopy
 
     import torch
+    from torch import Tensor
 
     from vadcli.learning.scene import adapt_to_scene
     from vadcli.model.checkpoint import as_changes, load_network
@@ -222,15 +223,19 @@ def _adapt_network(footage: _Footage, checkpoint: "Checkpoint", settings: Settin
             "Use a longer clip, or fewer --shots."
         )
     network = deepcopy(load_network(checkpoint))  # which shares the checkpoint's own tensors
-    support = torch.from_numpy(np.stack([store.images(first, first + span) for first in windows[: how.shots]]))
-    fitted = adapt_to_scene(checkpoint, network, support, steps=how.updates, device=device)
-    network.load_state_dict(fitted.weights, strict=False)
+    weights, losses = dict[str, Tensor](), list[float]()
+    if how.shots:
+        support = torch.from_numpy(np.stack([store.images(first, first + span) for first in windows[: how.shots]]))
+        fitted = adapt_to_scene(checkpoint, network, support, steps=how.updates, device=device)
+        weights, losses = fitted.weights, fitted.losses
+        network.load_state_dict(weights, strict=False)
     tuned = _tune(network, checkpoint, store, windows, settings, device, progress) if how.steps else None
-    weights = as_changes(checkpoint.weights, tuned.weights) if tuned and tuned.steps else fitted.weights
+    if tuned and tuned.steps:
+        weights = as_changes(checkpoint.weights, tuned.weights)
     exact = {name for name, value in weights.items() if value.dtype == torch.float32}
     network = load_network(checkpoint, weights=weights)
     ready = for_inference(network, device, pick_precision(settings.score.precision, device), exact=exact)
-    return _Adapted(Measurer(ready, device), weights, fitted.losses, tuned)
+    return _Adapted(Measurer(ready, device), weights, losses, tuned)
 
 
 def _tune(

@@ -37,6 +37,7 @@ from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile
 from vadcli.progress import Progress
 from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.baseline import Windows
+from vadcli.scoring.cues import CueMaps
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
 from vadcli.scoring.observing import NetworkInput, Observation
@@ -216,7 +217,10 @@ class _Trial:
         """Evidence of all test clips for every K."""
         if self.options.localise and not any(clip.masks for scene in scenes for clip in scene.tests):
             raise InputError("--localise: no test clip has masks. Use a benchmark that comes with them.")
-        for shots in self.shots:
+        shots_of_all = self.shots
+        if self.options.shots is None and self.options.support == "scene" and not all(one.normal for one in scenes):
+            shots_of_all = (0,)  # there is nothing to adapt on
+        for shots in shots_of_all:
             judges = Judges() if self.options.localise else None
             clips = [one for scene in scenes for one in self._scene(scene, shots, judges)]
             yield _Row(self._setting(data, shots), tuple(clips), judges.rows(shots) if judges else ())
@@ -531,8 +535,9 @@ def _with_controls(clips: Sequence[Evidence], path: Path) -> list[Evidence]:
     found = []
     with open_cache(path) as cache:
         for clip in clips:
-            maps = [cache.cue_maps(clip.name, int(frame)) for frame in clip.frames]
-            windows = [None if one is None else Windows(one) for one in maps]
+            numbers = {int(index): number for number, index in enumerate(cache.timeline(clip.name)[0])}
+            maps = [cache.cues(clip.name, numbers[int(frame)]) for frame in clip.frames]
+            windows = [None if one is None else Windows(CueMaps(**one)) for one in maps]
             controls = {
                 MOVING: np.array([0.0 if one is None else one.area.max() for one in windows]),
                 FLOW: np.array([0.0 if one is None else one.speed.max() for one in windows]),

@@ -79,7 +79,7 @@ def scenes_of_cache(cache: Cache, network: NetworkInput | None, variant: str | N
             continue
         flags = labels != 0
         stretches[clip.name] = longest_normal(flags)
-        positions = cache.positions(clip.name)
+        positions = {int(index): number for number, index in enumerate(cache.timeline(clip.name)[0])}
         masks = partial(_masks_at, cache, clip, positions) if clip.has_masks else None
         tests.append(LabelledClip(clip.name, clip.scene, whole(clip), partial(_at, flags, positions), masks))
     if not tests:

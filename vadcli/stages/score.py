@@ -1,7 +1,7 @@
 """`vad score`: sources to records, events and pictures, frame by frame, in constant memory."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -194,8 +194,19 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
                 f"{name}: adapted on its first {request.shots} windows, "
                 f"{(request.shots or 0) + fitted.input_frames} frames that are not scored"
             )
-            opener = Opener[Observation](lambda held=observed: nullcontext(held), live=is_live(str(source)))
+            opener = Opener[Observation](_Once(observed).open, live=is_live(str(source)))
             yield Part(fitted, [name], [opener], alone=len(sources) == 1)
+
+
+@dataclass(frozen=True)
+class _Once:
+    """A source that is open already."""
+
+    observed: ObservedSource
+
+    def open(self) -> AbstractContextManager[ObservedSource]:
+        """The source; whoever opened it closes it."""
+        return nullcontext(self.observed)
 
 
 def _with_shots(request: ScoreRequest, source: str | Segments, pictures: bool) -> tuple[ObservedSource, Ready]:
