@@ -3,8 +3,6 @@ import pytest
 
 from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.events import Event, EventFinder
-from vadcli.scoring.measuring import Maps
-from vadcli.scoring.regions import Scales, fuse, region
 from vadcli.settings import ScoreSettings
 
 FPS = 10.0
@@ -69,26 +67,11 @@ def test_a_threshold_below_zero_works():
     assert event.start_s == 0.1
 
 
-def test_a_region_is_the_box_around_the_peak_in_the_sources_pixels():
-    heat = np.full((32, 32), 0.01, np.float32)
-    heat[8:16, 20:24] = 1.0
-    heat[28:30, 2:4] = 0.6
-    x, y, w, h = region(heat, 480, 640)
-    assert (x, y) == pytest.approx((400, 120), abs=20) and (w, h) == pytest.approx((80, 120), abs=40)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (30, 45)])
-def test_a_region_stays_inside_the_source(shape: tuple[int, int]):
-    heat = np.random.default_rng(0).random(shape).astype(np.float32)
-    x, y, w, h = region(heat, 37, 53)
-    assert x >= 0 and y >= 0 and w >= 1 and h >= 1 and x + w <= 53 and y + h <= 37
-
-
-def test_maps_of_other_resolutions_are_fused_at_the_frames():
-    frame = np.ones((32, 32), np.float32)
-    feature = np.zeros((8, 8), np.float32)
-    feature[0, 0] = 1.0
-    fused = fuse(Maps(frame, feature), Scales(0.5, 1.0))
-    assert fused.shape == (32, 32)
-    assert fused[0, 0] == pytest.approx(1.5) and fused[-1, -1] == pytest.approx(0.5)
-    assert np.array_equal(fuse(Maps(frame, None), Scales(0.5, 0.5)), frame / 2)
+def test_a_threshold_that_is_set_anew_counts_from_the_next_frame_and_is_told():
+    finder = EventFinder("a", 1.0, AlarmRule.of(ScoreSettings()), 0.1)
+    found = []
+    for i, score in enumerate([0, 2, 2, 2, 2]):
+        found += finder.add(i, i / FPS, score, None)
+        finder.threshold = 1.5 if i else 1.0
+    (event,) = [finding.event for finding in [*found, *finder.finish()]]
+    assert event.threshold == 1.0 and event.start_s == 0.1

@@ -2,40 +2,29 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from vadcli.scoring.smoothing import smooth
-
-RNG = np.random.default_rng(0)
+from vadcli.scoring.smoothing import Smoother, smooth
 
 
-@pytest.mark.parametrize(("seconds", "fps"), [(0.5, 10.0), (2.0, 29.97), (0.0, 25.0)])
-def test_frames_at_one_rate_are_smoothed_with_one_factor(seconds, fps):
-    values = RNG.normal(size=300)
-    keep = math.exp(-1 / (seconds * fps)) if seconds else 0.0
-    expected = [values[0]]
-    for value in values[1:]:
+def test_smoothing_is_the_exponential_average_by_the_frames_times():
+    values, times = np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.1, 0.7])
+    expected = [1.0]
+    for value, step in zip(values[1:], np.diff(times), strict=True):
+        keep = math.exp(-step / 0.5)
         expected.append(keep * expected[-1] + (1 - keep) * value)
-    np.testing.assert_allclose(smooth(values, seconds, np.arange(300) / fps)[0], expected, rtol=0, atol=1e-12)
+    assert smooth(values, 0.5, times) == pytest.approx(expected, abs=1e-15)
 
 
-def test_half_of_the_frames_decay_as_far_in_the_same_time():
-    step = np.r_[1.0, np.zeros(100)]
-    every = smooth(step, 0.5, np.arange(101) / 10)[0]
-    second = smooth(step[::2], 0.5, np.arange(101)[::2] / 10)[0]
-    np.testing.assert_allclose(second, every[::2], atol=1e-12)
+def test_columns_are_smoothed_alike_and_one_by_one():
+    rng = np.random.default_rng(0)
+    values, times = rng.normal(size=(50, 4)), np.cumsum(rng.uniform(0.01, 1, 50))
+    smoother = Smoother(0.5)
+    one_by_one = np.array([smoother(row, t) for row, t in zip(values, times, strict=True)])
+    assert np.array_equal(smooth(values, 0.5, times), one_by_one)
+    assert np.array_equal(smooth(values[:, 2], 0.5, times), one_by_one[:, 2])
 
 
-def test_a_hole_forgets_and_a_clock_set_back_starts_anew():
-    smoothed, _ = smooth(np.array([5.0, 1.0, 7.0]), 0.5, np.array([0.0, 60.0, 3.0]))
-    assert smoothed.tolist() == [5.0, pytest.approx(1.0, abs=1e-12), 7.0]
-
-
-@given(st.lists(st.tuples(st.floats(-9, 9), st.floats(0, 3)), max_size=30), st.integers(0, 30))
-def test_a_stream_is_smoothed_exactly_as_the_whole(frames, cut):
-    values, times = (np.array([one[i] for one in frames], float) for i in (0, 1))
-    times = np.cumsum(times)
-    head, state = smooth(values[:cut], 0.5, times[:cut])
-    tail, _ = smooth(values[cut:], 0.5, times[cut:], state)
-    np.testing.assert_array_equal(np.concatenate([head, tail]), smooth(values, 0.5, times)[0])
+def test_no_time_constant_changes_nothing_and_time_that_steps_back_begins_anew():
+    values, times = np.array([1.0, 5.0, 7.0]), np.array([0.0, 1.0, 0.5])
+    assert smooth(values, 0.0, times).tolist() == values.tolist()
+    assert smooth(values, 0.5, times)[2] == 7.0

@@ -10,12 +10,42 @@ from vadcli.scoring.records import Format, Records, ScoreRecord, format_names, f
 from vadcli.scoring.writers import record_writer
 
 FRAMES = [
-    ScoreRecord("a.mp4", 4, 0.16, 31.23456, 4.1234567e-4, 0.002, 5e-4, 3.5, 1.87654, True, "adapter"),
-    ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, 30.0, None, 0.002, None, None, None, False, "warmup"),
+    ScoreRecord(
+        "a.mp4", 4, 0.16, 31.23456, 4.1234567e-4, 0.002, 5e-4, 1.87654, 1.0, 2.00004, 0, 3, 0.5, True, "adapter"
+    ),
+    ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, None, None, None, None, None, *[None] * 5, False, "warmup"),
 ]
 EVENTS = [
-    Event("a.mp4", "a.mp4#4", "open", 0.16, 0.36, 0.2, 1.9, 1.0, (1, 2, 30, 40), "adapter"),
-    Event("a.mp4", "a.mp4#4", "closed", 0.16, 3661.5, 0.24, 2.5, 1.0, (1, 2, 30, 40), "adapter"),
+    Event(
+        "a.mp4",
+        "a.mp4#4",
+        "open",
+        0.16,
+        0.36,
+        0.2,
+        1.9,
+        1.0,
+        (1, 2, 30, 40),
+        "speed",
+        "faster than usual here",
+        0.61234,
+        "adapter",
+    ),
+    Event(
+        "a.mp4",
+        "a.mp4#4",
+        "closed",
+        0.16,
+        3661.5,
+        0.24,
+        2.5,
+        1.0,
+        (1, 2, 30, 40),
+        "speed",
+        "faster than usual here",
+        0.61234,
+        "adapter",
+    ),
 ]
 
 
@@ -39,8 +69,12 @@ def test_the_schema_of_a_score_is_what_the_documentation_says():
         "feature_error": 0.000412346,
         "frame_peak": 0.002,
         "feature_peak": 0.0005,
-        "scene_far": 3.5,
         "score": 1.8765,
+        "area": 1.0,
+        "speed": 2.0,
+        "crowd": 0,
+        "look": 3,
+        "error": 0.5,
         "anomaly": True,
         "calibration": "adapter",
         "at": None,
@@ -60,6 +94,9 @@ def test_the_schema_of_an_event_is_what_the_documentation_says():
         "peak_score": 2.5,
         "threshold": 1.0,
         "region": [1, 2, 30, 40],
+        "cue": "speed",
+        "reason": "faster than usual here",
+        "share": 0.612,
         "calibration": "adapter",
         "at": None,
     }
@@ -76,7 +113,7 @@ def test_all_formats_hold_the_same_records(records: Records):
 
 def test_csv_leaves_empty_what_is_not_known_and_joins_lists_by_spaces():
     _, _, second = csv.reader(io.StringIO(written("csv", "frames")))
-    assert second[5] == second[8] == second[9] == "" and second[10] == "0"
+    assert second[4] == second[8] == second[9] == "" and second[14] == "0"
     assert "1 2 30 40" in written("csv", "events")
 
 
@@ -90,8 +127,10 @@ def test_nothing_found_is_a_valid_file(form: Format, expected: str):
 
 
 def test_subtitles_show_closed_events():
-    assert written("srt", "events") == "1\n00:00:00,160 --> 01:01:01,500\nanomaly, score 2.50\n\n"
-    assert written("vtt", "events") == "WEBVTT\n\n1\n00:00:00.160 --> 01:01:01.500\nanomaly, score 2.50\n\n"
+    assert written("srt", "events") == "1\n00:00:00,160 --> 01:01:01,500\nfaster than usual here, score 2.50\n\n"
+    assert (
+        written("vtt", "events") == "WEBVTT\n\n1\n00:00:00.160 --> 01:01:01.500\nfaster than usual here, score 2.50\n\n"
+    )
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt"])

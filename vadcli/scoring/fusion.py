@@ -13,12 +13,13 @@ Floats = NDArray[np.float64]
 CUES = ("area", "speed", "crowd", "look", "frame")
 AREA, SPEED, CROWD, LOOK, FRAME = range(len(CUES))
 _TAIL = 0.9  # quantile from which a tail is exponential
-_UNIT = np.array([0.1, 0.1, 0.1, 0.2, 0.1])  # least scale of a tail: a share of the 0.9 quantile; of the look, absolute
+_UNIT = np.array([0.1, 0.1, 0.1, 0.25, 0.1])  # least scale of a tail: a share of the 0.9 quantile; of the look, absolute
 _LEAST_QUANTILE = 0.1  # of a motion cue, that its share is taken of where nothing moves
 _BEND = 12.0  # nats from which a cue counts as its logarithm, so that none drowns the others
 _APART_S = 2.0  # one independent value of the sum in so many seconds
 _PEAKS, _PRIOR_PEAKS = 20.0, 3.0  # that the tail of the sum rests on, and that are taken for known beforehand
 _LEAST_EXCESS = 2.0  # nats, of the sum's tail
+_SEVERAL = 3.0  # times above all that was normal: an object that always reaches the level of alarms
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,11 @@ class Fusion:
         rows = max(1, round(_APART_S * len(table) / self._seconds))
         whole = len(table) // rows * rows
         self._peaks = self._sums[:whole].reshape(-1, rows).max(axis=1)
+        largest = np.array([table[:, cue].max() if present[cue] else np.nan for cue in range(len(CUES))])
+        largest[LOOK] += np.log(_SEVERAL)
+        motion = [AREA, SPEED, CROWD]
+        largest[motion] = _SEVERAL * np.maximum(largest[motion], _LEAST_QUANTILE)
+        self._reach = float(self.terms(largest).sum())
         self.typical = float(np.median(self._sums))
         self.unit = max(self.level(settings.reference_rate) - self.typical, 1e-6)
 
@@ -109,7 +115,11 @@ class Fusion:
         """
         share = min(alarms_per_hour * _APART_S / 3600, 1.0)
         begins = float(np.clip(_PEAKS * _APART_S / self._seconds, min(share, 1 - _TAIL), 1 - _TAIL))
-        return max(self._level(values, share, begins) for values in (self._sums, self._peaks))
+        return min(max(self._level(values, share, begins) for values in (self._sums, self._peaks)), self._reach)
+
+    def expected(self, alarms_per_hour: float) -> float:
+        """Alarms an hour to expect at most where so many are asked for: three where none was seen in this footage."""
+        return max(alarms_per_hour, 3 * 3600 / self._seconds)
 
     def _level(self, values: Floats, share: float, begins: float) -> float:
         if share >= begins:

@@ -129,7 +129,7 @@ class MotionTrail:
 
 
 REASONS = {
-    "area": "larger or denser movement than usual here",
+    "area": "larger or denser movement",
     "speed": "faster than usual here",
     "crowd": "a crowd moves",
     "look": "never looked like this",

@@ -135,21 +135,25 @@ def _number(name: str, digits: int) -> Callable[[Mapping[str, Any]], str]:
     return lambda record: "–" if record.get(name) is None else f"{record[name]:.{digits}f}"
 
 
+def _strongest(record: Mapping[str, Any]) -> str:
+    """The cue that adds most to a frame's score."""
+    terms = {name: record[name] for name in ("area", "speed", "crowd", "look", "error") if record[name] is not None}
+    return max(terms, key=lambda name: float(terms[name])) if terms else "–"
+
+
 EVENT_COLUMNS = (
-    Column("source", -24, lambda r: shorten(printable(str(r["source"])), 24)),
+    Column("source", -23, lambda r: shorten(printable(str(r["source"])), 23)),
     Column("start", 10, lambda r: clock(r["start_s"])),
     Column("end", 10, lambda r: clock(r["end_s"]) if r["state"] == "closed" else "…"),
-    Column("peak", 10, lambda r: clock(r["peak_s"])),
     Column("score", 6, _number("peak_score", 2)),
-    Column("x,y,w,h", -14, lambda r: ",".join(map(str, r["region"])) if r["region"] else "–"),
+    Column("reason", -26, lambda r: r["reason"] or "–"),
 )
 FRAME_COLUMNS = (
     Column("source", -24, lambda r: shorten(printable(str(r["source"])), 24)),
     Column("frame", 8, lambda r: str(r["frame"])),
     Column("time", 10, lambda r: clock(r["time_s"])),
-    Column("PSNR dB", 8, _number("psnr_db", 2)),
-    Column("feature", 9, lambda r: "–" if r["feature_error"] is None else f"{r['feature_error']:.3g}"),
     Column("score", 6, _number("score", 2)),
+    Column("cue", -6, _strongest),
     Column("", -1, lambda r: "!" if r["anomaly"] else " "),
 )
 
@@ -194,7 +198,9 @@ class SubtitleWriter:
         self._count += 1
         mark = "." if self._web else ","
         begin, end = clock(record["start_s"], 3, mark), clock(record["end_s"], 3, mark)
-        self._stream.write(f"{self._count}\n{begin} --> {end}\nanomaly, score {record['peak_score']:.2f}\n\n")
+        self._stream.write(
+            f"{self._count}\n{begin} --> {end}\n{record['reason'] or 'anomaly'}, score {record['peak_score']:.2f}\n\n"
+        )
         self._stream.flush()
 
     def close(self) -> None:

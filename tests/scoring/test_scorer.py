@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.scoring.views import FPS, HEIGHT, WIDTH, Film, calibration_of, events, info, observations, run
+from vadcli.errors import CheckpointError, InputError
+from vadcli.scoring.cues import CueMaker
+from vadcli.scoring.measuring import FrameErrors
+from vadcli.scoring.observing import Observation
+from vadcli.scoring.scorer import SourceScorer
+from vadcli.settings import ScoreSettings
+
+HOW = ScoreSettings()
+NORMAL = Film(300, seed=1)
+
+
+def overlap(box, left, top, right, bottom):
+    x, y, w, h = box
+    across, down = min(x + w, right) - max(x, left), min(y + h, bottom) - max(y, top)
+    return max(across, 0) * max(down, 0) / ((right - left) * (bottom - top))
+
+
+def scored(film, calibration=None, **kwargs):
+    scorer = SourceScorer("gate.mp4", info(film.frames), HOW, calibration, **kwargs)
+    return run(scorer, observations(film))
+
+
+def test_a_runner_is_an_event_with_its_reason_and_region():
+    film = Film(160, runs=range(80, 100), seed=2)
+    outcomes = scored(film, calibration_of(NORMAL))
+    (event,) = events(outcomes)
+    assert 7.9 <= event.start_s <= 8.6 and event.end_s <= 13
+    assert event.cue in ("speed", "crowd", "area") and event.share > 0.25 and event.reason
+    _, y, w, h = event.region
+    assert y < 84 and y + h > 60 and w * h < HEIGHT * WIDTH / 3
+
+
+def test_a_thing_that_was_never_there_is_a_look_and_the_box_lies_on_it():
+    outcomes = scored(Film(120, thing=range(60, 120), seed=3), calibration_of(NORMAL))
+    event = events(outcomes)[0]
+    assert event.cue == "look" and event.reason == "never looked like this"
+    assert overlap(event.region, 10, 90, 50, 120) > 0.5
+
+
+def test_normal_footage_raises_no_event():
+    assert events(scored(Film(200, seed=5), calibration_of(NORMAL))) == []
+
+
+def test_scores_are_the_same_whole_and_frame_by_frame_and_in_order():
+    calibration = calibration_of(NORMAL)
+    one, other = (scored(Film(60, seed=4), calibration) for _ in range(2))
+    records = [o.frame.record for o in one if o.frame.record]
+    assert [r.frame for r in records] == list(range(1, 60))
+    assert records == [o.frame.record for o in other if o.frame.record]
+    assert all(r.score is not None and r.psnr_db is None and r.error is None for r in records)
+
+
+def test_without_a_calibration_the_beginning_is_scored_by_the_rest_of_itself():
+    film = Film(300, thing=range(60, 80), seed=6)  # within the first third, from which is learned
+    outcomes = scored(film)
+    records = [o.frame.record for o in outcomes if o.frame.record]
+    assert [r.frame for r in records] == list(range(1, 300))
+    assert all(r.score is not None and r.calibration == "warmup" for r in records)
+    assert any(6.0 <= event.start_s <= 8.0 for event in events(outcomes))
+
+
+def test_a_stream_has_no_scores_until_enough_was_seen():
+    how = HOW.model_copy(update={"warmup": 5.0})
+    scorer = SourceScorer("rtsp://gate", info(None), how, None, live=True)
+    found = []
+    for one in observations(Film(80, seed=7)):
+        found.append([o.frame.record for o in scorer.add(one, None, measured=one.cues is not None)])
+    assert [len(each) for each in found] == [1] * 80
+    scores = [each[0].score for each in found if each[0] is not None]
+    assert scores[:48] == [None] * 48 and None not in scores[52:]
+
+
+def test_a_black_beginning_and_a_title_card_teach_nothing():
+    black = [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * 30
+    card = [np.full((HEIGHT, WIDTH, 3), 240, np.uint8)] * 30
+    maker = CueMaker(FPS)
+    views = [*black, *card, *Film(300, seed=8)]
+    seen = [Observation(i, i / FPS, False, None, maker(v, i / FPS), v) for i, v in enumerate(views)]
+    outcomes = run(SourceScorer("gate.mp4", info(len(seen)), HOW, None), seen)
+    records = [o.frame.record for o in outcomes if o.frame.record]
+    assert [r.frame for r in records] == list(range(1, 360))
+    assert all(r.score is None for r in records if r.frame < 60)
+    assert all(r.score is not None for r in records if r.frame > 75)
+    assert events(outcomes) == []
+
+
+def test_a_recording_that_is_over_before_eight_frames_has_no_scores():
+    outcomes = scored(Film(6))
+    assert [o.frame.record.score for o in outcomes if o.frame.record] == [None] * 5
+
+
+def test_a_light_that_is_switched_on_is_one_event_of_seconds_not_of_the_rest():
+    outcomes = scored(Film(500, light={150: 60}, seed=9), calibration_of(NORMAL))
+    found = events(outcomes)
+    assert found and 14.9 <= found[0].start_s <= 15.5
+    assert found[-1].end_s < 32
+
+
+def test_another_picture_shape_is_another_cameras_adapter():
+    calibration = calibration_of(NORMAL)
+    wide = [one for one in observations(Film(4))]
+    cues = wide[2].cues
+    odd = replace(wide[2], cues=cues._replace(look=cues.look[:, :-3]))
+    scorer = SourceScorer("yard.mp4", info(4), HOW, calibration)
+    with pytest.raises(CheckpointError, match=r"yard\.mp4.*another shape.*vad adapt"):
+        list(scorer.add(odd, None, measured=True))
+
+
+def test_errors_that_are_not_finite_are_said():
+    scorer = SourceScorer("gate.mp4", info(9), HOW, None)
+    broken = FrameErrors({"frame_error": float("nan")}, np.zeros((2, 2), np.float32))
+    with pytest.raises(InputError, match="frame 0: the model's output is not finite"):
+        list(scorer.add(observations(Film(1))[0], broken, measured=True))
+
+
+def test_heat_is_highest_where_the_event_is_and_regions_say_how_high():
+    outcomes = scored(Film(120, thing=range(60, 120), seed=3), calibration_of(NORMAL))
+    frame = outcomes[80].frame
+    heat = frame.heat
+    row, column = np.unravel_index(int(heat.argmax()), heat.shape)
+    assert 90 / 4 - 2 <= row <= 120 / 4 + 1 and column <= 50 / 4 + 2
+    assert frame.regions[0].score == pytest.approx(float(heat.max()), rel=0.3)
+    assert 0 < sum(region.share for region in frame.regions) <= 1.01
