@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.caches import noise, write
+from tests.caches import Given, noise, write
 from vadcli.errors import FootageError
 from vadcli.footage.cache import open_cache
 from vadcli.footage.windows import WindowLoader, Windows, clip_ranges, split_normal, to_network
@@ -44,6 +44,13 @@ def test_windows_never_cross_clips_and_leave_none_out(tmp_path, lengths, input_f
             (clip, start) for clip, count in enumerate(lengths) for start in range(0, count - input_frames, stride)
         ]
         assert seen == expected
+
+
+def test_no_window_spans_a_gap(tmp_path):
+    with open_cache(write(tmp_path / "c.h5", {"a": Given(noise(20), gaps=(0, 7, 16))})) as cache:
+        windows = Windows([cache], 4)
+        assert [windows.start_of(index) for index in range(len(windows))] == [0, 1, 2, *range(7, 12)]
+        assert [(one.start, one.stop) for one in clip_ranges([cache])] == [(0, 7), (7, 16), (16, 20)]
 
 
 def test_network_floats_are_exact_and_in_the_order_of_frames():

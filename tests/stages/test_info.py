@@ -2,11 +2,10 @@
 
 import json
 
-import h5py
 import pytest
 import torch
 
-from tests import synthetic_cache
+from tests import caches, synthetic_cache
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.settings import ModelSettings, Settings
@@ -46,10 +45,8 @@ def test_of_an_adapter_it_tells_how_many_parameters_are_adapted(vad, checkpoint,
 
 
 def test_a_cache_s_names_cannot_command_the_terminal(vad, tmp_path):
-    cache = synthetic_cache.write(tmp_path / "c.h5")
-    with h5py.File(cache, "r+") as file:
-        for clip in file["clips/s0"].values():
-            clip.attrs["scene"] = "s\x1b[2J\n└── forged"
+    scene = "s\x1b[2J\n└── forged"
+    cache = caches.write(tmp_path / "c.h5", {"a": caches.Given(caches.noise(1), scene=scene)})
     out = vad("info", cache).out
     assert "\x1b" not in out and r"s\x1b[2J\n└── forged" in out
 

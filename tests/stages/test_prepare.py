@@ -5,21 +5,21 @@ import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 from tests.stages.preparing import run
 from vadcli.errors import FootageError, InputError
-from vadcli.footage import clip_decoding
+from vadcli.footage import clip_decoding, inventory
 from vadcli.footage import preparation as stage
-from vadcli.footage.cache import inventory, open_cache
-from vadcli.footage.cache.decoded import CacheFormat, draft_folder, draft_key
+from vadcli.footage.cache import CacheFormat, open_cache
+from vadcli.footage.cache.decoded import draft_file, draft_folder
 from vadcli.footage.cache.draft import draft
 from vadcli.footage.clip_decoding import Recipe, decode_clip
 from vadcli.footage.identity import sha256_of, stamp_of
 from vadcli.footage.layouts import find_clips
 from vadcli.footage.opencv import cv2
+from vadcli.footage.resize import network_image
 from vadcli.footage.source import open_source
 from vadcli.settings import PrepareSettings
 
@@ -33,9 +33,43 @@ def test_a_folder_of_videos_becomes_a_cache_of_what_the_reader_gives(camera, tmp
             video = camera / f"{number}.mp4"
             assert (clip.name, clip.scene, clip.split, clip.fps) == (f"camera/{number}", "camera", "train", 10.0)
             assert (clip.source, clip.sha256, clip.num_frames) == (video.name, sha256_of(video), 20 + number)
-            with open_source(str(video), size=(32, 40), channels=1) as source:
-                np.testing.assert_array_equal(cache.frames(clip.name), [frame.image for frame in source])
+            with open_source(str(video)) as source:
+                frames = list(source)
+            images = [network_image(frame.view, (32, 40), 1) for frame in frames]
+            np.testing.assert_array_equal(cache.frames(clip.name), images)
+            indices, times_s, gaps = cache.timeline(clip.name)
+            assert indices.tolist() == [frame.index for frame in frames] and not gaps.any()
+            assert times_s.tolist() == [frame.time_s for frame in frames]
+            assert clip.info() == replace(source.info, name=clip.name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.h5", "camera"]
+
+
+def test_cue_maps_are_made_of_the_views_of_a_clip_in_order(camera, tmp_path):
+    rates = []
+
+    def cue_maker(fps):
+        rates.append(fps)
+        before = []
+
+        def maps(frame):
+            before.append(frame.index)
+            mean = np.full((2, 3), frame.view.mean(), np.float16)
+            return {"mean": mean, "many": np.float16([len(before)])} if len(before) > 2 else None
+
+        return maps
+
+    out = tmp_path / "c.h5"
+    assert run(camera, out).decoded and not open_cache(out).clips[0].cues
+    made = run(camera, out, cue_maker=cue_maker)
+    assert len(made.decoded) == 3 and rates == [10.0] * 3, "maps are part of the recipe"
+    with open_cache(out) as cache, open_source(str(camera / "1.mp4")) as source:
+        for number, frame in enumerate(source):
+            maps = cache.cues("camera/1", number)
+            assert (maps is None) == (number < 2)
+            if maps:
+                assert maps["many"].tolist() == [number + 1]
+                np.testing.assert_array_equal(maps["mean"], np.full((2, 3), frame.view.mean(), np.float16))
+    assert run(camera, out, cue_maker=cue_maker).decoded == ()
 
 
 def test_the_digest_of_a_folder_is_that_of_its_pictures(make_pictures, tmp_path):
@@ -155,48 +189,31 @@ def test_a_video_and_a_folder_of_one_name_can_be_added_to(make_video, tmp_path, 
     table.write_text("clip,start_frame,end_frame\nx,1,2\n")
     sources, out = [make_video("x.mp4", frames=4), make_video("x/01.mp4", frames=5).parent], tmp_path / "c.h5"
     run(sources, out, labels=table, codec=codec)
-    before = {clip: open_cache(out).frames(clip.name) for clip in open_cache(out).clips}
+    before = {clip.name: (clip, open_cache(out).frames(clip.name)) for clip in open_cache(out).clips}
     made = run(make_video("y.mp4", frames=6), out, codec=codec)
-    assert made.clips[:2] == tuple(before) and made.decoded == ("y",)
+    assert made.clips[:2] == tuple(clip for clip, _ in before.values()) and made.decoded == ("y",)
     with open_cache(out) as cache:
         assert cache.labels("x").tolist() == [0, 1, 1, 0]
-        for clip, frames in before.items():
-            np.testing.assert_array_equal(cache.frames(clip.name), frames)
+        for name, (_, frames) in before.items():
+            np.testing.assert_array_equal(cache.frames(name), frames)
 
 
-def test_a_clip_that_would_lie_among_the_data_of_another_is_refused(make_video, tmp_path):
-    outer, inner, out = make_video("x.mp4", frames=4), make_video("x/frames.mp4", frames=4), tmp_path / "c.h5"
-    run(outer, out)
-    problem = "clip x/frames would lie among what clip x holds"
-    assert problem in run(inner.parent, out).problems[0]
+def test_clips_of_any_names_lie_side_by_side(make_video, tmp_path):
+    outer, inner = make_video("x.mp4", frames=4), make_video("x/frames.mp4", frames=5)
     made = run([outer, inner.parent], tmp_path / "both.h5")
-    assert made.decoded == ("x",) and problem in made.problems[0]
-    run(inner.parent, tmp_path / "inner.h5")
-    assert problem in run(outer, tmp_path / "inner.h5").problems[0]
+    assert [(clip.name, clip.num_frames) for clip in made.clips] == [("x", 4), ("x/frames", 5)]
 
 
 def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
     first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
     out = tmp_path / "c.h5"
-    recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0)
+    recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0, cues=False)
     with pytest.raises(KeyboardInterrupt), draft(out) as folder:
-        clip = decode_clip(find_clips(str(first))[0], recipe, folder).clip
-        as_second = replace(clip.facts, stamp=stamp_of(second))
-        (folder / f"{draft_key('monday')}.json").write_text(json.dumps(asdict(as_second)))
+        clip = decode_clip(find_clips(str(first))[0], recipe, folder).part.clip
+        as_second = replace(clip, stamp=stamp_of(second))
+        draft_file(folder, "monday", "json").write_text(json.dumps(asdict(as_second)))
         raise KeyboardInterrupt
     assert run(second, out).clips[0].sha256 == sha256_of(second)
-
-
-def test_a_clip_without_complete_is_redone(camera, tmp_path):
-    out = tmp_path / "c.h5"
-    whole = run(camera, out)
-    frames = open_cache(out).frames("camera/1")
-    with h5py.File(out, "r+") as file:
-        del file["clips/camera/1"].attrs["complete"]
-        file["clips/camera/1/frames"][...] = 0
-    made = run(camera, out)
-    assert made.decoded == ("camera/1",) and {c.name for c in made.clips} == {c.name for c in whole.clips}
-    np.testing.assert_array_equal(open_cache(out).frames("camera/1"), frames)
 
 
 def test_a_cache_of_another_kind_is_refused_and_left_alone(camera, tmp_path):

@@ -11,10 +11,10 @@ import pytest
 
 from tests.stages.preparing import run
 from vadcli.errors import FootageError, InputError
-from vadcli.footage.cache import inventory, open_cache
+from vadcli.footage import inventory, preparation
+from vadcli.footage.cache import open_cache, writer
 from vadcli.footage.cache.decoded import draft_folder
 from vadcli.footage.cache.draft import draft
-from vadcli.footage.cache.inventory import stored_clips
 from vadcli.footage.identity import sha256_of
 from vadcli.progress import Silent
 
@@ -23,15 +23,14 @@ import sys, time
 from pathlib import Path
 from vadcli.cli.app import run
 from vadcli.footage import clip_decoding
-decoded, most = clip_decoding.frames_of, int(sys.argv.pop(1))
+made, most = clip_decoding.network_image, int(sys.argv.pop(1))
 parts, go = Path(sys.argv.pop(1)), Path(sys.argv.pop(1))
-def held_back(*args, **kwargs):
-    for item in decoded(*args, **kwargs):
-        yield item
+def held_back(*arguments):
+    time.sleep(0.01)
+    while len(list(parts.glob("*.json"))) >= most and not go.exists():
         time.sleep(0.01)
-        while len(list(parts.glob("*.json"))) >= most and not go.exists():
-            time.sleep(0.01)
-clip_decoding.frames_of = held_back
+    return made(*arguments)
+clip_decoding.network_image = held_back
 sys.exit(run(sys.argv[1:]))
 """
 
@@ -53,7 +52,7 @@ def wait_for(condition, seconds=120):
 
 def test_a_kill_at_any_moment_leaves_a_cache_that_opens_and_finished_clips_are_not_redone(make_video, tmp_path):
     for number in range(4):
-        make_video(f"camera/{number}.mp4", frames=15 + 20 * number, seed=number)
+        make_video(f"camera/{number}_20251125_100000.mp4", frames=15 + 20 * number, seed=number)
     source, out = tmp_path / "camera", tmp_path / "c.h5"
     folder = draft_folder(out)
     for finished in (1, 2):
@@ -89,6 +88,25 @@ def test_a_kill_while_adding_leaves_the_earlier_cache(camera, make_video, tmp_pa
     running.communicate()
     assert out.read_bytes() == before
     assert len(run(camera, out, size=(32, 32), channels=3).clips) == 4
+
+
+def test_ended_while_the_cache_is_written_the_earlier_stands_and_nothing_is_decoded_again(
+    camera, make_video, tmp_path, monkeypatch
+):
+    def ended(descriptor):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "c.h5"
+    run(camera, out)
+    before = out.read_bytes()
+    make_video("camera/9.mp4", frames=30)
+    monkeypatch.setattr(writer.os, "fsync", ended)
+    with pytest.raises(KeyboardInterrupt):
+        run(camera, out)
+    assert out.read_bytes() == before
+    monkeypatch.undo()
+    monkeypatch.setattr(preparation, "decode_clip", None)
+    assert [clip.name for clip in run(camera, out).clips] == [f"camera/{number}" for number in (0, 1, 2, 9)]
 
 
 def test_ctrl_c_ends_soon_with_130_and_keeps_what_was_decoded(make_video, tmp_path):
@@ -174,10 +192,10 @@ def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, cod
     assert not out.exists() and draft_folder(out).exists() == bool(kept)
     assert not (draft_folder(out) / "cache.h5").exists()
     assert subprocess.run(command).returncode == 0, "with room, the same command goes on"
-    assert len(stored_clips(out)) == 3 and not draft_folder(out).exists()
+    assert len(open_cache(out).clips) == 3 and not draft_folder(out).exists()
     if codec == "jpeg":
         before = out.read_bytes()
         (camera / "9.mp4").write_bytes((camera / "0.mp4").read_bytes())
         more = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited(len(before) + 10_000))
         assert (more.returncode, out.read_bytes()) == (2, before) and "c.h5: the disk is full. Make room" in more.stderr
-        assert subprocess.run(command).returncode == 0 and len(stored_clips(out)) == 4
+        assert subprocess.run(command).returncode == 0 and len(open_cache(out).clips) == 4

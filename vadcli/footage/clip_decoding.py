@@ -99,7 +99,7 @@ def decode_clip(
     """
     utf8_location(clip.source)
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
-    form, mask_top, cut_off = recipe.form, max(recipe.mask_top, clip.mask_top), list[str]()
+    form, mask_top, cut_off = recipe.form, float(max(recipe.mask_top, clip.mask_top)), list[str]()
     try:
         with (
             open_source(str(clip.source), Reading(recipe.fps, clip.fps, Zones(mask_top), threads=threads)) as source,
@@ -122,7 +122,7 @@ def decode_clip(
                 name=clip.name,
                 scene=clip.scene,
                 split=clip.split or ("test" if abnormal else "train"),
-                fps=source.info.fps,
+                fps=float(source.info.fps),
                 height=source.info.height,
                 width=source.info.width,
                 source=clip.source.absolute().name,

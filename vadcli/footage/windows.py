@@ -6,12 +6,14 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -65,13 +67,15 @@ class ClipRange:
 
 
 def clip_ranges(caches: Sequence[Cache], split: Split | None = "train") -> list[ClipRange]:
-    """All of every clip of a split (None: of both), in the caches' order."""
-    return [
-        ClipRange(cache, clip, 0, clip.num_frames)
-        for cache in caches
-        for clip in cache.clips
-        if split is None or clip.split == split
-    ]
+    """All of every clip of a split (None: of both), parted at its gaps, in the caches' order."""
+    found = []
+    for cache in caches:
+        for clip in cache.clips:
+            if split is None or clip.split == split:
+                gaps = np.flatnonzero(cache.timeline(clip.name)[2]).tolist()
+                edges = pairwise([0, *(number for number in gaps if number), clip.num_frames])
+                found += [ClipRange(cache, clip, start, stop) for start, stop in edges]
+    return found
 
 
 def split_normal(
@@ -213,7 +217,7 @@ class WindowLoader:
         """The windows of batch `step`; a batch may straddle two passes."""
         count = len(self._windows)
         places = range(step * self._batch_size, (step + 1) * self._batch_size)
-        orders = {epoch: self._order(epoch) for epoch in {place // count for place in places}}
+        orders = {epoch: _order(self._seed, epoch, count) for epoch in {place // count for place in places}}
         return [int(orders[place // count][place % count]) for place in places]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -227,6 +231,9 @@ class WindowLoader:
     def close(self) -> None:
         """Stop reading."""
         self._stop.set()
+        with suppress(queue.Empty):  # the thread may wait for room
+            while True:
+                self._queue.get_nowait()
         self._thread.join()
 
     def __enter__(self) -> Self:
@@ -237,27 +244,20 @@ class WindowLoader:
     ) -> None:
         self.close()
 
-    def _order(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        last: tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]] | None = getattr(self, "_last_order", None)
-        if last is None or last[0] != epoch:
-            last = (epoch, np.random.default_rng((self._seed, epoch)).permutation(len(self._windows)))
-            self._last_order = last
-        return last[1]
-
     def _read(self, step: int) -> None:
         try:
             while not self._stop.is_set():
                 batch = self._windows.batch(self.indices(step)[self._share])
-                self._hand_over(batch.pin_memory() if self._pin else batch)
+                self._queue.put(batch.pin_memory() if self._pin else batch)
                 step += 1
         except BaseException as error:
-            self._hand_over(error)
+            self._queue.put(error)
 
-    def _hand_over(self, item: Tensor | BaseException) -> None:
-        while not self._stop.is_set():
-            with suppress(queue.Full):
-                self._queue.put(item, timeout=0.1)
-                return
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """The order of so many windows in one pass over them."""
+    return np.random.default_rng((seed, epoch)).permutation(count)
 
 
 def check_alike(caches: Sequence[Cache]) -> None:
