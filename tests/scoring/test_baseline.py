@@ -54,7 +54,7 @@ def looks(count, seed=0):
 
 
 def test_the_normal_look_is_the_mean_of_each_place_and_one_covariance():
-    seen = looks(200)
+    seen = looks(2000)
     normal = LookSums.of(seen).normal()
     wide = seen.astype(np.float64)
     apart = (wide - wide.mean(0)).reshape(-1, 7)
