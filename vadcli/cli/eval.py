@@ -171,7 +171,7 @@ def command(
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
-    from vadcli.stages.evaluate import Options
+    from vadcli.stages.trial import Options
 
     style = "markdown" if markdown else "terminal"
     gates = parse_gates(fail_below or ())
@@ -194,7 +194,7 @@ def command(
             return
         if scores and labels:
             from vadcli.evaluation.foreign import Alignment
-            from vadcli.stages.evaluate import evaluate_scores_stage
+            from vadcli.stages.evaluate_scores import evaluate_scores_stage
 
             alignment = Alignment(drop_head, drop_tail, higher_is, settings.source.fps or 25.0)
             found = evaluate_scores_stage(scores, labels, alignment, options, settings)

@@ -4,16 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
-
-import numpy as np
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.footage.frames import SourceInfo
-from vadcli.footage.opencv import cv2
 from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.baseline import LookFollower
-from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, NormalFootage
+from vadcli.scoring.beginning import Beginning, Held
+from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.cues import Map
 from vadcli.scoring.errors import FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAME_PEAK, psnr_db
 from vadcli.scoring.events import EventFinder, Finding
@@ -25,12 +22,6 @@ from vadcli.scoring.records import CalibrationKind, ScoreRecord
 from vadcli.scoring.regions import Region, regions
 from vadcli.scoring.smoothing import Smoother
 from vadcli.settings import ScoreSettings
-
-_PARTS = 10  # of a recording's beginning; each is scored by what the others taught
-_HOLE_S = 1.0  # between frames; what is longer teaches nothing
-_CUT = 0.5  # share of the picture that moves at once where another shot begins
-_BLACK = 20.0  # mean grey level of a picture that shows nothing yet
-_SHARPENS_S = 1.0  # after a cut, until an encoder has made a picture what it stays
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +108,7 @@ class SourceScorer:
         self.warm_up_s = warm_up_seconds(settings, info)
         self.frames, self.events = 0, 0
         self._settings, self._live = settings, live
-        self._held: list[_Held] = []
-        self._seen_s, self._before_s, self._begins_s = 0.0, math.inf, -math.inf
+        self._beginning = Beginning(info.fps, self.warm_up_s)
         self._trail, self._smoother = MotionTrail(settings.smooth_seconds), Smoother[Floats](settings.smooth_seconds)
         self._follower = LookFollower(calibration.baseline.look) if calibration else None
         self._finder = EventFinder[ScoredFrame](
@@ -155,7 +145,7 @@ class SourceScorer:
                 "Use --precision float32 or another model."
             )
         self.frames += measured
-        held = _Held(observation, errors, measured)
+        held = Held(observation, errors, measured)
         if self.calibration is not None:
             yield self._outcome(held, self.calibration)
         elif self._live:
@@ -166,54 +156,34 @@ class SourceScorer:
 
     def finish(self) -> Iterator[Outcome]:
         """What was held back when the source ended."""
-        if self.calibration is None:
+        if self.calibration is not None:
+            return
+        if self._beginning.teaches:
             yield from self._settle()
+        elif not self._live:
+            yield from (self._outcome(held.unpacked(), None) for held in self._beginning.let_go())
 
     def last(self) -> list[Finding[ScoredFrame]]:
         """The event that was going on when the source ended."""
         return [self._located(finding) for finding in self._finder.finish()]
 
-    def _learn(self, held: "_Held") -> Iterator[Outcome]:
-        observation = held.observation
-        if held.measured:
-            step_s = max(0.0, observation.time_s - self._before_s)
-            self._before_s = observation.time_s
-            if _shows_nothing_yet(observation):
-                self._begins_s = observation.time_s + _SHARPENS_S
-            if observation.time_s < self._begins_s:
-                yield from self._released()
-                self._seen_s = 0.0
-            elif step_s <= max(_HOLE_S, 2 / self.info.fps):
-                self._seen_s += step_s
-        self._held.append(held)
-        if self._seen_s >= self.warm_up_s and sum(one.measured for one in self._held) >= LEAST_FRAMES:
+    def _learn(self, held: Held) -> Iterator[Outcome]:
+        released = self._beginning.add(held)
+        if not self._live:
+            yield from (self._outcome(one.unpacked(), None) for one in released)
+        if self._beginning.is_enough:
             yield from self._settle()
 
-    def _released(self) -> Iterator[Outcome]:
-        """Frames that teach nothing, such as a title before the first picture."""
-        held, self._held = self._held, []
-        if not self._live:
-            yield from (self._outcome(one.unpacked(), None) for one in held)
-
     def _settle(self) -> Iterator[Outcome]:
-        """Learn from what is held, and score it."""
-        if sum(one.measured for one in self._held) < LEAST_FRAMES:
-            yield from self._released()
-            return
-        held, self._held = self._held, []
-        bounds = np.linspace(0, len(held), min(_PARTS, len(held)) + 1).astype(int).tolist()
-        parts = [held[first:stop] for first, stop in pairwise(bounds)]
-        taught = [self._normal(part) for part in parts]
-        if not self._live:
-            for number, part in enumerate(parts):
-                others = NormalFootage.of([*taught[:number], *taught[number + 1 :]])
-                calibration = others.calibrate(self._settings.fusion) if others.frames >= LEAST_FRAMES else None
-                self._follower = LookFollower(calibration.baseline.look) if calibration else None
-                yield from (self._outcome(one.unpacked(), calibration) for one in part)
-        self.calibration = NormalFootage.of(taught).calibrate(self._settings.fusion)
-        self._follower = LookFollower(self.calibration.baseline.look)
+        """Learn from the beginning, and score it."""
+        learned = self._beginning.learned(self._settings.fusion, apart=not self._live)
+        for part, calibration in zip(learned.parts, learned.others, strict=False):
+            self._follower = LookFollower(calibration.baseline.look) if calibration else None
+            yield from (self._outcome(held.unpacked(), calibration) for held in part)
+        self.calibration = learned.calibration
+        self._follower = LookFollower(learned.calibration.baseline.look)
 
-    def _outcome(self, held: "_Held", calibration: Calibration | None) -> Outcome:
+    def _outcome(self, held: Held, calibration: Calibration | None) -> Outcome:
         observation, errors = held.observation, held.errors
         if not held.measured:
             return Outcome(ScoredFrame(None, observation, errors, self.info))
@@ -221,13 +191,6 @@ class SourceScorer:
         if calibration is None:
             return Outcome(ScoredFrame(record, observation, errors, self.info))
         return self._scored(record, observation, errors, calibration)
-
-    def _normal(self, part: Sequence["_Held"]) -> NormalFootage:
-        normal = NormalFootage(self.info.fps)
-        for held in part:
-            if held.measured and held.observation.cues is not None:
-                normal.add(0, held.observation.time_s, held.observation.cues, peak_of(held.errors))
-        return normal
 
     def _scored(
         self, record: ScoreRecord, observation: Observation, errors: FrameErrors | None, calibration: Calibration
@@ -298,42 +261,6 @@ class SourceScorer:
 
 
 _TERMS = ("area", "speed", "crowd", "look", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A frame that waits until enough was learned to score it; its picture is kept as a JPEG."""
-
-    observation: Observation
-    errors: FrameErrors | None
-    measured: bool
-    jpeg: bytes | None = None
-
-    def packed(self) -> "_Held":
-        picture = self.observation.picture
-        if picture is None:
-            return replace(self, observation=replace(self.observation, image=None))
-        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-        return replace(self, observation=replace(self.observation, picture=None), jpeg=data.tobytes())
-
-    def unpacked(self) -> "_Held":
-        if self.jpeg is None:
-            return self
-        picture = np.asarray(cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
-        return replace(self, observation=replace(self.observation, picture=picture))
-
-
-def peak_of(errors: FrameErrors | None) -> float:
-    """The network's cue; NaN without a network."""
-    return math.nan if errors is None else errors.numbers[FRAME_PEAK]
-
-
-def _shows_nothing_yet(observation: Observation) -> bool:
-    """Whether a picture is black, or another shot begins with it."""
-    cues = observation.cues
-    if cues is None:
-        return False
-    return bool(cues.look[..., 0].mean(dtype=np.float32) < _BLACK or cues.area.mean(dtype=np.float32) > _CUT)
 
 
 def warm_up_seconds(settings: ScoreSettings, info: SourceInfo) -> float:

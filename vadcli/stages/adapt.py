@@ -1,9 +1,8 @@
 """`vad adapt`: what is normal at a camera, and a model's own weights for it, from its normal footage."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
-from itertools import takewhile
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,12 @@ from vadcli.files import check_output, named
 from vadcli.footage.cache import open_cache
 from vadcli.footage.image_store import ImageStore
 from vadcli.footage.source import find_sources, is_live
-from vadcli.footage.stream import shown
-from vadcli.model.tensor_file import CALIBRATION, FORMAT, PACKAGED_MODEL, VERSION, save_arrays
+from vadcli.model.tensor_file import PACKAGED_MODEL
 from vadcli.progress import Progress
-from vadcli.scoring.calibration import Calibration, NormalFootage
-from vadcli.scoring.errors import FRAME_PEAK
-from vadcli.scoring.observing import NetworkInput, Observation, Observed, ObservedClip
+from vadcli.scoring.observing import NetworkInput, ObservedClip
 from vadcli.settings import ModelSettings, Settings
+from vadcli.stages.adapter import Fitted, save_adapter
+from vadcli.stages.normal_footage import FootageStore, Opened
 from vadcli.stages.reading import open_observed, reading_with
 from vadcli.stages.ready import NO_MODEL
 
@@ -30,43 +28,6 @@ if TYPE_CHECKING:
 
     from vadcli.learning.tuning import Tuned
     from vadcli.model.checkpoint import Checkpoint
-
-Opened = AbstractContextManager[Observed]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What was learned of a camera.
-
-    Attributes:
-        calibration: what is normal there.
-        weights: that were adapted, by name; none without a network.
-        losses: inner loss before each update.
-        support_frames: frames that the support windows span.
-        tuned: what came of training all weights; None where that was not asked for.
-        name: of the first source.
-    """
-
-    calibration: Calibration
-    weights: "Mapping[str, Tensor]" = field(default_factory=dict)
-    losses: Sequence[float] = ()
-    support_frames: int = 0
-    tuned: "Tuned | None" = None
-    name: str = ""
-
-    def training(self, settings: Settings) -> dict[str, Any]:
-        """The record of the run that an adapter keeps."""
-        how, facts = settings.adapt, self.calibration.facts
-        return {
-            "source": self.name,
-            "shots": how.shots if self.losses else 0,
-            "updates": len(self.losses),
-            "losses": list(self.losses),
-            "steps": self.tuned.steps if self.tuned else 0,
-            "held_out_errors": list(self.tuned.errors) if self.tuned else [],
-            "calibration_frames": facts.frames,
-            "calibration_seconds": round(facts.seconds, 3),
-        }
 
 
 def adapt_stage(
@@ -116,7 +77,7 @@ def fit(openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Se
         VadError: for footage that is too short, or a model that cannot adapt.
     """
     with ImageStore() as store:
-        footage = _Footage(store)
+        footage = FootageStore(store)
         footage.read(openers, settings.adapt.normal_seconds, progress)
         if footage.normal is None:
             raise InputError(f"{footage.name or 'adapt'}: no frame that could be measured. Use longer normal footage.")
@@ -134,65 +95,6 @@ def fit(openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Se
         )
 
 
-class _Footage:
-    """Normal footage as it is read: what its cues teach, and its images, in bounded memory.
-
-    Attributes:
-        name: of the first source.
-        normal: what its cues teach; None before the first frame that has some.
-        clips: of every image in the store: its clip's number and its time.
-    """
-
-    def __init__(self, store: ImageStore) -> None:
-        self.store = store
-        self.name = ""
-        self.normal: NormalFootage | None = None
-        self.frames: list[tuple[int, float]] = []
-
-    def read(self, openers: Iterable[Opened], seconds: float, progress: Progress) -> None:
-        """Read sources for so many seconds at most."""
-        progress.start("reading")
-        left_s = seconds
-        for clip, opener in enumerate(openers):
-            if left_s <= 0:
-                break
-            with opener as observed:
-                info, last_s = observed.info, None
-                self.name = self.name or _called(info.name)
-                self.normal = self.normal or NormalFootage(info.fps)
-                for observation in _until(info.start_s + left_s, observed):
-                    self._add(clip, observation, follows=last_s is not None and not observation.after_gap)
-                    last_s = observation.time_s
-                    progress.advance()
-                left_s -= 0 if last_s is None else last_s - info.start_s + 1 / info.fps
-                for note in observed.notes:
-                    progress.note(note)
-
-    def measure(self, measurer: Any, input_frames: int, batch_size: int, progress: Progress) -> None:
-        """Add the network's error to what every frame teaches."""
-        span = input_frames + 1
-        windows = self.store.windows(span)
-        progress.start("measuring", len(windows))
-        errors: dict[tuple[int, float], float] = {}
-        for first in range(0, len(windows), batch_size):
-            batch = windows[first : first + batch_size]
-            low, high = batch[0], batch[-1] + span
-            images = list(self.store.images(low, high))
-            found = measurer(images, [list(range(start - low, start - low + span)) for start in batch])
-            for start, one in zip(batch, found, strict=True):
-                errors[self.frames[start + input_frames]] = one.numbers[FRAME_PEAK]
-            progress.advance(len(batch))
-        assert self.normal is not None
-        self.normal.measured(errors)
-
-    def _add(self, clip: int, observation: Observation, *, follows: bool) -> None:
-        if observation.image is not None:
-            self.store.add(observation.image, follows)
-            self.frames.append((clip, observation.time_s))
-        if observation.cues is not None and self.normal is not None:
-            self.normal.add(clip, observation.time_s, observation.cues)
-
-
 @dataclass(frozen=True)
 class _Adapted:
     measurer: Any
@@ -201,7 +103,7 @@ class _Adapted:
     tuned: "Tuned | None"
 
 
-def _adapt_network(footage: _Footage, checkpoint: "Checkpoint", settings: Settings, progress: Progress) -> _Adapted:
+def _adapt_network(footage: FootageStore, checkpoint: "Checkpoint", settings: Settings, progress: Progress) -> _Adapted:
     """The paper's update on the first K windows, then training on all footage where that was asked for."""
     from copy import deepcopy
 
@@ -268,50 +170,10 @@ def _tune(
     return tune(trainable, windows, read, how, checkpoint.settings.pretrain, device, precision, progress)
 
 
-def save_adapter(out: Path, fitted: Fitted, checkpoint: "Checkpoint | None", settings: Settings) -> None:
-    """Write what was learned, whole or not at all."""
-    kept = {"source": settings.source, "adapt": settings.adapt, "score": settings.score}
-    facts, arrays = fitted.calibration.facts.model_dump(mode="json"), fitted.calibration.arrays()
-    if checkpoint is None:
-        from vadcli import __version__
-
-        header = {
-            "format": FORMAT,
-            "version": VERSION,
-            "stage": "adapt",
-            "settings": Settings().model_copy(update=kept).model_dump(mode="json"),
-            "parents": {},
-            "training": fitted.training(settings) | {"versions": {"vad": __version__}},
-            "calibration": facts,
-        }
-        save_arrays(out, {f"{CALIBRATION}{name}": value for name, value in arrays.items()}, header)
-        return
-    from vadcli.model.checkpoint import Checkpoint, save_checkpoint, versions
-
-    adapter = Checkpoint(
-        stage="adapt",
-        settings=checkpoint.settings.model_copy(update=kept),
-        weights=fitted.weights,
-        parents={"base": checkpoint.sha256},
-        training=fitted.training(settings) | {"versions": versions()},
-        calibration=facts,
-        calibration_arrays=arrays,
-    )
-    save_checkpoint(out, adapter)
-
-
 def _load(path: Path) -> "Checkpoint":
     from vadcli.model.checkpoint import load_checkpoint
 
     return load_checkpoint(path, "pretrain", "metatrain")
-
-
-def _called(name: str) -> str:
-    return shown(name) if is_live(name) else shown(Path(name).name)
-
-
-def _until(end_s: float, observed: Iterable[Observation]) -> Iterator[Observation]:
-    return takewhile(lambda observation: observation.time_s < end_s, observed)
 
 
 def _openers(

@@ -9,7 +9,8 @@ from vadcli.evaluation.published import beside, measured_of
 from vadcli.evaluation.tables import Table
 from vadcli.progress import Progress
 from vadcli.settings import Settings
-from vadcli.stages.evaluate import Options, evaluate_stage
+from vadcli.stages.evaluate import evaluate_stage
+from vadcli.stages.trial import Options
 
 
 def table_stage(

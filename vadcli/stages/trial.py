@@ -1,0 +1,211 @@
+"""A model on labelled footage: for every K, adapters made by `vad adapt`'s own code and scores by `vad score`'s."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vadcli.errors import FootageError, InputError
+from vadcli.evaluation.evidence import Evidence
+from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
+from vadcli.evaluation.results import Setting
+from vadcli.footage.windows import windows_of
+from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile
+from vadcli.progress import Progress
+from vadcli.scoring.observing import NetworkInput, Observation
+from vadcli.settings import Settings
+from vadcli.stages.adapt import fit, network_input
+from vadcli.stages.evidence import Judges, evidence_of
+from vadcli.stages.labelled import LabelledClip, Scene
+from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, ready_network
+
+if TYPE_CHECKING:
+    from vadcli.model.checkpoint import Checkpoint
+
+Support = Literal["clip", "scene"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of an evaluation.
+
+    Attributes:
+        shots: every K; None takes 0, 1, 5 and 10 for a meta-trained model and 0 for others.
+        support: "scene" (an adapter from its normal footage) or "clip" (the head of each test clip, as the paper).
+        protocols: names.
+        scores: names; empty for all but those of single cues.
+        variant: of the labels; None for the usual ones.
+        adapter: made by `vad adapt`, in place of adapters made from each scene's normal footage.
+        labels: of files and folders.
+        localise: also measure where, on footage with masks.
+    """
+
+    shots: tuple[int, ...] | None = None
+    support: Support = "scene"
+    protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
+    scores: tuple[str, ...] = ()
+    variant: str | None = None
+    adapter: Path | None = None
+    labels: Path | None = None
+    localise: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One K over all clips of a data set."""
+
+    setting: Setting
+    clips: tuple[Evidence, ...]
+    localisation: tuple[Mapping[str, Any], ...] = ()
+
+
+class Trial:
+    """A model, and how it is adapted to every scene: by the code of `vad adapt` and `vad score` alone."""
+
+    def __init__(self, model: Path | None, options: Options, settings: Settings, progress: Progress) -> None:
+        self.model, self.options, self.settings, self.progress = model, options, settings, progress
+        self.checkpoint: Checkpoint | None = None
+        self.adapter = AdapterFile.read(options.adapter) if options.adapter else None
+        self.given = get_ready(model, options.adapter, settings) if options.adapter else None
+        if self.given is None and model is not None and model.suffix.lower() == ".onnx":
+            self.given = get_ready(model, None, settings)
+        if self.given is None and model != NO_MODEL:
+            from vadcli.model.checkpoint import load_checkpoint
+
+            self.checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
+
+    @property
+    def network(self) -> NetworkInput | None:
+        """Images that the model reads; None without a network."""
+        if self.given is not None:
+            return self.given.reads
+        return network_input(self.checkpoint.model) if self.checkpoint else None
+
+    @property
+    def shots(self) -> tuple[int, ...]:
+        """Every K."""
+        if self.given is not None or self.checkpoint is None:
+            if self.options.shots not in (None, (0,)):
+                raise InputError("--shots: an adapter, an exported model and cues alone are as they are. Leave it out.")
+            return (int(self.adapter.training.get("shots", 0)),) if self.adapter else (0,)
+        asked = self.options.shots
+        return asked if asked is not None else (0, 1, 5, 10) if self.checkpoint.step_sizes else (0,)
+
+    @property
+    def lineage(self) -> dict[str, Any]:
+        """The model, for the document."""
+        if self.checkpoint is None:
+            given = self.given
+            return {"file": str(self.model) if self.model else PACKAGED_MODEL.name, "unit": None, "sha256": None,
+                    "size": list(given.model.size) if given and given.model else [0, 0], "width": 0,
+                    "variant": "cues" if given is None or given.model is None else given.model.variant,
+                    "adapter": self.adapter.sha256 if self.adapter else None}  # fmt: skip
+        model = self.checkpoint.model
+        path = self.checkpoint.path
+        return {
+            "file": path.name if path is not None else None,
+            "sha256": self.checkpoint.sha256,
+            "stage": self.checkpoint.stage,
+            "variant": model.variant,
+            "unit": model.unit,
+            "unit_level": model.unit_level,
+            "num_prototypes": model.num_prototypes,
+            "size": list(model.size),
+            "width": model.width,
+            "parameters": self.checkpoint.num_parameters,
+        }
+
+    def rows(self, data: str, scenes: Sequence[Scene]) -> Iterator[Row]:
+        """Evidence of all test clips for every K."""
+        if self.options.localise and not any(clip.masks for scene in scenes for clip in scene.tests):
+            raise InputError("--localise: no test clip has masks. Use a benchmark that comes with them.")
+        shots_of_all = self.shots
+        if self.options.shots is None and self.options.support == "scene" and not all(one.normal for one in scenes):
+            shots_of_all = (0,)  # there is nothing to adapt on
+        for shots in shots_of_all:
+            judges = Judges() if self.options.localise else None
+            clips = [one for scene in scenes for one in self._scene(scene, shots, judges)]
+            yield Row(self._setting(data, shots), tuple(clips), judges.rows(shots) if judges else ())
+
+    def _setting(self, data: str, shots: int) -> Setting:
+        adaptation = "none"
+        if self.adapter is not None:
+            adaptation = "adapter"
+        elif shots and self.checkpoint is not None:
+            adaptation = "meta" if self.checkpoint.step_sizes else "no-meta"
+        support = self.options.support if shots and self.adapter is None else "none"
+        return Setting(data, self.options.variant or "own", shots, support, adaptation=adaptation)
+
+    def _scene(self, scene: Scene, shots: int, judges: Judges | None) -> Iterator[Evidence]:
+        if self.options.support == "clip" and shots:
+            for clip in scene.tests:
+                ready, opener = self._with_shots(clip, shots)
+                yield from evidence_of(ready, [clip], [opener], self.settings, self.progress, judges)
+            return
+        ready = self.given or self._adapted(scene, shots)
+        openers = [clip.open for clip in scene.tests]
+        yield from evidence_of(ready, scene.tests, openers, self.settings, self.progress, judges)
+
+    def _adapted(self, scene: Scene, shots: int) -> Ready:
+        """The model with an adapter for a scene, made by `vad adapt`'s own code; none without normal footage."""
+        checkpoint = self.checkpoint
+        if not scene.normal:
+            if shots:
+                raise InputError(
+                    f"scene {scene.name} has no normal footage to take support from. "
+                    "Use --support clip, or add its normal clips."
+                )
+            return get_ready(self.model, None, self.settings)
+        how = self.settings.adapt.model_copy(update={"shots": shots})
+        settings = self.settings.model_copy(update={"adapt": how})
+        fitted = fit((opener() for opener in scene.normal), checkpoint, settings, self.progress)
+        if checkpoint is None:
+            return Ready(None, None, settings.source, fitted.calibration)
+        return replace(ready_of(checkpoint, fitted.weights, settings), calibration=fitted.calibration)
+
+    def _with_shots(self, clip: LabelledClip, shots: int) -> tuple[Ready, Callable[[], Any]]:
+        """A model adapted on the head of a clip, as by `vad score --shots`, and the rest of the clip."""
+        network = self.network
+        assert network is not None and self.checkpoint is not None
+        needed = shots + self.checkpoint.model.input_frames
+        with clip.open() as head:
+            images = [one.image for one, _ in zip(head, range(needed), strict=False) if one.image is not None]
+        if len(images) < needed:
+            raise FootageError(f"{clip.name}: {len(images)} frames; {shots} shots need {needed} and one to score.")
+        ready = adapted_ready(self.model, windows_of(images, self.checkpoint.model.input_frames), self.settings)
+        return ready, partial(_Rest, clip.open, shots)
+
+
+def ready_of(checkpoint: "Checkpoint", weights: Mapping[str, Any], settings: Settings) -> Ready:
+    """A checkpoint's network with an adapter's weights, as scoring has it."""
+    import torch
+
+    from vadcli.model.checkpoint import load_network
+
+    exact = {name for name, value in weights.items() if value.dtype == torch.float32}
+    return ready_network(checkpoint, load_network(checkpoint, weights=weights), settings, exact=exact)
+
+
+class _Rest:
+    """A clip without its first frames."""
+
+    def __init__(self, opener: Callable[[], Any], skipped: int) -> None:
+        self._opener, self._skipped = opener, skipped
+
+    def __enter__(self) -> "_Rest":
+        self._observed = self._opener().__enter__()
+        self.info = self._observed.info
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._observed.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of the clip."""
+        notes: tuple[str, ...] = self._observed.notes
+        return notes
+
+    def __iter__(self) -> Iterator[Observation]:
+        return (one for number, one in enumerate(self._observed) if number >= self._skipped)
