@@ -11,8 +11,16 @@ from vadcli.footage.cache import CacheFormat, Clip
 from vadcli.footage.cache.decoded import DecodedClipWriter
 from vadcli.footage.cache.writer import write_cache
 from vadcli.footage.frames import Frame
+from vadcli.footage.opencv import cv2
+from vadcli.footage.resize import view_size
+from vadcli.scoring.cues import CueMaker
 
-VIEW = np.zeros((32, 32, 3), np.uint8)  # nothing is made of it here
+
+def view_of(image: np.ndarray) -> np.ndarray:
+    """A view of an image (H, W, C): 32 rows high or more."""
+    height, width = view_size(*image.shape[:2])
+    colour = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
+    return np.asarray(cv2.resize(colour, (width, height), interpolation=cv2.INTER_AREA))
 
 
 @dataclass
@@ -58,10 +66,13 @@ def write(path: Path, clips: Mapping[str, Given | np.ndarray], codec: str = "raw
     with tempfile.TemporaryDirectory() as folder:
         for name, clip in given.items():
             with DecodedClipWriter(Path(folder), name, form, 95) as writer:
+                maker = CueMaker(clip.fps)
                 for number, image in enumerate(clip.frames):
                     time_s = number / clip.fps if clip.times_s is None else clip.times_s[number]
-                    frame = Frame(VIEW, number, time_s, number in clip.gaps)
-                    writer.write(frame, image, clip.cues[number] if clip.cues else None)
+                    frame = Frame(view_of(image), number, time_s, number in clip.gaps)
+                    maps = maker(frame.view, frame.time_s, frame.after_gap)
+                    made = None if maps is None else maps._asdict()
+                    writer.write(frame, image, clip.cues[number] if clip.cues else made)
                 parts.append(writer.finish(clip.record(name), clip.arrays()))
         write_cache(path, form, parts)
     return path

@@ -101,7 +101,7 @@ def test_events_within_a_number_of_false_alarms_are_the_most_there_are(seed, mos
     rng = np.random.default_rng(seed)
     labels = np.zeros(64, bool)
     labels[20:30] = labels[50:60] = True
-    scores = smooth(rng.normal(size=64) + labels, 0.2, np.arange(64) / 10)[0]
+    scores = smooth(rng.normal(size=64) + labels, 0.2, np.arange(64) / 10)
     data = pool(["a"], [scores], [labels], [10.0])
     criterion = Criterion(EVERY_FRAME, linger_s=0.0)
     best = events_within(data, most, criterion)

@@ -137,7 +137,7 @@ def test_records_of_vad_score_are_known_by_their_source_and_carry_raw_errors(tmp
     (tmp_path / "out.ndjson").write_text("\n".join(map(json.dumps, rows)))
     (clip,), _ = evidence(tmp_path / "out.ndjson", tmp_path / "cam.npy")
     assert clip.frames.tolist() == list(range(4, 20))
-    assert available_scores([clip]) == ("fp", "fr", "fused")
+    assert available_scores([clip]) == ("fp", "fr", "fused", "given")
     assert clip.signals["frame"][0] == pytest.approx(4 * 10**-3.0)
     assert read_scores([str(tmp_path / "out.ndjson")])[0].calibrated
 

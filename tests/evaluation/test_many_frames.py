@@ -25,7 +25,7 @@ def evaluated(evidence, protocol):
     """Processor seconds of an evaluation."""
     request = Request("fused")
     began = time.process_time()
-    measure([score(evidence, protocol, request)], protocol, request, Setting("data"), EvalSettings(bootstrap=50))
+    measure(score(evidence, protocol, request), protocol, request, Setting("data"), EvalSettings(bootstrap=50))
     return time.process_time() - began
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import CONTROLS, FEATURE, FLOW, FRAME, GIVEN, MOVING, Evidence, available_scores
+from vadcli.evaluation.evidence import CONTROLS, FEATURE, FLOW, FRAME, GIVEN, LIVE, MOVING, Evidence, available_scores
 from vadcli.evaluation.metrics import micro_auc
 from vadcli.evaluation.protocols import (
     MINMAX,
@@ -22,9 +22,7 @@ from vadcli.evaluation.protocols import (
     official_kernel,
 )
 from vadcli.evaluation.results import score
-from vadcli.scoring.calibration import fit_calibration
 from vadcli.scoring.smoothing import smooth
-from vadcli.settings import ScoreSettings
 
 
 def clip(name, seed, n=60, lift=2.0):
@@ -33,13 +31,7 @@ def clip(name, seed, n=60, lift=2.0):
     labels[n // 3 : n // 2] = True
     frame = random.lognormal(-6, 0.3, n) * np.where(labels, lift, 1)
     feature = random.lognormal(-4, 0.2, n) * np.where(labels, lift, 1)
-    errors = {
-        "frame_error": frame,
-        "frame_peak": 4 * frame,
-        "feature_error": feature,
-        "feature_peak": 3 * feature,
-    }
-    return Evidence(name, "s", 25.0, np.arange(4, 4 + n), labels, {FRAME: frame, FEATURE: feature}, errors)
+    return Evidence(name, "s", 25.0, np.arange(4, 4 + n), labels, {FRAME: frame, FEATURE: feature})
 
 
 def literal_official(frame_errors, feature_errors, a):
@@ -101,14 +93,16 @@ def test_minmax_scales_each_clip_and_does_nothing_more():
     )
 
 
-def test_controls_are_smoothed_causally_and_need_no_calibration():
+def test_controls_stand_in_every_protocol_and_are_smoothed_causally_in_online():
     one = clip("a", 1)
     moving = replace(one, signals={**one.signals, MOVING: one.signals[FRAME], FLOW: one.signals[FEATURE]})
     assert available_scores([moving])[-2:] == CONTROLS
     (scores,) = ONLINE.scores([moving], Request(MOVING, smooth_seconds=0.4))
-    np.testing.assert_array_equal(scores, smooth(one.signals[FRAME], 0.4, one.frames / 25.0)[0])
+    np.testing.assert_array_equal(scores, smooth(one.signals[FRAME], 0.4, one.frames / 25.0))
     assert score([moving], ONLINE, Request(MOVING, threshold=1.0)).thresholds is None
-    assert all(set(CONTROLS) <= set(other.not_scores) for other in PROTOCOLS.values() if other is not ONLINE)
+    assert all(set(CONTROLS) <= set(protocol.of) for protocol in PROTOCOLS.values())
+    for protocol in PROTOCOLS.values():
+        assert np.isfinite(protocol.scores([moving], Request(MOVING))[0]).all()
 
 
 def test_single_scores_are_the_parts_of_the_fused_one():
@@ -160,7 +154,6 @@ def test_min_max_over_each_clip_lifts_the_pooled_auc_of_cameras_that_differ():
         loud.frames,
         loud.labels,
         {kind: 20 * values for kind, values in loud.signals.items()},
-        loud.errors,
     )
     raw, scaled = (micro_auc(score([loud, quiet], protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL))
     assert scaled > raw + 0.1
@@ -174,22 +167,12 @@ def test_given_scores_pass_through_paper_and_keep_their_polarity_in_official_and
         assert micro_auc(score([given_], protocol, Request(GIVEN))) == 1.0
 
 
-def test_online_scores_do_not_depend_on_the_future():
-    normal, test = clip("n", 8, n=300, lift=1.0), clip("a", 1, n=80)
-    calibration = fit_calibration(normal.errors, 25.0, ScoreSettings())
-    request = Request("fused", calibrations=[calibration])
-    whole = ONLINE.scores([test], request)[0]
-    head = ONLINE.scores([test.keep(test.frames < 44)], request)[0]
-    assert np.array_equal(whole[:40], head)
-    assert not np.allclose(
-        OFFICIAL.scores([test], Request("fused"))[0][:40],
-        OFFICIAL.scores([test.keep(test.frames < 44)], Request("fused"))[0],
-    )
-
-
-def test_online_without_calibrations_is_a_programming_error():
-    with pytest.raises(ValueError, match="calibration for every clip"):
-        ONLINE.scores([clip("a", 1)], Request("fused"))
+def test_online_takes_the_programs_scores_and_thresholds_as_they_are():
+    one = clip("a", 1)
+    live = replace(one, signals={**one.signals, LIVE: one.signals[FRAME]}, threshold=1.25)
+    assert np.array_equal(ONLINE.scores([live], Request(LIVE))[0], one.signals[FRAME])
+    assert score([live], ONLINE, Request(LIVE)).thresholds.tolist() == [1.25]
+    assert score([one], PAPER, Request("fp")).thresholds is None
 
 
 def test_an_unknown_protocol_names_the_known_ones():

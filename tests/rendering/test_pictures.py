@@ -5,14 +5,15 @@ import av
 import numpy as np
 import pytest
 
-from tests.rendering.watched import SIZE, frames, show, watched
+from tests.rendering.watched import SIZE, observed, show, watched
 from vadcli.errors import InputError
 from vadcli.footage.h264 import PictureWriter, mp4
 from vadcli.footage.opencv import cv2
 from vadcli.rendering.annotated import annotated_video
 from vadcli.rendering.heatmaps import HeatMaps
-from vadcli.rendering.overlay import draw_box, draw_boxes, draw_heat, write_text
-from vadcli.scoring.boxes import Box
+from vadcli.rendering.overlay import draw_box, draw_heat, draw_regions, write_text
+from vadcli.scoring.regions import Region
+from vadcli.scoring.scorer import ScoredFrame
 
 BURST = [None] * 4 + [1.0] * 30 + [6.0] * 10 + [1.0] * 30
 
@@ -31,21 +32,23 @@ def test_heat_tints_its_place_draws_contours_around_it_and_leaves_the_rest_alone
     assert (np.abs(drawn.astype(int) - (255, 225, 60)).sum(axis=2) < 30).sum() > 60
 
 
-def test_heat_that_is_usual_is_not_drawn_and_more_of_it_is_drawn_stronger():
+def test_heat_below_half_of_the_level_of_alarms_is_not_drawn_and_more_of_it_is_drawn_stronger():
     picture = np.full((64, 64, 3), 128, np.uint8)
     tints = []
-    for level in (0.3, 1.0, 2.5, 4.0):
+    for level in (0.2, 0.5, 1.0, 2.0):
         drawn = draw_heat(picture, np.full((32, 32), level, np.float32))
         tints.append(float(drawn[20:44, 20:44, 0].mean() - drawn[20:44, 20:44, 2].mean()))
     assert tints[0] == tints[1] == 0 and tints[3] > tints[2] + 20 > 20
 
 
-def test_several_boxes_say_their_share_and_one_alone_says_nothing():
-    one, two = np.zeros((2, 240, 320, 3), np.uint8)
-    draw_boxes(one, [Box((10, 10, 40, 40), 1.0)], (120, 160))
-    draw_boxes(two, [Box((10, 10, 40, 40), 0.6), Box((100, 60, 40, 40), 0.3)], (120, 160))
+def test_regions_that_reach_the_level_of_alarms_say_their_share_and_one_alone_says_nothing():
+    one, two, low = np.zeros((3, 240, 320, 3), np.uint8)
+    first, second = Region((10, 10, 40, 40), 3.0, 0.6), Region((100, 60, 40, 40), 1.5, 0.3)
+    draw_regions(one, [first], (120, 160))
+    draw_regions(two, [first, second], (120, 160))
+    draw_regions(low, [first, second._replace(score=0.9)], (120, 160))
     letters = (slice(26, 40), slice(28, 60))
-    assert one[letters].max() == 0 and two[letters].max() == 255
+    assert one[letters].max() == 0 and two[letters].max() == 255 and np.array_equal(low, one)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 160, 120), (159, 119, 1, 1), (50, 40, 30, 20)])
@@ -78,16 +81,6 @@ def test_every_event_has_a_picture_of_its_peak(tmp_path: Path):
     assert image.shape[0] * SIZE[1] == image.shape[1] * SIZE[0] and image.shape[1] >= 360
 
 
-@pytest.mark.parametrize(("box", "bare"), [((20, 85, 30, 20), slice(-25, None)), ((20, 15, 30, 20), slice(0, 25))])
-def test_the_caption_does_not_cover_the_event(tmp_path: Path, box, bare):
-    watch = watched()
-    found = [finding for frame, one in frames(BURST) for finding in watch.add(frame, one)[1]]
-    (finding,) = found
-    HeatMaps(tmp_path).event(watch, replace(finding, event=replace(finding.event, region=box)))
-    image = cv2.imread(str(next(tmp_path.iterdir())))
-    assert image[bare].max() < 255 and (image == 255).any()  # letters are white
-
-
 def decoded(path: Path) -> list[tuple[float, np.ndarray]]:
     with av.open(str(path)) as opened:
         return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in opened.decode(video=0)]
@@ -102,7 +95,7 @@ def test_an_annotated_video_is_h264_and_shows_the_event(tmp_path: Path):
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (stream.frames, stream.width, float(stream.average_rate)) == (len(BURST), 320, 10)
     images = [image for _, image in decoded(path)]
-    place = (slice(60, 130), slice(170, 230))
+    place = (slice(130, 170), slice(200, 250))
     assert np.abs(images[38][place].astype(float) - images[20][place]).mean() > 15
     head = path.read_bytes()
     assert head.index(b"moov") < head.index(b"mdat")  # begins to play before all of it has come
@@ -110,10 +103,10 @@ def test_an_annotated_video_is_h264_and_shows_the_event(tmp_path: Path):
 
 @pytest.mark.parametrize("times", [[0.0, 0.2, 0.4, 0.6], [0.5, 0.54, 0.6, 0.9, 0.9001, 86_400.0]])
 def test_an_annotated_video_keeps_the_sources_times(tmp_path: Path, times: list[float]):
-    watch = watched()
+    scorer = watched()
     with annotated_video(tmp_path / "a.mp4") as sink:
-        for time_s, (frame, _) in zip(times, frames([None] * len(times)), strict=False):
-            sink.frame(watch, replace(frame, time_s=time_s), None)
+        for time_s, one in zip(times, observed([None] * len(times)), strict=False):
+            sink.frame(scorer, ScoredFrame(None, replace(one, time_s=time_s), None, scorer.info))
     assert [time_s for time_s, _ in decoded(tmp_path / "a.mp4")] == pytest.approx(times, abs=1e-9)
 
 

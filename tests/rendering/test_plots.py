@@ -16,7 +16,7 @@ def results(clips=3, frames=60):
     ]
     pools = [score(evidence, protocol, Request(GIVEN)) for protocol in (PAPER, OFFICIAL)]
     made = [
-        measure([data], protocol, Request(GIVEN), Setting("data"), EvalSettings(bootstrap=20))
+        measure(data, protocol, Request(GIVEN), Setting("data"), EvalSettings(bootstrap=20))
         for data, protocol in zip(pools, (PAPER, OFFICIAL), strict=True)
     ]
     return made, pools

@@ -16,7 +16,7 @@ from vadcli.model.network import Network
 from vadcli.rendering.annotated import annotated_video
 from vadcli.rendering.normalcy import normalcy_maps
 from vadcli.rendering.report import EVENTS_LISTED, PICTURES, Report, html_report
-from vadcli.rendering.sink import Scorer
+from vadcli.rendering.sink import Lineage
 from vadcli.rendering.timeline import Span, Timeline, timeline_svg
 from vadcli.settings import ModelSettings, ScoreSettings
 
@@ -40,9 +40,9 @@ class Parsed(HTMLParser):
         self.text += data
 
 
-def report_of(name: str = "gate.mp4", levels=BURST, scorer: Scorer | None = None) -> str:
+def report_of(name: str = "gate.mp4", levels=BURST, lineage: Lineage | None = None) -> str:
     report = Report(ScoreSettings())
-    show(report, watched(name), levels, scorer)
+    show(report, watched(name), levels, lineage)
     return report.html()
 
 
@@ -59,7 +59,7 @@ def test_a_report_shows_events_threshold_settings_and_lineage():
 
 
 def test_a_report_needs_nothing_outside_itself():
-    html = report_of(scorer=Scorer(tiny_network(), [("model", "tiny")]))
+    html = report_of(lineage=Lineage(tiny_network(), [("model", "tiny")]))
     parsed = Parsed(html)
     assert parsed.targets and all(target.startswith("data:image/") for target in parsed.targets)
     assert not {"script", "link", "iframe", "object"} & set(parsed.tags)
@@ -68,14 +68,14 @@ def test_a_report_needs_nothing_outside_itself():
 
 
 def test_names_and_metadata_from_outside_are_text():
-    html = report_of(HOSTILE, scorer=Scorer(None, [(HOSTILE, HOSTILE)]))
+    html = report_of(HOSTILE, lineage=Lineage(None, [(HOSTILE, HOSTILE)]))
     parsed = Parsed(html)
     assert "script" not in parsed.tags and all(target.startswith("data:") for target in parsed.targets)
     assert parsed.text.count("alert(1)") >= 3 and "{{7*7}}" in parsed.text
 
 
 def test_normalcy_maps_of_every_prototype_are_shown():
-    text = Parsed(report_of(scorer=Scorer(tiny_network()))).text
+    text = Parsed(report_of(lineage=Lineage(tiny_network()))).text
     assert "in a typical frame" in text and "in the strangest frame" in text and "prototype 5" in text
     window = [np.random.default_rng(i).integers(0, 256, (64, 64, 1), dtype=np.uint8) for i in range(5)]
     maps = normalcy_maps(tiny_network(), window)
@@ -163,7 +163,7 @@ def browser(tmp_path: Path, *arguments: str) -> str:
 
 def test_a_browser_lays_the_report_out_from_a_file(tmp_path: Path):
     page = tmp_path / "r.html"
-    page.write_text(report_of(HOSTILE, scorer=Scorer(tiny_network())), encoding="utf-8")
+    page.write_text(report_of(HOSTILE, lineage=Lineage(tiny_network())), encoding="utf-8")
     dom = browser(tmp_path, "--dump-dom", page.as_uri())
     assert dom.count("<figure>") == 1 + 2 * 6 and "<script" not in dom and "</svg>" in dom
 

@@ -1,51 +1,61 @@
-"""A watched source with made-up errors, for tests of what is drawn of it."""
+"""A scored source with made-up cues, for tests of what is drawn of it."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from vadcli.footage.frames import Frame, SourceInfo
-from vadcli.rendering.sink import Scorer, Sink
-from vadcli.scoring.calibration import fit_calibration
-from vadcli.scoring.measuring import Maps, Measured
-from vadcli.scoring.watch import Watch
+from vadcli.footage.frames import SourceInfo
+from vadcli.rendering.sink import Lineage, Sink
+from vadcli.scoring.calibration import Calibration, NormalFootage
+from vadcli.scoring.cues import CueMaps
+from vadcli.scoring.observing import Observation
+from vadcli.scoring.scorer import Outcome, SourceScorer
 from vadcli.settings import ScoreSettings
 
 SIZE = (120, 160)
+LOOK = np.random.default_rng(2).uniform(40, 160, (16, 21, 7))
 
 
-def measured(level: float, rng: np.random.Generator) -> Measured:
-    heat = np.full((32, 32), 1e-3, np.float32)
-    heat[8:16, 16:24] = 1e-2 * level
-    noise = rng.uniform(0.95, 1.05, 4) * level
-    errors = dict(zip(("frame_error", "frame_peak", "feature_error", "feature_peak"), 1e-2 * noise, strict=True))
-    return Measured(errors, Maps(heat, heat.copy()), Maps(heat.repeat(2, 0).repeat(2, 1), heat.copy()))
+def cues(level: float, rng: np.random.Generator) -> CueMaps:
+    """Something moves in the middle right, `level` times as fast as usual."""
+    area, speed = np.zeros((2, 32, 43), np.float16)
+    area[16:24, 26:34] = 0.4 * rng.uniform(0.9, 1.1)
+    speed[16:24, 26:34] = level * rng.uniform(0.9, 1.1)
+    return CueMaps(area, speed, (LOOK + rng.normal(0, 1, LOOK.shape)).astype(np.float16))
 
 
-def watched(name: str = "gate.mp4", fps: float = 10.0) -> Watch:
-    rng = np.random.default_rng(0)
-    each = [measured(1.0, rng).errors for _ in range(300)]
-    calibration = fit_calibration({key: np.array([e[key] for e in each]) for key in each[0]}, fps, ScoreSettings())
-    return Watch(name, SourceInfo(name, fps, None, *SIZE), ScoreSettings(), calibration, "adapter")
+def calibration(fps: float) -> Calibration:
+    rng, normal = np.random.default_rng(0), NormalFootage(fps)
+    for index in range(600):
+        normal.add(0, index / fps, cues(1.0, rng))
+    return normal.calibrate(ScoreSettings().fusion)
 
 
-def frames(levels: Sequence[float | None], fps: float = 10.0) -> Iterator[tuple[Frame, Measured | None]]:
+def watched(name: str = "gate.mp4", fps: float = 10.0) -> SourceScorer:
+    return SourceScorer(name, SourceInfo(name, fps, None, *SIZE), ScoreSettings(), calibration(fps))
+
+
+def observed(levels: Sequence[float | None], fps: float = 10.0) -> Iterator[Observation]:
     rng = np.random.default_rng(1)
     for index, level in enumerate(levels):
         picture = np.full((*SIZE, 3), 90, np.uint8)
         picture[:, : index % SIZE[1]] = 120
-        frame = Frame(np.full((64, 64, 1), 90, np.uint8), index, index / fps, picture)
-        yield frame, None if level is None else measured(level, rng)
+        image = np.full((64, 64, 1), 90, np.uint8)
+        yield Observation(index, index / fps, False, image, None if level is None else cues(level, rng), picture)
 
 
-def show(sink: Sink, watch: Watch, levels: Sequence[float | None], scorer: Scorer | None = None) -> None:
+def outcomes(scorer: SourceScorer, levels: Sequence[float | None]) -> Iterator[Outcome]:
+    for one in observed(levels, scorer.info.fps):
+        yield from scorer.add(one, None, measured=one.cues is not None)
+
+
+def show(sink: Sink, scorer: SourceScorer, levels: Sequence[float | None], lineage: Lineage | None = None) -> None:
     """Tell a sink all about a source, as `vad score` does."""
-    sink.begin(watch, scorer or Scorer(None, [("model", "tiny")]))
-    for frame, one in frames(levels, watch.info.fps):
-        assessed, found = watch.add(frame, one)
-        sink.frame(watch, frame, assessed)
-        for finding in found:
-            sink.event(watch, finding)
-    for finding in watch.finish():
-        sink.event(watch, finding)
-    sink.end(watch)
+    sink.begin(scorer, lineage or Lineage(None, [("model", "tiny")]))
+    for outcome in outcomes(scorer, levels):
+        sink.frame(scorer, outcome.frame)
+        for finding in outcome.findings:
+            sink.event(scorer, finding)
+    for finding in scorer.last():
+        sink.event(scorer, finding)
+    sink.end(scorer)
