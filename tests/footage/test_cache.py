@@ -147,15 +147,6 @@ def test_an_open_cache_is_read_on_when_another_takes_its_place(tmp_path):
         np.testing.assert_array_equal(cache.frames("a"), frames)
 
 
-def test_holding_in_memory_is_bounded_and_gives_the_same_frames(tmp_path):
-    frames = noise(4)
-    with open_cache(write(tmp_path / "c.h5", {"a": frames})) as cache:
-        assert not cache.hold(frames.nbytes - 1)
-        assert cache.hold(frames.nbytes)
-        cache.close()
-        np.testing.assert_array_equal(cache.frames("a", 1, 3), frames[1:3])
-
-
 def test_the_same_clips_give_the_same_bytes(tmp_path):
     clips = {"b": noise(3, seed=1), "a": Given(noise(2), [0, 1], np.ones((2, 8, 16), bool), cues=[None, maps(1)])}
     for codec in ("raw", "jpeg"):

@@ -8,7 +8,6 @@ from vadcli.footage.cache import Split
 from vadcli.footage.layouts import picture_folders, videos
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import read_m
-from vadcli.footage.layouts.masks import MaskFolder
 from vadcli.footage.naming import folders_in, images_in
 
 FPS = 10.0
@@ -68,7 +67,7 @@ def _clips(folder: Path) -> list[ClipSource]:
                     split,
                     clip,
                     labels=labels[index] if is_test and labels else None,
-                    masks=MaskFolder(masks) if is_test and masks.is_dir() and images_in(masks) else None,
+                    masks=masks if is_test and masks.is_dir() and images_in(masks) else None,
                     fps=FPS,
                 )
             )
