@@ -17,7 +17,7 @@ from vadcli.footage.cache.manifest import DTYPES, Clip, Manifest, NoCacheError
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 
-AGAIN = "Prepare the footage again."
+AGAIN = "Prepare the footage again, into another file."
 MOST_MANIFEST_BYTES = 1 << 28
 _OF_HDF5 = (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError)
 
