@@ -16,6 +16,8 @@ from tests.caches import Given, noise, write
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Cache, CacheFormat, open_cache
 from vadcli.footage.cache.decoded import DecodedClipWriter, draft_file, find_decoded
+from vadcli.footage.cache.hdf5 import lay_out
+from vadcli.footage.cache.manifest import DTYPES
 from vadcli.footage.cache.writer import Part, write_cache
 from vadcli.footage.frames import Frame
 
@@ -147,15 +149,6 @@ def test_an_open_cache_is_read_on_when_another_takes_its_place(tmp_path):
         np.testing.assert_array_equal(cache.frames("a"), frames)
 
 
-def test_holding_in_memory_is_bounded_and_gives_the_same_frames(tmp_path):
-    frames = noise(4)
-    with open_cache(write(tmp_path / "c.h5", {"a": frames})) as cache:
-        assert not cache.hold(frames.nbytes - 1)
-        assert cache.hold(frames.nbytes)
-        cache.close()
-        np.testing.assert_array_equal(cache.frames("a", 1, 3), frames[1:3])
-
-
 def test_the_same_clips_give_the_same_bytes(tmp_path):
     clips = {"b": noise(3, seed=1), "a": Given(noise(2), [0, 1], np.ones((2, 8, 16), bool), cues=[None, maps(1)])}
     for codec in ("raw", "jpeg"):
@@ -218,3 +211,16 @@ def test_a_decoded_clip_is_found_again_only_if_it_is_whole(tmp_path):
         file.write_bytes(before)
     draft_file(tmp_path, "a", "frames").write_bytes(b"short")
     assert find_decoded(tmp_path, form, "a") is None
+
+
+def test_descriptions_lie_before_the_arrays_however_large_these_are(tmp_path):
+    arrays = {"manifest": (np.dtype("u1"), 1000), **{name: (dtype, 1 << 34) for name, dtype in DTYPES.items()}}
+    head, offsets, length = lay_out(arrays)
+    assert len(head) < 1 << 16 and max(offsets.values()) < length
+    with (tmp_path / "c.h5").open("wb") as file:
+        file.write(head)
+        file.truncate(length)  # which takes no room
+    with h5py.File(tmp_path / "c.h5") as file:
+        for name, (dtype, count) in arrays.items():
+            assert (file[name].shape, file[name].dtype) == ((count,), dtype)
+            assert file[name].id.get_offset() == offsets[name] and file[name][-1] == 0

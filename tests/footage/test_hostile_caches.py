@@ -43,8 +43,8 @@ def test_what_is_no_cache_is_named(tmp_path):
     assert refusal(tmp_path).startswith("a folder, not a cache")
     assert refusal(text).startswith("no HDF5 file, or a damaged one")
     assert refusal(cut).startswith("no HDF5 file, or a damaged one")
-    assert refusal(other) == "an HDF5 file, but no cache of vad. Prepare the footage again."
-    assert refusal(old) == "a cache of an earlier vad. Prepare the footage again."
+    assert refusal(other) == "an HDF5 file, but no cache of vad. Prepare the footage again, into another file."
+    assert refusal(old) == "a cache of an earlier vad. Prepare the footage again, into another file."
 
 
 def spoilt(tmp_path, spoil):
@@ -194,7 +194,10 @@ def says(place, value):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (says("version", 4), "cache version 4; this vad reads version 3. Prepare the footage again."),
+        (
+            says("version", 4),
+            "cache version 4; this vad reads version 3. Prepare the footage again, into another file.",
+        ),
         (says("version", "x" * 999), "cache version xxxxxxxxxxxxxxxxxxxx; this vad"),
         (says("format", "other"), "an HDF5 file, but no cache of vad"),
         (lambda facts: b"[]", "an HDF5 file, but no cache of vad"),

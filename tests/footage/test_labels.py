@@ -15,7 +15,7 @@ from vadcli.errors import FootageError
 from vadcli.footage import matlab
 from vadcli.footage.layouts.label_files import labels_for, match_clip
 from vadcli.footage.layouts.labels import FrameLabels, Intervals
-from vadcli.footage.layouts.masks import MaskArray, MaskFolder, MaskMatlab, MaskPacked, packed_masks
+from vadcli.footage.layouts.masks import packed_masks
 from vadcli.footage.opencv import cv2
 
 CLIPS = {"s/test/01": 6, "s/test/02": 4}
@@ -328,8 +328,8 @@ MASKS = np.zeros((2, 16, 16), np.uint8)
 MASKS[1, 4:12, 8:12] = 1
 
 
-def unpacked(track, count=2, size=(8, 8)):
-    packed, _ = packed_masks(track, count, size, "clip")
+def unpacked(origin, count=2, size=(8, 8)):
+    packed, _ = packed_masks(origin, count, size, "clip")
     return np.unpackbits(packed, axis=1, count=size[0] * size[1]).reshape(-1, *size)
 
 
@@ -342,18 +342,17 @@ def test_masks_of_every_kind_come_out_alike(tmp_path):
     np.save(tmp_path / "m.npy", MASKS.astype(bool))
     np.savez(tmp_path / "m.npz", masks=np.packbits(MASKS, axis=2), shape=np.array(MASKS.shape))
     expected = MASKS[:, ::2, ::2]
-    arrays = MaskArray(tmp_path / "m.npy"), MaskPacked(tmp_path / "m.npz")
-    for track in (MaskFolder(folder), MaskMatlab(tmp_path / "m.mat"), *arrays):
-        np.testing.assert_array_equal(unpacked(track), expected)
+    for origin in (folder, *(tmp_path / f"m.{suffix}" for suffix in ("mat", "npy", "npz"))):
+        np.testing.assert_array_equal(unpacked(origin), expected)
         with pytest.raises(FootageError, match=r"clip: 2 masks in .* for 3 frames, 1 too few"):
-            unpacked(track, count=3)
+            unpacked(origin, count=3)
 
 
 def test_an_object_too_small_for_the_cache_makes_its_frames_abnormal_all_the_same(tmp_path):
     masks = np.zeros((2, 64, 64), bool)
     masks[1, 2:4, 2:4] = True
     np.save(tmp_path / "m.npy", masks)
-    packed, abnormal = packed_masks(MaskArray(tmp_path / "m.npy"), 2, (8, 8), "clip")
+    packed, abnormal = packed_masks(tmp_path / "m.npy", 2, (8, 8), "clip")
     assert abnormal.tolist() == [0, 1] and not packed.any()
 
 
@@ -364,12 +363,12 @@ def test_masks_that_do_not_hold_are_named(tmp_path):
     savemat(tmp_path / "text.mat", {"volLabel": cells("abc")})
     np.savez(tmp_path / "cut.npz", masks=np.packbits(MASKS, axis=2), shape=np.array(MASKS.shape))
     (tmp_path / "cut.npz").write_bytes((tmp_path / "cut.npz").read_bytes()[:-9])
-    for track, problem in (
-        (MaskArray(tmp_path / "flat.npy"), "expected frames x height x width"),
-        (MaskPacked(tmp_path / "x.npz"), "no masks that can be read"),
-        (MaskMatlab(tmp_path / "x.mat"), "no variable `volLabel`"),
-        (MaskMatlab(tmp_path / "text.mat"), "text.mat is no picture"),
-        (MaskPacked(tmp_path / "cut.npz"), "no masks that can be read"),
+    for name, problem in (
+        ("flat.npy", "expected frames x height x width"),
+        ("x.npz", "no masks that can be read"),
+        ("x.mat", "no variable `volLabel`"),
+        ("text.mat", "text.mat is no picture"),
+        ("cut.npz", "no masks that can be read"),
     ):
         with pytest.raises(FootageError, match=problem):
-            unpacked(track)
+            unpacked(tmp_path / name)

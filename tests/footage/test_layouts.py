@@ -11,6 +11,7 @@ from tests.conftest import picture
 from tests.footage.test_labels import cells
 from vadcli.errors import FootageError
 from vadcli.footage.layouts import LAYOUTS, find_clips, unique_names
+from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import Reading, open_source
 from vadcli.footage.zones import Zones
@@ -60,7 +61,7 @@ def test_ucsd_as_published(make_pictures, tmp_path):
         ("ped2/test/Test002", "ped2", "test"),
     ]
     assert labels(clips[2], 4) == [0, 1, 1, 0] and labels(clips[3], 3) == [1, 1, 1] and clips[0].labels is None
-    assert clips[2].masks.origin.name == "Test001_gt" and clips[3].masks is None
+    assert clips[2].masks.name == "Test001_gt" and clips[3].masks is None
     assert {clip.fps for clip in clips} == {10.0}
     script.write_text("TestVideoFile{end+1}.gt_frame = [2:3];\n")
     with pytest.raises(FootageError, match="ranges of 1 clips for 2 here"):
@@ -152,7 +153,7 @@ def test_label_files_of_one_stem_that_disagree_are_both_kept(benchmark):
 def test_frames_benchmark_masks(benchmark):
     mask_folder(benchmark / "testing" / "masks" / "02", np.ones((3, 48, 64), np.uint8))
     clips = find_clips(str(benchmark))
-    assert clips[1].masks is None and clips[2].masks.origin.name == "02"
+    assert clips[1].masks is None and clips[2].masks.name == "02"
 
 
 def test_avenue_as_published_with_a_second_label_set(make_video, tmp_path):
@@ -173,7 +174,7 @@ def test_avenue_as_published_with_a_second_label_set(make_video, tmp_path):
         ("avenue/test/01", "avenue", "test"),
         ("avenue/test/02", "avenue", "test"),
     ]
-    assert clips[1].masks.origin.name == "1_label.mat" and clips[1].labels is None
+    assert clips[1].masks.name == "1_label.mat" and clips[1].labels is None
     assert clips[2].variants["avenue"].for_frames(3, "").tolist() == [1, 1, 1]
     assert clips[0].variants == {} and clips[0].masks is None
     shutil.rmtree(root / "ground_truth_demo")
@@ -329,7 +330,7 @@ def test_the_three_label_sources_of_ped2_agree(footage):
     of_ranges = [labels(clip, count) for clip, count in zip(tests, counts, strict=True)]
     assert sum(map(sum, of_ranges)) == 1648 and sum(counts) == 2010
     for clip, expected in list(zip(tests, of_ranges, strict=True))[:3]:
-        assert [int(mask.any()) for mask in clip.masks.masks()] == expected
+        assert [int(mask.any()) for mask in masks_of(clip.masks)] == expected
 
 
 @pytest.mark.footage

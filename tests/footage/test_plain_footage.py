@@ -5,7 +5,7 @@ import pytest
 from tests.footage.test_layouts import found_as, outline
 from vadcli.errors import FootageError
 from vadcli.footage.layouts import find_clips, unique_names
-from vadcli.footage.layouts.scene_folders import split_of
+from vadcli.footage.layouts.plain import split_of
 
 
 def test_a_video_is_a_scene_and_a_folder_of_videos_is_one_scene(make_video, tmp_path):

@@ -37,8 +37,8 @@ def test_windows_never_cross_clips_and_leave_none_out(tmp_path, lengths, input_f
             assert window.shape == (input_frames + 1, 8, 8, 1)
             assert len(window[:, 0, 0, 0].unique()) == 1, "one clip"
             assert (window[:, 0, 1, 0].diff() == 1).all(), "successive frames"
-            assert windows.clip_of(index).name == f"clip{int(window[0, 0, 0, 0])}"
-            assert windows.start_of(index) == int(window[0, 0, 1, 0])
+            clip, start = windows.locate(index)
+            assert (clip.clip.name, start) == (f"clip{int(window[0, 0, 0, 0])}", int(window[0, 0, 1, 0]))
             seen.append((int(window[0, 0, 0, 0]), int(window[0, 0, 1, 0])))
         expected = [
             (clip, start) for clip, count in enumerate(lengths) for start in range(0, count - input_frames, stride)
@@ -49,7 +49,8 @@ def test_windows_never_cross_clips_and_leave_none_out(tmp_path, lengths, input_f
 def test_no_window_spans_a_gap(tmp_path):
     with open_cache(write(tmp_path / "c.h5", {"a": Given(noise(20), gaps=(0, 7, 16))})) as cache:
         windows = Windows([cache], 4)
-        assert [windows.start_of(index) for index in range(len(windows))] == [0, 1, 2, *range(7, 12)]
+        placed = [windows.locate(index) for index in range(len(windows))]
+        assert [one.start + first for one, first in placed] == [0, 1, 2, *range(7, 12)]
         assert [(one.start, one.stop) for one in clip_ranges([cache])] == [(0, 7), (7, 16), (16, 20)]
 
 
@@ -100,7 +101,7 @@ def test_validation_of_one_clip_is_its_tail_and_of_none_is_nothing(tmp_path):
     assert [(one.start, one.stop) for one in (*train, *held)] == [(0, 90), (90, 100)]
     assert split_normal([cache], 0, 0)[1] == []
     windows = Windows([cache], 4, clips=held)
-    assert len(windows) == 6 and int(windows[0][0, 0, 1, 0]) == 90 and windows.start_of(0) == 90
+    assert len(windows) == 6 and int(windows[0][0, 0, 1, 0]) == 90
 
 
 def test_a_tail_too_short_to_be_of_use_is_made_longer_or_left(tmp_path):

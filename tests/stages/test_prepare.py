@@ -207,7 +207,7 @@ def test_clips_of_any_names_lie_side_by_side(make_video, tmp_path):
 def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
     first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
     out = tmp_path / "c.h5"
-    recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0, cues=False)
+    recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0)
     with pytest.raises(KeyboardInterrupt), draft(out) as folder:
         clip = decode_clip(find_clips(str(first))[0], recipe, folder).part.clip
         as_second = replace(clip, stamp=stamp_of(second))

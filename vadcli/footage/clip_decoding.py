@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -41,24 +41,28 @@ class Recipe:
         quality: of JPEG.
         fps: thinned to this rate, None keeps all frames.
         mask_top: share of the height blacked out at the top.
-        cues: whether cue maps are made.
+        cue_maker: makes, of the frames a second of a clip, what makes the cue maps of its frames in order; None for
+            no cue maps.
     """
 
     form: CacheFormat
     quality: int
     fps: float | None
     mask_top: float
-    cues: bool
+    cue_maker: CueMaker | None = None
 
     def digest(self, clip: ClipSource) -> str:
         """Changes when the stored clip would, though its source did not."""
-        facts = asdict(self) | {
+        facts = {
+            "form": str(self.form),
+            "fps": self.fps,
             "mask_top": max(self.mask_top, clip.mask_top),
+            "cues": self.cue_maker is not None,
             "quality": self.quality if self.form.codec == "jpeg" else None,
             "clip": [clip.name, clip.scene, clip.split, clip.fps],
             "labels": clip.labels and clip.labels.fingerprint(),
             "variants": {name: track.fingerprint() for name, track in sorted(clip.variants.items())},
-            "masks": clip.masks and [clip.masks.origin.name, stamp_of(clip.masks.origin)],
+            "masks": clip.masks and [clip.masks.name, stamp_of(clip.masks)],
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -75,8 +79,6 @@ def decode_clip(
     clip: ClipSource,
     recipe: Recipe,
     folder: Path,
-    *,
-    cue_maker: CueMaker | None = None,
     threads: int | None = None,
     advance: Callable[[int], None] = lambda frames: None,
     stopped: Callable[[], bool] = lambda: False,
@@ -87,7 +89,6 @@ def decode_clip(
         clip: what to decode.
         recipe: how.
         folder: of the decoded clips.
-        cue_maker: makes, of the frames a second of a clip, what makes the cue maps of its frames in order.
         threads: decoding threads of a video; None chooses.
         advance: called with the number of frames decoded since the last call.
         stopped: asked now and then; true ends with `Stopped`.
@@ -105,7 +106,7 @@ def decode_clip(
             open_source(str(clip.source), Reading(recipe.fps, clip.fps, Zones(mask_top), threads=threads)) as source,
             DecodedClipWriter(folder, clip.name, form, recipe.quality) as writer,
         ):
-            maps_of = cue_maker(source.info.fps) if cue_maker else lambda frame: None
+            maps_of = recipe.cue_maker(source.info.fps) if recipe.cue_maker else lambda frame: None
             try:
                 for frame in source:
                     writer.write(frame, network_image(frame.view, form.size, form.channels), maps_of(frame))

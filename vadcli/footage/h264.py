@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -17,10 +17,8 @@ from vadcli.footage.clock import LEAST_S
 from vadcli.footage.frames import Image
 
 TICK = Fraction(str(LEAST_S))  # seconds; no two pictures of a source are nearer
-RING_BYTES = 1 << 25
-_CODEC = "libx264"
-_FOR_FILES = {"preset": "superfast", "crf": "23"}
-_AT_ONCE = {"preset": "ultrafast", "crf": "23", "tune": "zerolatency"}  # a packet a picture, none held back
+KEY_S = 10.0  # between pictures that depend on no other
+_OPTIONS = {"preset": "superfast", "crf": "23"}
 _BT601 = 6  # what swscale makes of RGB; untagged, players take large pictures for BT.709
 
 
@@ -53,45 +51,33 @@ class PictureWriter:
     def __init__(self, opened: OutputContainer, fps: float) -> None:
         """Begin with none; about `fps` come a second."""
         self._opened, self._fps, self.count = opened, fps, 0
-        self._encoder: _Encoder | None = None
+        self._context: VideoCodecContext | None = None
+        self._reformatter, self._before = VideoReformatter(), -1
 
     def write(self, picture: Image, time_s: float) -> None:
         """Write the next picture, (H, W, 3) uint8 RGB, and its time, at least 0."""
-        if self._encoder is None:
-            stream = self._opened.add_stream(_CODEC, options=_FOR_FILES)
-            self._encoder = _Encoder(stream.codec_context, picture.shape[:2], self._fps)
-        self._opened.mux(self._encoder.encode(picture, time_s))
+        if self._context is None:
+            self._context = self._begun(*picture.shape[:2])
+        height, width = picture.shape[:2]
+        if height % 2 or width % 2:
+            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame = self._reformatter.reformat(frame, format="yuv420p")
+        frame.pts = self._before = max(round(time_s / TICK), self._before + 1)
+        frame.time_base, frame.duration = TICK, max(1, round(1 / self._fps / TICK))
+        self._opened.mux(self._context.encode(frame))
         self.count += 1
 
     def finish(self) -> None:
         """Write the frames that were held back."""
-        if self._encoder is not None:
-            self._opened.mux(self._encoder.encode())
+        if self._context is not None:
+            self._opened.mux(self._context.encode(None))
 
-
-class _Encoder:
-    """Encodes pictures of one size in the order of their times."""
-
-    def __init__(self, context: Any, size: tuple[int, ...], fps: float, every_s: float = 10.0) -> None:
-        """Set up a context that nothing was encoded with; of all pictures, one in `every_s` depends on no other."""
-        self._context: VideoCodecContext = context
-        self._step, self._before = max(1, round(1 / fps / TICK)), -1
-        height, width = size
-        self._margins = ((0, height % 2), (0, width % 2), (0, 0))
+    def _begun(self, height: int, width: int) -> VideoCodecContext:
+        context: Any = self._opened.add_stream("libx264", options=_OPTIONS).codec_context
         context.height, context.width, context.pix_fmt = height + height % 2, width + width % 2, "yuv420p"
-        context.framerate = Fraction(fps).limit_denominator(1001)
+        context.framerate = Fraction(self._fps).limit_denominator(1001)
         context.time_base, context.thread_count = TICK, 1  # the same bytes on every machine
-        context.gop_size, context.max_b_frames = max(1, round(every_s * fps)), 0  # none is shown before it is decoded
+        context.gop_size, context.max_b_frames = max(1, round(KEY_S * self._fps)), 0  # shown as they are decoded
         context.colorspace = context.color_primaries = context.color_trc = _BT601
-        self._reformatter = VideoReformatter()
-
-    def encode(self, picture: Image | None = None, time_s: float = 0.0) -> list[Any]:
-        """The packets that are ready once a picture has come; without one, those that were held back."""
-        if picture is None:
-            return self._context.encode(None)
-        even = np.pad(picture, self._margins, mode="edge") if any(map(any, self._margins)) else picture
-        frame = VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        frame = self._reformatter.reformat(frame, format="yuv420p")
-        frame.pts = self._before = max(round(time_s / TICK), self._before + 1)
-        frame.time_base, frame.duration = TICK, self._step
-        return self._context.encode(frame)
+        return cast(VideoCodecContext, context)

@@ -1,7 +1,7 @@
 """MATLAB files of every version, read by a process of its own: a damaged one ends that process and not the program.
 
 SciPy's reader follows whatever a file says and has crashed on damaged ones; here it has a limit of time and of memory.
-Version 7.3 is HDF5, and is read by the rules of `footage.strangers`.
+Version 7.3 is HDF5, of which no link, filter of others, or storage in other files is followed.
 """
 
 import io
@@ -37,6 +37,7 @@ def load_mat(path: Path) -> dict[str, Array]:
     package = str(Path(__file__).parents[2])
     search = os.pathsep.join([package, *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else [])])
     environment = {**os.environ, "PYTHONPATH": search, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment["HDF5_PLUGIN_PRELOAD"] = "::"  # filters that are no part of HDF5 are not loaded
     command = [sys.executable, "-m", "vadcli.footage.matlab", str(path.absolute())]
     try:
         done = subprocess.run(
@@ -100,16 +101,14 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
     """Variables of version 7.3, whose axes lie the other way round and whose cells are references."""
     import h5py
 
-    from vadcli.footage.strangers import members, open_hdf5, why_not_read
+    left = MEMORY_BYTES // 4
 
-    length, left = path.stat().st_size, MEMORY_BYTES // 4
-
-    def values(item: Any, name: str, deep: bool = False) -> Any:
+    def values(name: str, item: Any, deep: bool = False) -> Any:
         nonlocal left
         if not isinstance(item, h5py.Dataset):
             return "a structure"
-        if why := why_not_read(item, length):
-            raise ValueError(f"{name} is {why}")
+        if item.is_virtual or item.external:
+            raise ValueError(f"{name} is stored in other files")
         left -= item.size * item.dtype.itemsize
         if left < 0:
             raise ValueError(f"more than {MEMORY_BYTES >> 32} GiB in it")
@@ -119,7 +118,7 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
             references = item[()].T
             cells = np.empty(references.shape, dtype=object)
             for index in np.ndindex(*references.shape):
-                cells[index] = values(file[references[index]], name, deep=True)
+                cells[index] = values(name, file[references[index]], deep=True)
             return cells
         if item.attrs.get("MATLAB_empty", 0):
             return np.zeros([int(side) for side in item[()].reshape(-1)[:32]][:2] or 0)
@@ -127,8 +126,12 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
             return "text"
         return item[()].T
 
-    with open_hdf5(path) as file:
-        return {name: values(item, name) for name, item in members(file) if not name.startswith("#")}
+    with h5py.File(path, "r", locking=False) as file:
+        names = [name for name in file if not name.startswith("#")]
+        for name in names:
+            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{name} is a link that leads elsewhere")
+        return {name: values(name, file[name]) for name in names}
 
 
 def _limit() -> None:

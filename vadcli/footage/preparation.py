@@ -9,7 +9,7 @@ there, the cache is written in one go under a temporary name, with the clips tha
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,6 @@ from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.settings import PrepareSettings
 
-TELL_SECONDS = 0.2
 MOST_PROBLEMS = 10
 MOST_NOTES = 5  # of clips, in the order in which these are done
 
@@ -92,7 +91,7 @@ def prepare(
         split: `train` or `test` for all clips; None leaves it to the layout, and where that does not say, clips with
             abnormal frames are `test` and all others `train`.
         labels: a label file or folder for all sources.
-        cue_maker: makes the cue maps of a clip (see `decode_clip`); None makes none.
+        cue_maker: makes the cue maps of a clip (see `Recipe`); None makes none.
 
     Returns:
         the result; several processes share the clips and the folder of the cache, and only the lead returns all of it.
@@ -102,7 +101,7 @@ def prepare(
         InputError: when the disk is full.
     """
     form = CacheFormat(settings.size, settings.channels, settings.codec)
-    recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top, cues=cue_maker is not None)
+    recipe = Recipe(form, settings.quality, settings.fps, settings.mask_top, cue_maker)
     check_output("--out", out, named(labels, *map(Path, sources)), "cache")
     processes = present()
     own = draft(out, progress.note) if processes.leads else nullcontext(draft_folder(out))
@@ -116,11 +115,11 @@ def prepare(
         todo, refused = _todo(clips, recipe, {clip.name: clip for clip in earlier.clips} if earlier else {}, progress)
         problems += refused
         if processes.count > 1:
-            _decode(todo[processes.share], recipe, cue_maker, folder, settings.workers, progress)
+            _decode(todo[processes.share], recipe, folder, settings.workers, progress)
             processes.wait()
         if not processes.leads:
             return Prepared((), (), (), 0, 0)
-        done, failed = _decode(todo, recipe, cue_maker, folder, settings.workers, progress) if todo else ({}, [])
+        done, failed = _decode(todo, recipe, folder, settings.workers, progress) if todo else ({}, [])
         problems += failed
         decoded = {clip.name: done[clip.name] for clip in todo if clip.name in done}
         if not decoded and not earlier:
@@ -188,60 +187,43 @@ def _is_of(decoded: Clip, clip: ClipSource, recipe: Recipe) -> bool:
 
 
 def _decode(
-    todo: Sequence[ClipSource],
-    recipe: Recipe,
-    cue_maker: CueMaker | None,
-    folder: Path,
-    workers: int,
-    progress: Progress,
+    todo: Sequence[ClipSource], recipe: Recipe, folder: Path, workers: int, progress: Progress
 ) -> tuple[dict[str, Part], list[str]]:
     """Decoded clips by name, and a line for each that cannot be used."""
-    decoded: dict[str, Part] = {}
-    waiting: list[ClipSource] = []
-    for clip in todo:
-        earlier = find_decoded(folder, recipe.form, clip.name)
-        if earlier and _is_of(earlier.clip, clip, recipe):
-            decoded[clip.name] = earlier
-        else:
-            waiting.append(clip)
+    found = {clip.name: find_decoded(folder, recipe.form, clip.name) for clip in todo}
+    sources = {clip.name: clip for clip in todo}
+    decoded = {name: part for name, part in found.items() if part and _is_of(part.clip, sources[name], recipe)}
     if decoded:
         progress.note(f"{len(decoded)} clips are decoded already")
-    counter, stop = _Counter(), threading.Event()
+    waiting = [clip for clip in todo if clip.name not in decoded]
+    at_once = min(workers or cores(), max(len(waiting), 1))
+    telling, stop = threading.Lock(), threading.Event()
     problems: dict[str, str] = {}
     notes: list[str] = []
-    at_once = min(workers or cores(), max(len(waiting), 1))
+
+    def advance(frames: int) -> None:
+        with telling:
+            progress.advance(frames)
+
+    def run(clip: ClipSource) -> Decoded:
+        return decode_clip(clip, recipe, folder, 1 if at_once > 1 else None, advance, stop.is_set)
+
     with ThreadPoolExecutor(at_once, thread_name_prefix="decode") as pool:
-        lengths = list(pool.map(_length, waiting))
-        progress.start("decoding", float(sum(lengths)) if all(lengths) else None)
-        longest_first = sorted(zip(waiting, lengths, strict=True), key=lambda pair: -pair[1])
-        running: dict[Future[Decoded], ClipSource] = {}
         try:
-            for clip, _ in longest_first:
-                run = pool.submit(
-                    decode_clip,
-                    clip,
-                    recipe,
-                    folder,
-                    cue_maker=cue_maker,
-                    threads=1 if at_once > 1 else None,
-                    advance=counter.add,
-                    stopped=stop.is_set,
-                )
-                running[run] = clip
-            while running:
-                done, _ = wait(running, TELL_SECONDS, FIRST_COMPLETED)
-                progress.advance(counter.take())
-                for run in done:
-                    clip = running.pop(run)
-                    try:
-                        decoded[clip.name] = run.result().part
-                        notes += run.result().notes
-                    except FootageError as error:
-                        problems[clip.name] = str(error)
+            lengths = list(pool.map(_length, waiting))
+            progress.start("decoding", float(sum(lengths)) if all(lengths) else None)
+            longest_first = sorted(zip(lengths, waiting, strict=True), key=lambda pair: -pair[0])
+            running = {pool.submit(run, clip): clip for _, clip in longest_first}
+            for done in as_completed(running):
+                name = running[done].name
+                try:
+                    decoded[name] = done.result().part
+                    notes += done.result().notes
+                except FootageError as error:
+                    problems[name] = str(error)
         except BaseException:
             stop.set()
-            for run in running:
-                run.cancel()
+            pool.shutdown(cancel_futures=True)
             raise
     for note in notes[:MOST_NOTES]:
         progress.note(note)
@@ -264,24 +246,6 @@ def _write(
 
 def _kept(cache: Cache, clip: Clip) -> Part:
     return Part(clip, lambda array: (cache.path, *cache.region(clip.name, array)))
-
-
-class _Counter:
-    """Frames counted by many threads, taken by one."""
-
-    def __init__(self) -> None:
-        self._lock, self._count = threading.Lock(), 0
-
-    def add(self, frames: int) -> None:
-        """Count frames."""
-        with self._lock:
-            self._count += frames
-
-    def take(self) -> int:
-        """The count since the last call."""
-        with self._lock:
-            count, self._count = self._count, 0
-        return count
 
 
 def _length(clip: ClipSource) -> int:

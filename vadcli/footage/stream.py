@@ -45,19 +45,13 @@ def open_url(
     Raises:
         FootageError: when nothing answers there.
     """
-    name = without_password(url)
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
-
-    def connect() -> Container:
-        return Container(url, timeout_s=TIMEOUT_SECONDS, options=options)
-
-    try:
-        container = connect()
-        info = container.info(name)
-    except (av.FFmpegError, ValueError, OSError) as error:
-        raise FootageError(
-            f"{name}: no video stream answers there. Check the address, the network and the password."
-        ) from error
+    connect = partial(Container, url, timeout_s=TIMEOUT_SECONDS, options=options)
+    container, info = _first(
+        connect,
+        without_password(url),
+        "no video stream answers there. Check the address, the network and the password.",
+    )
     if info.duration_s is not None:
         return VideoReader(container, info)
     return StreamReader(container, info, connect, tell=tell, give_up_s=give_up_s)
@@ -73,16 +67,18 @@ def open_camera(source: str, tell: Tell = lambda change: None, give_up_s: float 
     if not number.isdecimal():
         raise FootageError(f"{source}: cameras are numbered from 0, as in camera:0.")
     form, device = CAMERAS.get(sys.platform, ("v4l2", "{}"))
+    connect = partial(Container, device.format(int(number)), timeout_s=TIMEOUT_SECONDS, format=form)
+    problem = "no such camera, or another program has it. Try another number."
+    return StreamReader(*_first(connect, source, problem), connect, by_clock=True, tell=tell, give_up_s=give_up_s)
 
-    def connect() -> Container:
-        return Container(device.format(int(number)), timeout_s=TIMEOUT_SECONDS, format=form)
 
+def _first(connect: Callable[[], Container], name: str, problem: str) -> tuple[Container, SourceInfo]:
+    """The first connection, and what is known by it."""
     try:
         container = connect()
-        info = container.info(source)
+        return container, container.info(name)
     except (av.FFmpegError, ValueError, OSError) as error:
-        raise FootageError(f"{source}: no such camera, or another program has it. Try another number.") from error
-    return StreamReader(container, info, connect, by_clock=True, tell=tell, give_up_s=give_up_s)
+        raise FootageError(f"{name}: {problem}") from error
 
 
 class StreamReader:

@@ -1,13 +1,12 @@
 """Windows of T+1 successive frames, and the one place that makes [-1, 1] floats of them."""
 
-import queue
-import threading
+import itertools
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, pairwise
 from types import TracebackType
 from typing import Self
 
@@ -73,7 +72,7 @@ def clip_ranges(caches: Sequence[Cache], split: Split | None = "train") -> list[
         for clip in cache.clips:
             if split is None or clip.split == split:
                 gaps = np.flatnonzero(cache.timeline(clip.name)[2]).tolist()
-                edges = pairwise([0, *(number for number in gaps if number), clip.num_frames])
+                edges = itertools.pairwise([0, *(number for number in gaps if number), clip.num_frames])
                 found += [ClipRange(cache, clip, start, stop) for start, stop in edges]
     return found
 
@@ -147,7 +146,7 @@ class Windows(Dataset[Tensor]):
         self.stride = stride
         self.ranges = list(clip_ranges(caches, split) if clips is None else clips)
         counts = [max(0, (one.num_frames - self.length) // stride + 1) for one in self.ranges]
-        self._ends = list(accumulate(counts))
+        self._ends = list(itertools.accumulate(counts))
         if not len(self):
             longest = max((one.num_frames for one in self.ranges), default=0)
             which = f"of split {split} " if split else ""
@@ -160,23 +159,15 @@ class Windows(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         """Window `index`, (T+1, H, W, C) uint8."""
-        one, start = self._locate(index)
-        return one.window(start, self.length)
-
-    def clip_of(self, index: int) -> Clip:
-        """The clip that window `index` is of."""
-        return self._locate(index)[0].clip
-
-    def start_of(self, index: int) -> int:
-        """The index, in its clip, of the first frame of window `index`."""
-        one, start = self._locate(index)
-        return one.start + start
+        clip, start = self.locate(index)
+        return clip.window(start, self.length)
 
     def batch(self, indices: Sequence[int]) -> Tensor:
         """Several windows, (B, T+1, H, W, C) uint8."""
         return torch.stack([self[index] for index in indices])
 
-    def _locate(self, index: int) -> tuple[ClipRange, int]:
+    def locate(self, index: int) -> tuple[ClipRange, int]:
+        """The range that window `index` is of, and where in it the window begins."""
         if not 0 <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
         clip = bisect_right(self._ends, index)
@@ -196,7 +187,7 @@ class WindowLoader:
         pin_memory: bool = False,
         share: slice = slice(None),
     ) -> None:
-        """Begin to read.
+        """Read nothing yet.
 
         Args:
             windows: to draw from; every pass over them has an order of its own.
@@ -206,12 +197,9 @@ class WindowLoader:
             pin_memory: hand over page-locked batches, for upload to a GPU.
             share: which windows of every batch to read, where processes share them.
         """
-        self._windows, self._batch_size, self._seed, self._pin = windows, batch_size, seed, pin_memory
-        self._share = share
-        self._queue: queue.Queue[Tensor | BaseException] = queue.Queue(BATCHES_AHEAD)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read, args=(first_step,), name="windows", daemon=True)
-        self._thread.start()
+        self._windows, self._batch_size, self._seed, self._first = windows, batch_size, seed, first_step
+        self._pin, self._share = pin_memory, share
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="windows")
 
     def indices(self, step: int) -> list[int]:
         """The windows of batch `step`; a batch may straddle two passes."""
@@ -222,19 +210,15 @@ class WindowLoader:
 
     def __iter__(self) -> Iterator[Tensor]:
         """Batches (B, T+1, H, W, C) uint8, without end."""
-        while not self._stop.is_set():
-            item = self._queue.get()
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        steps = itertools.count(self._first)
+        ahead = deque(self._reader.submit(self._read, next(steps)) for _ in range(BATCHES_AHEAD))
+        while True:
+            yield ahead.popleft().result()
+            ahead.append(self._reader.submit(self._read, next(steps)))
 
     def close(self) -> None:
         """Stop reading."""
-        self._stop.set()
-        with suppress(queue.Empty):  # the thread may wait for room
-            while True:
-                self._queue.get_nowait()
-        self._thread.join()
+        self._reader.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Self:
         return self
@@ -244,14 +228,9 @@ class WindowLoader:
     ) -> None:
         self.close()
 
-    def _read(self, step: int) -> None:
-        try:
-            while not self._stop.is_set():
-                batch = self._windows.batch(self.indices(step)[self._share])
-                self._queue.put(batch.pin_memory() if self._pin else batch)
-                step += 1
-        except BaseException as error:
-            self._queue.put(error)
+    def _read(self, step: int) -> Tensor:
+        batch = self._windows.batch(self.indices(step)[self._share])
+        return batch.pin_memory() if self._pin else batch
 
 
 @lru_cache(maxsize=2)

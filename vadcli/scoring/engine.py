@@ -269,16 +269,12 @@ class _Readers(Generic[I, E]):
     def _take(self, own: "queue.Queue[Output[I, E] | None]", most: int) -> list[Output[I, E]]:
         """So many items and what lies between them: up to a source's end, or of live ones what is there."""
         taken: list[Output[I, E]] = []
-        while sum(isinstance(output, Scored) for output in taken) < most:
-            try:
-                output = own.get(block=not (self._live and taken))
-            except queue.Empty:
-                break
-            if output is None:
-                break
-            taken.append(output)
-            if isinstance(output, Ended) and not self._live:
-                break
+        with suppress(queue.Empty):
+            while most and (output := own.get(block=not (self._live and taken))) is not None:
+                taken.append(output)
+                most -= isinstance(output, Scored)
+                if isinstance(output, Ended) and not self._live:
+                    break
         return taken
 
     def _read(self, source: int) -> None:

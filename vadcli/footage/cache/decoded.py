@@ -54,9 +54,10 @@ def find_decoded(folder: Path, form: CacheFormat, name: str) -> Part | None:
     """A clip as an earlier run decoded it, if it is whole."""
     try:
         part = decoded_part(folder, form, _CLIP.validate_json(draft_file(folder, name, "json").read_bytes()))
-        places = [part.regions(array) for array in DTYPES]
-        whole = all(file.stat().st_size >= start + size for file, start, size in places if size)
-        return part if whole else None
+        ends: dict[Path, int] = {}
+        for file, start, size in map(part.regions, DTYPES):
+            ends[file] = max(ends.get(file, 0), start + size)
+        return part if all(file.stat().st_size == end for file, end in ends.items()) else None
     except (OSError, ValueError):
         return None
 
@@ -70,6 +71,7 @@ class DecodedClipWriter:
 
     def __init__(self, folder: Path, name: str, form: CacheFormat, quality: int) -> None:
         self._folder, self._name, self._form = folder, name, form
+        draft_file(folder, name, "json").unlink(missing_ok=True)  # of an earlier run, whose frames are gone now
         self._quality = [cv2.IMWRITE_JPEG_QUALITY, quality]
         self._frames = draft_file(folder, name, "frames").open("wb", buffering=WRITE_BUFFER)
         self._cues = draft_file(folder, name, "cues").open("wb", buffering=WRITE_BUFFER)

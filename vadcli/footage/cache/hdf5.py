@@ -16,7 +16,7 @@ import numpy as np
 from vadcli.footage.cache.manifest import NoCacheError
 from vadcli.interruption import interruptions_noted
 
-HEAD_BYTES = 1 << 16  # room for all descriptions before the arrays
+HEAD_BYTES = 1 << 16  # more than all descriptions take
 MOST_NAMES = 64
 MANIFEST = "manifest"  # the array of its bytes
 _HEAP = b"GCOL"  # of texts and references, on whose damage HDF5 may never end
@@ -32,15 +32,18 @@ def lay_out(arrays: Mapping[str, tuple[np.dtype[Any], int]]) -> tuple[bytes, dic
     offsets: dict[str, int] = {}
     with (
         interruptions_noted(patient=True) as interrupted,
-        h5py.File(head, "w", libver=("v110", "v110"), meta_block_size=HEAD_BYTES) as file,
+        h5py.File(head, "w", libver=("v110", "v110")) as file,
     ):
         how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         how.set_layout(h5py.h5d.CONTIGUOUS)
-        how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        how.set_obj_track_times(False)  # the same arrays, the same bytes
         for name, (dtype, length) in arrays.items():
-            space, kind = h5py.h5s.create_simple((length,)), h5py.h5t.py_create(dtype)
-            offsets[name] = h5py.h5d.create(file.id, name.encode(), kind, space, how).get_offset()
+            h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(dtype), h5py.h5s.create_simple((length,)), how)
+        file.flush()
+        for name in arrays:  # which lie behind all descriptions, since none has its place before it is written to
+            file[name][:1] = 0
+            offsets[name] = file[name].id.get_offset()
     if interrupted():
         raise KeyboardInterrupt
     return head.getvalue(), offsets, head.length
@@ -101,13 +104,20 @@ def _place(file: h5py.File, name: str, dtype: np.dtype[Any] | None, length: int)
 
 
 class _Head(BytesIO):
-    """The beginning of a file, as HDF5 writes it.
+    """The beginning of a file, as HDF5 writes it; what it writes behind that is dropped.
 
     Attributes:
         length: of the whole file.
     """
 
     length = 0
+
+    def write(self, data: Any) -> int:
+        if self.tell() < HEAD_BYTES:
+            return super().write(data)
+        if any(data):
+            raise ValueError("a description behind the arrays")
+        return len(data)
 
     def truncate(self, size: int | None = None) -> int:
         self.length = size or 0

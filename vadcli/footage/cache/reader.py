@@ -17,7 +17,7 @@ from vadcli.footage.cache.manifest import DTYPES, Clip, Manifest, NoCacheError
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 
-AGAIN = "Prepare the footage again."
+AGAIN = "Prepare the footage again, into another file."
 MOST_MANIFEST_BYTES = 1 << 28
 _OF_HDF5 = (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError)
 
@@ -43,18 +43,6 @@ class Cache:
         self._offsets, self._starts = offsets, manifest.starts()
         self._numbers = {clip.name: number for number, clip in enumerate(manifest.clips)}
         self._ends: dict[str, npt.NDArray[np.int64]] = {}
-        self._held: dict[str, Image] = {}
-
-    def hold(self, limit_bytes: int) -> bool:
-        """Keep all frames decoded in memory from now on, if they take at most `limit_bytes`.
-
-        Returns:
-            whether they do.
-        """
-        if sum(clip.num_frames for clip in self.clips) * self.form.frame_bytes > limit_bytes:
-            return False
-        self._held = {clip.name: self.frames(clip.name) for clip in self.clips}
-        return True
 
     def clip(self, name: str) -> Clip:
         """The clip of that name.
@@ -69,8 +57,6 @@ class Cache:
     def frames(self, name: str, start: int = 0, stop: int | None = None) -> Image:
         """Frames `start` to `stop` (excluded) of a clip, (n, H, W, C) uint8."""
         start, stop = self._range(name, start, stop)
-        if name in self._held:
-            return self._held[name][start:stop]
         shape = (stop - start, *self.size, self.channels)
         if self.codec == "raw":
             size = self.form.frame_bytes
@@ -142,7 +128,7 @@ class Cache:
         return self._offsets.get(array, 0) + begin * size, (end - begin) * size
 
     def close(self) -> None:
-        """Close the file; what is held in memory can still be read."""
+        """Close the file; nothing can be read any more."""
         self._file = -1
         self._closed()
 

@@ -7,20 +7,10 @@ from pathlib import Path
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Split
 from vadcli.footage.identity import location_of
-from vadcli.footage.layouts import (
-    avenue,
-    demo,
-    frames_benchmark,
-    picture_folders,
-    shanghaitech,
-    ucf_crime,
-    ucsd,
-    umn,
-    videos,
-)
+from vadcli.footage.layouts import avenue, demo, frames_benchmark, plain, shanghaitech, ucf_crime, ucsd, umn
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for
-from vadcli.footage.layouts.scene_folders import split_of
+from vadcli.footage.layouts.plain import split_of
 from vadcli.footage.naming import images_in
 from vadcli.footage.source import is_live
 
@@ -47,8 +37,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], bool], Find]] = {  # the first that fi
     "ucf-crime": (ucf_crime.detect, _labelled(ucf_crime.find)),
     "umn": (umn.detect, _labelled(umn.find)),
     "frames-benchmark": (frames_benchmark.detect, frames_benchmark.find),
-    "videos": (videos.detect, _labelled(videos.find)),
-    "frames": (picture_folders.detect, _labelled(picture_folders.find)),
+    "videos": (plain.has_videos, _labelled(plain.find_videos)),
+    "frames": (plain.has_pictures, _labelled(plain.find_pictures)),
 }
 
 

@@ -12,7 +12,6 @@ from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for, set_names
 from vadcli.footage.layouts.labels import LabelTrack
-from vadcli.footage.layouts.masks import MaskMatlab
 from vadcli.footage.matlab import load_mat
 from vadcli.footage.naming import videos_in
 
@@ -48,7 +47,7 @@ def find(path: Path) -> list[ClipSource]:
                     video,
                     labels=None if mask else next(iter(others.values()), None),
                     variants=others,
-                    masks=MaskMatlab(mask) if mask else None,
+                    masks=mask,
                 )
             )
     return found

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from vadcli.footage.cache import Split
 from vadcli.footage.layouts.labels import LabelTrack
-from vadcli.footage.layouts.masks import MaskTrack
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class ClipSource:
         source: a video file, or a folder of pictures.
         labels: of its frames.
         variants: further label sets, by name.
-        masks: of its abnormal pixels.
+        masks: of its abnormal pixels (see `masks.masks_of`).
         fps: of a folder of pictures, which does not say.
         mask_top: share of the height to black out, where this data set needs it.
         note: what the user should know of how the footage was found.
@@ -32,7 +31,7 @@ class ClipSource:
     source: Path
     labels: LabelTrack | None = None
     variants: Mapping[str, LabelTrack] = field(default_factory=dict)
-    masks: MaskTrack | None = None
+    masks: Path | None = None
     fps: float | None = None
     mask_top: float = 0.0
     note: str = ""

@@ -5,7 +5,6 @@ from pathlib import Path
 from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for
-from vadcli.footage.layouts.masks import MaskPacked
 from vadcli.footage.naming import folders_in, videos_in
 
 _PARTS: tuple[tuple[str, Split], ...] = (("training", "train"), ("testing", "test"))
@@ -47,7 +46,7 @@ def _clips(scene: str, part: Path, split: Split) -> list[ClipSource]:
                 split,
                 video,
                 labels=labels_for(table, {clip: None})[clip] if table.is_file() else None,
-                masks=MaskPacked(masks) if masks.is_file() else None,
+                masks=masks if masks.is_file() else None,
             )
         )
     return found

@@ -7,7 +7,6 @@ import numpy as np
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for, set_names
 from vadcli.footage.layouts.labels import LabelTrack
-from vadcli.footage.layouts.masks import MaskFolder
 from vadcli.footage.naming import folders_in, images_in
 
 FPS = {"ped1": 10.0, "ped2": 10.0, "avenue": 25.0, "shanghaitech": 24.0}  # of these data sets, where the name tells
@@ -49,7 +48,7 @@ def find(path: Path, labels: Path | None = None) -> list[ClipSource]:
                 folder,
                 labels=first.get(name),
                 variants={key: one[name] for key, one in variants.items() if name in one},
-                masks=MaskFolder(masks) if masks.is_dir() and images_in(masks) else None,
+                masks=masks if masks.is_dir() and images_in(masks) else None,
                 fps=fps,
             )
         )

@@ -8,7 +8,6 @@ from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import read_npy
 from vadcli.footage.layouts.labels import as_labels
-from vadcli.footage.layouts.masks import MaskArray
 from vadcli.footage.naming import folders_in, images_in, videos_in
 
 FPS = 24.0  # of extracted frames
@@ -45,7 +44,7 @@ def find(path: Path) -> list[ClipSource]:
                     split,
                     clip,
                     labels=as_labels(read_npy(labels), labels.name) if is_test and labels.is_file() else None,
-                    masks=MaskArray(masks) if is_test and masks.is_file() else None,
+                    masks=masks if is_test and masks.is_file() else None,
                     fps=FPS if clip.is_dir() else None,
                 )
             )

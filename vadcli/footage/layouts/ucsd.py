@@ -5,10 +5,9 @@ from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache import Split
-from vadcli.footage.layouts import picture_folders, videos
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import read_m
-from vadcli.footage.layouts.masks import MaskFolder
+from vadcli.footage.layouts.plain import has_pictures, has_videos
 from vadcli.footage.naming import folders_in, images_in
 
 FPS = 10.0
@@ -32,7 +31,7 @@ def find(path: Path) -> list[ClipSource]:
 def _sets(path: Path) -> list[Path]:
     if _pictures(path / "Test"):
         return [path] if _looks_so(path) else []
-    inner = [folder for folder in folders_in(path) if picture_folders.detect(folder) or videos.detect(folder)]
+    inner = [folder for folder in folders_in(path) if has_pictures(folder) or has_videos(folder)]
     return inner if all(map(_looks_so, inner)) else []
 
 
@@ -68,7 +67,7 @@ def _clips(folder: Path) -> list[ClipSource]:
                     split,
                     clip,
                     labels=labels[index] if is_test and labels else None,
-                    masks=MaskFolder(masks) if is_test and masks.is_dir() and images_in(masks) else None,
+                    masks=masks if is_test and masks.is_dir() and images_in(masks) else None,
                     fps=FPS,
                 )
             )
