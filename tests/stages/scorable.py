@@ -1,4 +1,4 @@
-"""A tiny model for tests of scoring: untrained, calibrated on footage of its own kind."""
+"""A tiny model for tests of scoring: untrained."""
 
 from pathlib import Path
 
@@ -9,11 +9,10 @@ from vadcli.model.network import Network
 from vadcli.settings import ModelSettings, Settings
 
 
-def tiny_model(path: Path, calibration: dict | None = None, unit: str = "prototypes", scenes: int = 1) -> Path:
+def tiny_model(path: Path, unit: str = "prototypes", seed: int = 0) -> Path:
     """Writes a meta-trained checkpoint of a network of 32×32 and width 2."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     settings = Settings(model=ModelSettings(size=(32, 32), channels=1, width=2, num_prototypes=3, unit=unit))
     network = Network(settings.model)
-    weights, training = dict(network.state_dict()), {"scenes": scenes}
-    save_checkpoint(path, Checkpoint("metatrain", settings, weights, training=training, calibration=calibration))
+    save_checkpoint(path, Checkpoint("metatrain", settings, dict(network.state_dict())))
     return path

@@ -156,11 +156,11 @@ class SourceScorer:
 
     def finish(self) -> Iterator[Outcome]:
         """What was held back when the source ended."""
-        if self.calibration is not None:
+        if self.calibration is not None or self._live:
             return
         if self._beginning.teaches:
             yield from self._settle()
-        elif not self._live:
+        else:
             yield from (self._outcome(held.unpacked(), None) for held in self._beginning.let_go())
 
     def last(self) -> list[Finding[ScoredFrame]]:

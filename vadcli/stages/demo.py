@@ -31,7 +31,7 @@ import numpy as np
 
 from vadcli.errors import InputError
 from vadcli.files import whole
-from vadcli.footage.opencv import cv2
+from vadcli.footage.h264 import PictureWriter, mp4
 from vadcli.progress import Progress
 from vadcli.synthetic import kind_of, make_scene, render
 
@@ -141,7 +141,7 @@ def _make_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> None:
             progress.advance(_make(job))
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_quiet_threads)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context)
     try:
         for future in as_completed([pool.submit(_make, job) for job in jobs]):
             progress.advance(future.result())
@@ -210,56 +210,33 @@ def _scene_name(index: int, count: int) -> str:
     return f"scene{index + 1:0{max(2, len(str(count)))}d}"
 
 
-def _quiet_threads() -> None:
-    cv2.setNumThreads(1)
-
-
 def _make(job: _Job) -> int:
     """Render and write one clip with what belongs to it, the video last.
 
     Returns:
         the number of frames.
     """
-    height, width = job.arguments.size
-    labels: list[int] = []
-    masks: list[Any] = []
+    how, labels, masks = job.arguments, [], []
     with whole(job.video) as temporary:
-        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), job.arguments.fps, (width, height))
-        if not writer.isOpened():
-            raise InputError(f"{job.video}: this OpenCV cannot write mp4v video of {width}x{height} here.")
-        try:
-            scene = make_scene(job.scene_seed)
-            for one in render(
-                scene,
+        with mp4(temporary) as opened:
+            writer = PictureWriter(opened, how.fps)
+            film = render(
+                make_scene(job.scene_seed),
                 job.clip_seed,
-                seconds=job.arguments.seconds,
-                fps=job.arguments.fps,
-                size=job.arguments.size,
+                seconds=how.seconds,
+                fps=how.fps,
+                size=how.size,
                 anomalies=job.anomalies,
-            ):
-                writer.write(cv2.cvtColor(one.image, cv2.COLOR_RGB2BGR))
-                labels.append(one.label)
-                masks.append(np.packbits(one.mask, axis=1))
-        finally:
-            writer.release()
-        if (written := _count_frames(temporary)) != len(labels):  # the encoder does not tell of a full disk
-            raise InputError(
-                f"{job.video}: not written: {written} of {len(labels)} frames arrived. Is the disk full? "
-                "Make room and run the same command again."
             )
+            for index, frame in enumerate(film):
+                writer.write(frame.image, index / how.fps)
+                labels.append(frame.label)
+                masks.append(np.packbits(frame.mask, axis=1))
+            writer.finish()
         if job.anomalies:
             with whole(job.video.with_suffix(".csv")) as table:
                 rows = "".join(f"{frame},{label}\n" for frame, label in enumerate(labels))
                 table.write_text("frame,label\n" + rows, encoding="utf-8")
             with whole(job.video.with_suffix(".masks.npz")) as archive:
-                np.savez_compressed(archive, masks=np.stack(masks), shape=np.array([len(masks), height, width]))
+                np.savez_compressed(archive, masks=np.stack(masks), shape=np.array([len(masks), *how.size]))
     return len(labels)
-
-
-def _count_frames(video: Path) -> int:
-    capture = cv2.VideoCapture(str(video), cv2.CAP_FFMPEG)
-    count = 0
-    while capture.grab():
-        count += 1
-    capture.release()
-    return count

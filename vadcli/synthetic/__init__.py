@@ -1,10 +1,10 @@
-"""Synthetic camera scenes to train and test on: `make_scene` draws one from a seed, `render` films a clip of it.
+"""Synthetic camera scenes to try everything on: `make_scene` draws one from a seed, `render` films a clip of it.
 
     scene = make_scene(7)
-    for one in render(scene, 0, seconds=20, fps=10, size=(128, 128), anomalies=False):
-        one.image  # (128, 128, 3) uint8 RGB
+    for frame in render(scene, 0, seconds=20, fps=10, size=(128, 128), anomalies=False):
+        frame.image  # (128, 128, 3) uint8 RGB
 
-Two scenes share nothing but this generator; two clips of a scene share place, camera, light and sensor.
+Clips of a scene share place, camera, traffic and sensor. Their anomalies are plain to see for a second and more.
 """
 
 from vadcli.synthetic.film import Rendered, render

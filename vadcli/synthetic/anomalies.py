@@ -1,291 +1,163 @@
-"""Anomalies: riders, runners, strays, vehicles among people, loiterers, throwers, falls, panic.
-
-Each kind makes actors whose frames are marked abnormal from the moment they behave so; whoever loiters, falls or
-flees first walks in like everybody else.
-"""
+"""Anomalies that a person would see: each in view for a second and more, and large enough."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vadcli.synthetic.actors import Actor
-from vadcli.synthetic.camera import Camera
-from vadcli.synthetic.figures import random_look
-from vadcli.synthetic.gait import Motion
-from vadcli.synthetic.routes import (
-    Blockers,
-    Pace,
-    Route,
-    length_of,
-    out_of_sight,
-    seen,
-    side_point,
-    sideways,
-    smooth,
-    travel,
-)
-from vadcli.synthetic.vehicles import random_make
+from vadcli.synthetic.figures import Body, Thing, Vehicle, random_car, random_person
+from vadcli.synthetic.scene import Scene
+from vadcli.synthetic.traffic import Actor, Clock, Way, follow
 
 Array = NDArray[Any]
 Generator = np.random.Generator
+EVERY_S = 13.0  # an anomaly in so many seconds
+_IN_VIEW = 0.5  # picture heights from the middle: within a square picture
+_VIVID = ((0.95, 0.5, 0.08), (0.85, 0.1, 0.1), (0.95, 0.85, 0.1), (0.1, 0.55, 0.9))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The surroundings of anomalies: ways, obstacles, length of the clip.
+    """The scene, and the clip's length and rate."""
 
-    Attributes:
-        camera: who watches.
-        routes: the normal ways.
-        blockers: what stands in the way.
-        far_m: nothing is seen farther than this.
-        frames: length of the clip.
-        fps: its frames a second.
-        indoor: no cars come in.
-        nearest: (h, w) metres to what stands in front of the ground, of any resolution.
-    """
+    scene: Scene
+    clock: Clock
 
-    camera: Camera
-    routes: tuple[Route, ...]
-    blockers: Blockers
-    far_m: float
-    frames: int
-    fps: float
-    indoor: bool
-    nearest: Array
+    def way(self, rng: Generator) -> Way:
+        """One of the ways that people take, in either direction."""
+        ways = [way for way in self.scene.ways if not way.drives]
+        way = ways[int(rng.integers(len(ways)))]
+        return way if rng.random() < 0.5 else way.reversed()
 
-    @property
-    def walks(self) -> list[Route]:
-        """The ways of people."""
-        return [route for route in self.routes if not route.drives]
+    def enters(self, way: Way) -> float:
+        """Metres along a way at which the picture begins."""
+        metres = np.arange(0, way.length, 0.2)
+        places = way.at(metres)
+        plane, _ = self.scene.camera.plane(np.stack([places[:, 0], np.full(len(places), 0.8), places[:, 1]], -1))
+        return float(metres[np.argmax(np.abs(plane[:, 0]) < _IN_VIEW)])
 
-    @property
-    def drives(self) -> list[Route]:
-        """The ways of vehicles."""
-        return [route for route in self.routes if route.drives]
-
-    def way(self, rng: Generator, spread: float = 1.0) -> Array:
-        """A way that people take, to begin with."""
-        route = self.walks[int(rng.integers(len(self.walks)))] if self.walks else self.drives[0]
-        points = route.points + rng.normal(0, route.spread_m / 2 * spread, route.points.shape)
-        way = smooth(points[::-1] if rng.random() < route.back else points, self.blockers)
-        return out_of_sight(way, self.camera)
-
-    def across(self, rng: Generator) -> Array:
-        """A way over ground that nobody walks on, from one side of the picture to another."""
-        for _ in range(20):
-            sides = rng.permutation(["left", "right", "bottom" if self.camera.height_m > 3 else "left"])
-            ends = [side_point(self.camera, str(side), rng, self.far_m) for side in sides[:2]]
-            if ends[0] is not None and ends[1] is not None and np.linalg.norm(ends[0] - ends[1]) > 4:
-                return smooth(np.array(ends), self.blockers)
-        return self.way(rng)
-
-    def in_view(self, x: Array, z: Array) -> Array:
-        """(n,) whether the middle of a person at ground points shows, neither outside the picture nor hidden."""
-        points = np.stack([x, np.full(len(x), 0.9), z], -1)
-        plane = self.camera.picture(points)
-        rows, columns = self.nearest.shape
-        row = np.clip(plane[:, 1] * rows, 0, rows - 1).astype(int)
-        column = np.clip(plane[:, 0] * columns, 0, columns - 1).astype(int)
-        distance = np.linalg.norm(points - np.array([0.0, self.camera.height_m, 0.0]), axis=1)
-        return np.asarray((np.abs(plane - 0.5) < 0.5).all(1) & (self.nearest[row, column] > distance))
-
-    def show(self, motion: Motion | None, margin: float = 0.8) -> list[Motion]:
-        """The motion while it can be seen, as a list of none or one."""
-        shown = seen(motion, self.camera, margin) if motion is not None else None
-        return [shown] if shown is not None else []
+    def cross(self, body: Body, way: Way, speed: float, at_s: float, pose: str = "walk") -> list[Actor]:
+        """A body that comes into view at a second of the clip and is an anomaly all the way."""
+        begin = at_s - self.enters(way) / speed
+        knots = [(begin, 0.0), (begin + way.length / speed, way.length)]
+        return follow(body, way, knots, self.clock, pose=pose, abnormal=(-np.inf, np.inf))
 
 
-def _cyclist(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
-    way = stage.way(rng) if stage.walks else sideways(smooth(stage.drives[0].points), float(rng.uniform(-1, 1)))
-    pace = Pace(float(rng.uniform(3.0, 6.0)), stride_m=float(rng.uniform(4, 6)), wobble=0.03)
-    paint = tuple(rng.uniform(0.05, 0.5, 3).tolist())
-    motions = stage.show(travel(way, pace, begin, stage.frames, stage.fps, pose="ride", abnormal=True), 1.2)
-    return [Actor(motion, replace(random_look(rng), bag="none"), "bicycle", paint) for motion in motions]
+def _running(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    """Two people run, one after the other."""
+    way, speed = stage.way(rng), float(rng.uniform(4.4, 5.2))
+    return [
+        actor
+        for member in (0, 1)
+        for actor in stage.cross(random_person(rng), way.moved(0.5 * member), speed, at_s + 0.7 * member, "run")
+    ]
 
 
-def _skater(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
-    pace = Pace(float(rng.uniform(2.4, 4.2)), stride_m=30.0, wobble=0.15)
-    motions = stage.show(travel(stage.way(rng), pace, begin, stage.frames, stage.fps, pose="glide", abnormal=True))
-    return [Actor(motion, random_look(rng), "board") for motion in motions]
-
-
-def _running(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
+def _panic(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    """Several people run, one after the other, through all of the picture."""
     way, actors = stage.way(rng), []
-    for member in range(int(rng.choice([1, 1, 2]))):
-        look = random_look(rng)
-        pace = Pace(float(rng.uniform(3.0, 4.8)), run=1.0)
-        motion = travel(
-            sideways(way, 0.8 * member),
-            pace,
-            begin + 0.5 * member,
-            stage.frames,
-            stage.fps,
-            abnormal=True,
-            height=look.height,
-        )
-        actors += [Actor(shown, replace(look, skirt=0.0)) for shown in stage.show(motion)]
+    for member in range(int(rng.integers(4, 7))):
+        own = way.moved(float(rng.uniform(-1.5, 1.5)))
+        actors += stage.cross(random_person(rng), own, float(rng.uniform(3.8, 4.6)), at_s + 0.5 * member, "run")
     return actors
 
 
-def _wrong_way(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
-    if stage.drives:
-        route = stage.drives[int(rng.integers(len(stage.drives)))]
-        make = random_make(rng)
-        pace = Pace(route.speed * float(rng.uniform(0.5, 0.9)), wobble=0.0)
-        motion = travel(smooth(route.points[::-1], (), 1.0), pace, begin, stage.frames, stage.fps, abnormal=True)
-        return [Actor(shown, make) for shown in stage.show(motion, make.length)]
-    one_way = [route for route in stage.walks if route.back == 0]
-    route = one_way[int(rng.integers(len(one_way)))]
-    actors = []
-    for member in range(int(rng.integers(1, 4))):
-        look = random_look(rng)
-        way = sideways(smooth(route.points[::-1], stage.blockers), 0.7 * member - 0.5)
-        motion = travel(
-            way, Pace(float(rng.uniform(1.1, 1.6))), begin, stage.frames, stage.fps, abnormal=True, height=look.height
-        )
-        actors += [Actor(shown, look) for shown in stage.show(motion)]
+def _cyclist(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    return stage.cross(random_person(rng), stage.way(rng), float(rng.uniform(4.5, 6)), at_s, "ride")
+
+
+def _vehicle(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    """A cart or a car where people walk."""
+    cart = Vehicle(2.8, 1.5, 1.9, (-0.9, 0.2), (0.85, 0.85, 0.8))
+    indoors = stage.scene.kind == "hall"
+    return stage.cross(cart if indoors else random_car(rng), stage.way(rng), float(rng.uniform(3, 4.5)), at_s)
+
+
+def _fight(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    """Two people meet in the middle of the picture, fight, and go on."""
+    way, lasts = stage.way(rng), float(rng.uniform(4, 6))
+    spot, speed, actors = way.length * float(rng.uniform(0.42, 0.58)), 1.35, []
+    for side, own, here in ((-0.28, way, spot), (0.28, way.reversed(), way.length - spot)):
+        here -= 0.35
+        begin, ends = at_s - here / speed, at_s + lasts
+        knots = [(begin, 0.0), (at_s, here), (ends, here), (ends + (own.length - here) / speed, own.length)]
+        moved = own.moved(side)
+        actors += follow(random_person(rng), moved, knots, stage.clock, stays="fight", abnormal=(at_s, ends))
     return actors
 
 
-def _vehicle(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
-    make = random_make(rng, str(rng.choice(["cart", "cart", "car", "van"])))
-    pace = Pace(float(rng.uniform(1.6, 5.0)), wobble=0.05)
-    motion = travel(stage.way(rng, 0.5), pace, begin, stage.frames, stage.fps, abnormal=True)
-    return [Actor(shown, make) for shown in stage.show(motion, make.length)]
+def _left(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    """Somebody stops, and what they leave behind stays to the end of the clip."""
+    way, speed = stage.way(rng), 1.35
+    spot = way.length * float(rng.uniform(0.42, 0.58))
+    begin, beside = at_s - spot / speed, way.moved(-1.0)
+    knots = [(begin, 0.0), (at_s, spot), (at_s + 1, spot), (at_s + 1 + (way.length - spot) / speed, way.length)]
+    place = beside.at(spot)
+    _, depth = stage.scene.camera.plane(np.array([place[0], 0.5, place[1]]))
+    side = 0.11 * float(depth) / stage.scene.camera.focal  # of the picture's height, wherever it stands
+    thing = Thing(side, side, _VIVID[int(rng.integers(len(_VIVID)))])
+    actors = follow(random_person(rng), way, knots, stage.clock)
+    return actors + follow(thing, beside, [(at_s, spot), (1e6, spot)], stage.clock, abnormal=(-np.inf, np.inf))
 
 
-def _to_spot(stage: Stage, rng: Generator) -> tuple[Array, float]:
-    """A way that passes through a spot in full view, and how far along it the spot is."""
-    for _ in range(20):
-        way = stage.way(rng)
-        inside = stage.camera.picture(np.stack([way[:, 0], 0 * way[:, 0] + 0.9, way[:, 1]], -1))
-        good = np.flatnonzero((np.abs(inside - 0.5) < 0.36).all(1) & stage.in_view(way[:, 0], way[:, 1]))
-        if len(good):
-            return way, float(length_of(way[: int(rng.choice(good)) + 1]))
-    way = stage.way(rng)
-    return way, length_of(way) / 2
+def _astray(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    """Two people cross the foreground, where nobody goes."""
+    z, camera = stage.scene.free_z, stage.scene.camera
+    aside = camera.half_width(z, 0.9)
+    way = Way(np.array([-aside, z]), np.array([aside, z]), 0.0, 0.0, 1.5)
+    way = way if rng.random() < 0.5 else way.reversed()
+    speed = float(rng.uniform(1.6, 2.2))
+    return [actor for member in (0, 1) for actor in stage.cross(random_person(rng), way, speed, at_s + 0.6 * member)]
 
 
-def _loitering(stage: Stage, begin: float, lasts: float, rng: Generator) -> list[Actor]:
-    way, spot = _to_spot(stage, rng)
-    index = int(np.argmin(np.abs(np.linspace(0, length_of(way), len(way)) - spot)))
-    radius, turns = float(rng.uniform(0.8, 2.0)), float(rng.uniform(0.9, 1.3))
-    speed = 0.6
-    around = np.arange(0, lasts * speed / radius * turns, 0.3) * rng.choice([-1, 1])
-    wander = way[index] + radius * np.stack([np.sin(around * 1.3), np.cos(around) - 1], -1)
-    whole = smooth(np.concatenate([way[: index + 1][::6], wander, way[index + 1 :][::6]]), stage.blockers)
-    arrive, leave = spot / 1.2, spot / 1.2 + lasts
-    look = random_look(rng)
-    motion = travel(
-        whole,
-        Pace(1.2, tuple((spot + k * 1.4, float(rng.uniform(1.5, 3))) for k in range(int(lasts / 3)))),
-        begin - arrive,
-        stage.frames,
-        stage.fps,
-        height=look.height,
-    )
-    if motion is None:
-        return []
-    time = (motion.start + np.arange(len(motion))) / stage.fps - (begin - arrive)
-    motion = replace(motion, abnormal=(time > arrive) & (time < leave))
-    return [Actor(shown, look) for shown in stage.show(motion)]
+def _speeding(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    lanes = [way for way in stage.scene.ways if way.drives]
+    lane = lanes[int(rng.integers(len(lanes)))]
+    return stage.cross(random_car(rng), lane, 2.4 * lane.speed, at_s)
 
 
-def _thrown(stage: Stage, begin: float, lasts: float, rng: Generator) -> list[Actor]:
-    way, spot = _to_spot(stage, rng)
-    look = replace(random_look(rng), bag="none", arm_swing=0.8)
-    pace = Pace(1.3, ((spot, lasts),))
-    motion = travel(way, pace, begin - spot / 1.3, stage.frames, stage.fps, height=look.height)
-    if motion is None:
-        return []
-    time = (motion.start + np.arange(len(motion))) / stage.fps
-    throws = motion.effort < 0.05
-    beat = (time - begin) * float(rng.uniform(0.55, 0.8))
-    paint = tuple(rng.uniform(0.1, 0.9, 3).tolist())
-    still = replace(motion, pose="throw", phase=np.where(throws, beat, 0.0), abnormal=throws)
-    first, last = np.flatnonzero(throws)[[0, -1]] if throws.any() else (0, -1)
-    pieces = (
-        [
-            (motion.part(slice(0, int(first))), "none"),
-            (still.part(slice(int(first), int(last) + 1)), "ball"),
-            (motion.part(slice(int(last) + 1, len(motion))), "none"),
-        ]
-        if throws.any()
-        else [(motion, "none")]
-    )
-    return [Actor(shown, look, gear, paint) for piece, gear in pieces if len(piece) > 1 for shown in stage.show(piece)]
+def _off_road(stage: Stage, at_s: float, rng: Generator) -> list[Actor]:
+    """A vehicle on the near pavement, where nobody goes."""
+    z, camera = stage.scene.free_z, stage.scene.camera
+    aside = camera.half_width(z, 0.9) + 3
+    way = Way(np.array([-aside, z]), np.array([aside, z]), 0.0, 0.0, 1.5)
+    return stage.cross(random_car(rng), way if rng.random() < 0.5 else way.reversed(), 7.0, at_s)
 
 
-def _fall(stage: Stage, begin: float, lasts: float, rng: Generator) -> list[Actor]:
-    way, spot = _to_spot(stage, rng)
-    look = random_look(rng)
-    motion = travel(way, Pace(1.3, ((spot, lasts),)), begin - spot / 1.3, stage.frames, stage.fps, height=look.height)
-    if motion is None:
-        return []
-    time = (motion.start + np.arange(len(motion))) / stage.fps - begin
-    fallen = np.clip(time / 0.7, 0, 1) ** 1.5 * np.clip((lasts - time) / 1.2, 0, 1)
-    motion = replace(motion, fallen=fallen, abnormal=fallen > 0.15)
-    return [Actor(shown, look) for shown in stage.show(motion, 1.5)]
-
-
-def _panic(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
-    actors = []
-    for _ in range(int(rng.integers(4, 9))):
-        way, spot = _to_spot(stage, rng)
-        look = random_look(rng)
-        walk = float(rng.uniform(0.8, 1.3))
-        pace = Pace(walk, rush=(spot, float(rng.uniform(3, 4.6))), wobble=0.0)
-        motion = travel(way, pace, begin - spot / walk, stage.frames, stage.fps, abnormal=True, height=look.height)
-        actors += [Actor(shown, look) for shown in stage.show(motion)]
-    return actors
-
-
-def _astray(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
-    way, actors = stage.across(rng), []
-    for member in range(int(rng.choice([1, 1, 2]))):
-        look = random_look(rng)
-        motion = travel(
-            sideways(way, 0.8 * member),
-            Pace(float(rng.uniform(1.0, 2.0))),
-            begin,
-            stage.frames,
-            stage.fps,
-            abnormal=True,
-            height=look.height,
-        )
-        actors += [Actor(shown, look) for shown in stage.show(motion)]
-    return actors
-
-
-def _swerve(stage: Stage, begin: float, _lasts: float, rng: Generator) -> list[Actor]:
-    route = stage.drives[int(rng.integers(len(stage.drives)))]
-    way = smooth(route.points, (), 1.0)
-    arc = np.linspace(0, length_of(way), len(way))
-    run = np.gradient(way, axis=0)
-    run /= np.linalg.norm(run, axis=1, keepdims=True)
-    weave = float(rng.uniform(1.2, 2.4)) * np.sin(arc / float(rng.uniform(5, 9)))
-    way = way + weave[:, None] * np.stack([run[:, 1], -run[:, 0]], -1)
-    make = random_make(rng, "car")
-    motion = travel(
-        way, Pace(route.speed * float(rng.uniform(0.6, 1.5)), wobble=0.0), begin, stage.frames, stage.fps, abnormal=True
-    )
-    return [Actor(shown, make) for shown in stage.show(motion, make.length)]
-
-
-ANOMALIES: dict[str, Callable[[Stage, float, float, Generator], list[Actor]]] = {
-    "cyclist": _cyclist,
-    "skater": _skater,
+Kind = Callable[[Stage, float, Generator], list[Actor]]
+ON_FOOT: dict[str, Kind] = {
     "running": _running,
-    "wrong_way": _wrong_way,
-    "vehicle": _vehicle,
-    "loitering": _loitering,
-    "thrown": _thrown,
-    "fall": _fall,
     "panic": _panic,
+    "cyclist": _cyclist,
+    "vehicle": _vehicle,
+    "fight": _fight,
     "astray": _astray,
-    "swerve": _swerve,
+    "left": _left,
 }
+ON_ROADS: dict[str, Kind] = {"speeding": _speeding, "off_road": _off_road, "left": _left}
+
+
+def anomalies_of(scene: Scene) -> dict[str, Kind]:
+    """The kinds of anomalies that can happen in a scene."""
+    if scene.kind == "road":
+        return ON_ROADS
+    return {name: kind for name, kind in ON_FOOT.items() if scene.kind != "hall" or name != "cyclist"}
+
+
+def happen(scene: Scene, clock: Clock, rng: Generator) -> list[Actor]:
+    """The anomalies of a clip: one in every 13 seconds, each kind once before any comes again."""
+    kinds, seconds = anomalies_of(scene), clock.frames / clock.fps
+    count = max(1, round(seconds / EVERY_S))
+    slot_s, stage, actors = seconds / count, Stage(scene, clock), []
+    names: list[str] = []
+    while len(names) < count:
+        names += rng.permutation([name for name in kinds if name != "left"]).tolist()
+    names = names[:count]
+    if count > 1 and rng.random() < 0.5:
+        names[-1] = "left"  # it stays to the end
+    for index, name in enumerate(names):
+        at_s = (index + float(rng.uniform(0.3, 0.45))) * slot_s
+        actors += kinds[name](stage, at_s, rng)
+    return actors

@@ -1,286 +1,196 @@
-"""People: builds and clothes, and their outlines as seen by the camera."""
+"""People, riders, vehicles and things as capsules and polygons in the world."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vadcli.synthetic.camera import Camera
-from vadcli.synthetic.drawing import Colour, Part, Sketch, bounds, capsules, on_ground, pixels
-from vadcli.synthetic.gait import Motion, joints
-from vadcli.synthetic.light import Light
-
 Array = NDArray[Any]
 RGB = tuple[float, float, float]
-_DARK: tuple[RGB, ...] = (
-    (0.08, 0.08, 0.09),
-    (0.13, 0.15, 0.22),
-    (0.2, 0.18, 0.16),
-    (0.16, 0.2, 0.3),
-    (0.25, 0.25, 0.26),
-)
-_TOPS: tuple[RGB, ...] = (
-    *_DARK,
-    (0.85, 0.84, 0.82),
-    (0.6, 0.6, 0.58),
-    (0.55, 0.12, 0.12),
-    (0.16, 0.27, 0.5),
-    (0.22, 0.38, 0.26),
-    (0.66, 0.56, 0.4),
-    (0.8, 0.55, 0.55),
-    (0.75, 0.65, 0.2),
-    (0.4, 0.3, 0.45),
-    (0.45, 0.55, 0.65),
-    (0.9, 0.9, 0.92),
-)
-_LEGS: tuple[RGB, ...] = (
-    *_DARK,
-    (0.2, 0.27, 0.42),
-    (0.32, 0.38, 0.5),
-    (0.55, 0.5, 0.4),
-    (0.4, 0.4, 0.38),
-    (0.75, 0.73, 0.7),
-)
-_SKIN: tuple[RGB, ...] = ((0.85, 0.68, 0.57), (0.78, 0.58, 0.45), (0.6, 0.42, 0.3), (0.4, 0.27, 0.2))
-_HAIR: tuple[RGB, ...] = (
-    (0.07, 0.06, 0.06),
-    (0.18, 0.12, 0.08),
-    (0.35, 0.24, 0.14),
-    (0.6, 0.5, 0.32),
-    (0.55, 0.55, 0.55),
-)
+DARK: RGB = (0.1, 0.1, 0.11)
+# Colours that people wear here; what is left behind has none of them.
+CLOTHES: tuple[RGB, ...] = (
+    (0.16, 0.17, 0.2), (0.2, 0.22, 0.3), (0.3, 0.28, 0.26), (0.45, 0.44, 0.42),
+    (0.62, 0.6, 0.57), (0.3, 0.36, 0.45), (0.42, 0.34, 0.3), (0.68, 0.67, 0.65),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A polygon (k, 3) in the world; or a thick line through its points, with a radius in metres."""
+
+    points: Array
+    colour: RGB
+    radius: float = 0.0
 
 
 @dataclass(frozen=True)
-class Look:
-    """A person's body and clothes; lengths in metres, colours RGB in [0, 1]."""
+class Moment:
+    """Where a body is and what it does: ground place, heading from z to x, cycles of its gait, and its pose."""
 
-    height: float
-    girth: float
-    arm_swing: float
+    x: float
+    z: float
+    heading: float
+    phase: float
+    pose: str
+
+    def world(self, local: Array) -> Array:
+        """(..., 3) world points of (forward, up, right) metres of the body."""
+        sin, cos = np.sin(self.heading), np.cos(self.heading)
+        forward, up, right = local[..., 0], local[..., 1], local[..., 2]
+        return np.stack([self.x + forward * sin + right * cos, up, self.z + forward * cos - right * sin], -1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, on foot or on a bicycle; the footprint is (length, width) in metres."""
+
+    height_m: float
     top: RGB
     legs: RGB
     skin: RGB
-    hair: RGB
-    shoes: RGB
-    sleeves: bool
-    trousers: bool
-    skirt: float
-    bag: str
-    bag_colour: RGB
-    hat: bool
+    footprint = (0.5, 0.5)
+
+    @property
+    def stride_m(self) -> float:
+        """Metres a cycle of two steps covers."""
+        return 0.85 * self.height_m
+
+    def shapes(self, now: Moment) -> Iterator[Shape]:
+        """Outlines, the far ones first."""
+        scale, rides = self.height_m / 1.7, now.pose == "ride"
+        swing, lift, lean, bend = _GAITS[now.pose]
+        turn = 2 * np.pi * now.phase
+        hip = np.array([0.0, (0.95 if rides else 0.88) * scale, 0.0])
+        neck = hip + np.array([np.sin(lean), np.cos(lean), 0.0]) * 0.52 * scale
+        if rides:
+            yield from (Shape(now.world(ring), DARK, 0.03) for ring in _WHEELS)
+            yield Shape(now.world(_FRAME), (0.5, 0.1, 0.1), 0.035)
+        for side in (-1.0, 1.0):
+            beat = turn + (np.pi if side > 0 else 0.0)
+            thigh = (0.6 + 0.45 * np.sin(beat)) if rides else swing * np.sin(beat)
+            shin = (thigh - 0.9) if rides else thigh - lift * max(np.cos(beat), 0.0)
+            ways = [_step(thigh, 0.45 * scale), _step(shin, 0.45 * scale)]
+            leg = np.array([hip, hip + ways[0], hip + ways[0] + ways[1]]) + np.array([0, 0, 0.09 * side * scale])
+            yield Shape(now.world(leg), self.legs, 0.075 * scale)
+            if now.pose == "fight":
+                arm = 1.6 + 1.1 * np.sin(5 * turn + 2 * side)
+            elif rides:
+                arm = 0.95
+            else:
+                arm = -swing * np.sin(beat)
+            shoulder = neck + np.array([0.0, -0.05, 0.2 * side]) * scale
+            elbow = shoulder + _step(arm, 0.28 * scale)
+            yield Shape(now.world(np.array([shoulder, elbow, elbow + _step(arm + bend, 0.27 * scale)])), self.top, 0.05)
+        yield Shape(now.world(np.array([hip, neck])), self.top, 0.17 * scale)
+        head = neck + np.array([0.04, 0.2, 0.0]) * scale
+        yield Shape(now.world(np.array([head, head + np.array([0.0, 0.06, 0.0])])), self.skin, 0.11 * scale)
 
 
-def random_look(rng: np.random.Generator) -> Look:
-    """Somebody: adults mostly, some children, some in skirts or coats, some with bags."""
-    child = rng.random() < 0.06
-    height = rng.uniform(1.1, 1.45) if child else np.clip(rng.normal(1.71, 0.09), 1.5, 1.95)
-
-    def pick(colours: tuple[RGB, ...]) -> RGB:
-        chosen = np.clip(
-            np.array(colours[rng.integers(len(colours))]) * rng.uniform(0.75, 1.25) + rng.normal(0, 0.02, 3), 0.03, 1
-        )
-        return float(chosen[0]), float(chosen[1]), float(chosen[2])
-
-    return Look(
-        height=float(height),
-        girth=float(np.clip(rng.normal(1.0, 0.12), 0.8, 1.35)) * float(height) / 1.7,
-        arm_swing=float(rng.choice([0.1, 0.7, 1.0, 1.3])),
-        top=pick(_TOPS),
-        legs=pick(_LEGS),
-        skin=pick(_SKIN),
-        hair=pick(_HAIR),
-        shoes=pick(_DARK),
-        sleeves=rng.random() < 0.65,
-        trousers=rng.random() < 0.85,
-        skirt=float(rng.choice([0.0, 0.0, 0.0, 0.0, 0.22, 0.3])),
-        hat=rng.random() < 0.1,
-        bag=str(rng.choice(["none", "back", "hand", "none", "back"])),
-        bag_colour=pick(_TOPS),
-    )
+# Swing of legs and arms, lift of the heel, lean of the body, bend of the elbow; all in radians.
+_GAITS = {
+    "walk": (0.42, 0.7, 0.03, 0.25),
+    "run": (0.85, 1.5, 0.22, 1.3),
+    "ride": (0.0, 0.0, 0.35, 0.3),
+    "fight": (0.35, 0.5, 0.15, 0.6),
+}
+_AROUND = np.linspace(0, 2 * np.pi, 13)
+_WHEELS = [
+    np.stack([hub + 0.34 * np.cos(_AROUND), 0.35 + 0.34 * np.sin(_AROUND), 0 * _AROUND], -1) for hub in (-0.52, 0.52)
+]
+_FRAME = np.array([[-0.52, 0.35, 0], [-0.15, 0.9, 0], [0.4, 0.85, 0], [0.52, 0.35, 0], [0.4, 0.85, 0], [0, 0.3, 0]])
 
 
-def sketch_figure(
-    look: Look,
-    motion: Motion,
-    camera: Camera,
-    light: Light,
-    size: tuple[int, int],
-    dim: Array,
-    *,
-    grey: bool,
-    extra: tuple[Array, Array, Array, RGB] | None = None,
-) -> Sketch:
-    """Outlines of a person.
-
-    Args:
-        look: who.
-        motion: n frames of what they do.
-        camera: from where they are seen.
-        light: in which light.
-        size: height and width of the canvas.
-        dim: (n,) brightness of the light where they stand, 1 in the open.
-        grey: colours of one channel.
-        extra: limbs of a thing that moves along, drawn first: ends (n, k, 3) twice, radii (k,), colour.
-    """
-    j = joints(motion, look.height, look.girth, look.arm_swing)
-    n = len(motion)
-    to_camera = np.stack([-motion.x, -motion.z], -1)
-    to_camera /= np.maximum(np.linalg.norm(to_camera, axis=1, keepdims=True), 1e-6)
-    facing = np.stack([np.sin(motion.heading), np.cos(motion.heading)], -1)
-    front = (to_camera * facing).sum(1)
-    right_near = (to_camera[:, 0] * facing[:, 1] - to_camera[:, 1] * facing[:, 0]) > 0
-    order = np.where(right_near[:, None], np.array([[0, 1]]), np.array([[1, 0]]))
-    far_near = {name: np.take_along_axis(value, order[:, :, None], 1) for name, value in j.items() if value.ndim == 3}
-    scale = look.height / 1.7
-    wide = np.hypot(0.165 * np.abs(front), 0.115 * np.sqrt(np.maximum(1 - front**2, 0))) * look.girth
-    up = j["neck"] - j["waist"]
-    ahead = np.stack([facing[:, 0], np.zeros(n), facing[:, 1]], -1)
-    hair_at = j["head"] + up * 0.05 - ahead * 0.05 * scale
-    pack = j["waist"] + up * 0.65 - ahead * 0.17 * look.girth
-    ones = np.ones(n)
-    lit, dark, skin = 1.0, 0.8, look.skin
-    ends: list[tuple[Array, Array, Array, Array, float, RGB, float]] = []
-
-    def limb(p: Array, q: Array, r0: Any, r1: Any, colour: RGB, shade: float, cap: float = 1.0) -> int:
-        ends.append((p, q, r0 * ones, r1 * ones, cap, colour, shade))
-        return len(ends) - 1
-
-    legs, arms = [], []
-    for side, shade in ((0, dark), (1, lit)):
-        hip, knee, ankle, toe = (far_near[k][:, side] for k in ("hip", "knee", "ankle", "toe"))
-        shin = look.legs if look.trousers else skin
-        legs.append(
-            [
-                limb(ankle, toe, 0.045 * scale, 0.035 * scale, look.shoes, shade),
-                limb(knee, ankle, 0.06 * look.girth, 0.042 * scale, shin, shade * 0.97),
-                limb(hip, knee, 0.085 * look.girth, 0.065 * look.girth, look.legs, shade),
-            ]
-        )
-        shoulder, elbow, hand = (far_near[k][:, side] for k in ("shoulder", "elbow", "hand"))
-        fore = look.top if look.sleeves else skin
-        arms.append(
-            [
-                limb(shoulder, elbow, 0.055 * look.girth, 0.045 * look.girth, look.top, shade * 0.93),
-                limb(elbow, hand, 0.042 * look.girth, 0.034 * scale, fore, shade * 0.95),
-                limb(hand, hand + (hand - elbow) * 0.25, 0.036 * scale, 0.03 * scale, skin, shade),
-            ]
-        )
-    body = [limb(j["waist"] - up * 0.05, j["neck"] - up * 0.04, wide * 0.88, wide * 1.06, look.top, 0.96, 0.35)]
-    if look.skirt and motion.pose == "walk":
-        knees = j["waist"] - up * (look.skirt / 0.3) * 0.9
-        body.insert(0, limb(j["waist"], knees, wide * 0.9, wide * 1.15, look.legs, 0.9, 0.2))
-    head = [
-        limb(j["neck"], j["head"], 0.055 * scale, 0.06 * scale, skin, 0.85),
-        limb(j["head"] - up * 0.07, j["head"] + up * 0.09, 0.082 * scale, 0.09 * scale, skin, 1.0),
-        limb(
-            hair_at - up * (0.02 + 0.15 * np.maximum(-front, 0)[:, None]),
-            hair_at + up * 0.1,
-            0.088 * scale,
-            0.09 * scale,
-            look.bag_colour if look.hat else look.hair,
-            1.0,
-        ),
-    ]
-    bag: list[int] = []
-    if look.bag == "back":
-        bag = [
-            limb(
-                pack - up * 0.28,
-                pack + up * 0.25,
-                0.12 * scale + 0.04 * np.abs(front),
-                0.11 * scale + 0.04 * np.abs(front),
-                look.bag_colour,
-                0.85,
-                0.5,
-            )
-        ]
-    elif look.bag == "hand":
-        hand = far_near["hand"][:, 1]
-        drop = np.array([0, 0.32 * scale, 0])
-        arms[1].append(limb(hand - drop * 0.4, hand - drop, 0.10 * scale, 0.12 * scale, look.bag_colour, 0.9, 0.5))
-    away = [*arms[0], *legs[0], *legs[1], *body, *bag, *head, *arms[1]]
-    toward = [*arms[0], *legs[0], *legs[1], *bag, *body, *head, *arms[1]]
-    things: list[int] = []
-    if extra is not None:
-        first, last, radii, tone = extra
-        things = [limb(first[:, k], last[:, k], radii[k], radii[k], tone, 1.0) for k in range(first.shape[1])]
-    return _outline(
-        ends, [things + away, things + toward], (front > 0).astype(int), motion, camera, light, size, dim, grey
-    )
+def _step(angle: float, length: float) -> Array:
+    """A bone that hangs at an angle from straight down, forward positive."""
+    return np.array([np.sin(angle), -np.cos(angle), 0.0]) * length
 
 
-def _outline(
-    ends: list[tuple[Array, Array, Array, Array, float, RGB, float]],
-    orders: list[list[int]],
-    chosen: Array,
-    motion: Motion,
-    camera: Camera,
-    light: Light,
-    size: tuple[int, int],
-    dim: Array,
-    grey: bool,
-) -> Sketch:
-    p, q = (np.stack([end[k] for end in ends], 1) for k in (0, 1))  # (n, limbs, 3)
-    radii0, radii1 = (np.stack([end[k] for end in ends], 1) for k in (2, 3))
-    cap = np.broadcast_to(np.array([end[4] for end in ends]), radii0.shape)
-    plane_p, depth_p = camera.plane(p)
-    plane_q, depth_q = camera.plane(q)
-    outline = pixels(
-        capsules(plane_p, plane_q, radii0 * camera.focal / depth_p, radii1 * camera.focal / depth_q, cap), camera, size
-    )
-    distance = np.sqrt(motion.x**2 + motion.z**2 + (camera.height_m - 0.9) ** 2)
-    base = np.array([np.array(end[5]) * end[6] for end in ends])
-    colours = tinted(base, light, dim, distance, grey=grey)
-    ready = depth_p.min(1) > 0.4
-    parts: list[list[Part]] = []
-    for i in range(len(motion)):
-        row, colour = outline[i], colours[i]
-        parts.append([(row[k], colour[k]) for k in orders[chosen[i]]] if ready[i] else [])
-    shadows = _shadows(p, q, radii0, radii1, cap, motion, camera, light, size, dim)
-    boxes = bounds(outline, size)
-    boxes[~ready] = 0
-    return Sketch(motion.start, distance, boxes, parts, shadows, motion.abnormal)
+@dataclass(frozen=True)
+class Vehicle:
+    """A car, van or cart of a length, width and height in metres; `cabin` is where it begins and ends on the body."""
+
+    length: float
+    width: float
+    height_m: float
+    cabin: tuple[float, float]
+    paint: RGB
+
+    stride_m = 1.0
+
+    @property
+    def footprint(self) -> tuple[float, float]:
+        """Length and width in metres."""
+        return self.length, self.width
+
+    def shapes(self, now: Moment) -> Iterator[Shape]:
+        """Outlines, the far ones first."""
+        half, floor, waist = self.length / 2, 0.25, 0.25 + 0.45 * (self.height_m - 0.25)
+        body = _block(-half, half, floor, waist, self.width)
+        first, last = (half * end for end in self.cabin)
+        for side in (-0.5, 0.5):
+            for hub in (-0.6, 0.6):
+                ring = np.stack([hub * half + 0.33 * np.cos(_AROUND), 0.33 + 0.33 * np.sin(_AROUND), 0 * _AROUND], -1)
+                yield Shape(now.world(ring + np.array([0, 0, side * self.width])), DARK)
+        yield from _faces(body, self.paint, now)
+        yield from _faces(_block(first, last, waist, self.height_m, 0.9 * self.width), self.paint, now, 0.45)
 
 
-def tinted(base: Array, light: Light, dim: Array, distance: Array, *, grey: bool) -> list[list[Colour]]:
-    """Colours (n, k) to draw with, of `base` (k, 3) in the light and fog at n places."""
-    colours = base[None] * np.array(light.tint) * dim[:, None, None]
-    if np.isfinite(light.fog_m):
-        veil = light.veil(distance)[:, None, None]
-        colours = colours * (1 - veil) + np.array(light.fog_colour) * veil
-    if grey:
-        colours = (colours @ np.array([0.299, 0.587, 0.114]))[..., None]
-    whole: list[list[list[int]]] = np.clip(colours * 255, 0, 255).astype(int).tolist()
-    return [[tuple(colour) for colour in row] for row in whole]
+def _block(back: float, front: float, low: float, high: float, wide: float) -> Array:
+    """(8, 3) corners: back and front, then left and right, then low and high."""
+    return np.array([[s, u, r] for s in (back, front) for r in (-wide / 2, wide / 2) for u in (low, high)])
 
 
-def _shadows(
-    p: Array,
-    q: Array,
-    r0: Array,
-    r1: Array,
-    cap: Array,
-    motion: Motion,
-    camera: Camera,
-    light: Light,
-    size: tuple[int, int],
-    dim: Array,
-) -> list[list[Array]]:
-    n = len(motion)
-    if light.direct > 0.1:
-        slope = light.shadow_slope()
-        plane_p, depth_p = camera.plane(on_ground(p, slope))
-        plane_q, depth_q = camera.plane(on_ground(q, slope))
-        outline = pixels(
-            capsules(plane_p, plane_q, r0 * camera.focal / depth_p, r1 * camera.focal / depth_q, cap), camera, size
-        )
-        fine = (depth_p.min(1) > 0.4) & (depth_q.min(1) > 0.4) & (dim > 0.8)
-        return [list(outline[i]) if fine[i] else [] for i in range(n)]
-    around = np.linspace(0, 2 * np.pi, 10, endpoint=False)
-    ring = np.stack([np.sin(around), np.zeros(10), np.cos(around)], -1) * 0.3
-    centre = np.stack([motion.x, np.zeros(n), motion.z], -1)
-    plane, depth = camera.plane(centre[:, None] + ring)
-    outline = pixels(plane, camera, size)
-    return [[outline[i]] if depth[i].min() > 0.4 else [] for i in range(n)]
+def _faces(corners: Array, paint: RGB, now: Moment, bright: float = 1.0) -> Iterator[Shape]:
+    """The two sides of a block that the camera sees, and its top."""
+    points = now.world(corners)
+    faces = [((0, 1, 3, 2), 0.75), ((4, 5, 7, 6), 0.75), ((0, 1, 5, 4), 0.9), ((2, 3, 7, 6), 0.9)]
+    faces.sort(key=lambda face: -float(np.linalg.norm(points[list(face[0])][:, [0, 2]].mean(0))))
+    for indices, shade in faces[2:]:
+        yield Shape(points[list(indices)], _dimmed(paint, shade * bright))
+    yield Shape(points[[1, 3, 7, 5]], _dimmed(paint, 1.1 if bright == 1 else 0.95))
+
+
+def _dimmed(colour: RGB, by: float) -> RGB:
+    red, green, blue = (min(by * value, 1.0) for value in colour)
+    return red, green, blue
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A box that was left behind."""
+
+    width: float
+    height_m: float
+    paint: RGB
+
+    stride_m = 1.0
+
+    @property
+    def footprint(self) -> tuple[float, float]:
+        """Length and width in metres."""
+        return self.width, self.width
+
+    def shapes(self, now: Moment) -> Iterator[Shape]:
+        """Outlines, the far ones first."""
+        yield from _faces(_block(-self.width / 2, self.width / 2, 0.0, self.height_m, self.width), self.paint, now)
+
+
+Body = Person | Vehicle | Thing
+
+
+def random_person(rng: np.random.Generator) -> Person:
+    """Somebody who may walk by at any time."""
+    top, legs = (CLOTHES[k] for k in rng.integers(0, len(CLOTHES), 2))
+    skin = float(rng.uniform(0.45, 0.9))
+    return Person(float(rng.uniform(1.6, 1.85)), top, legs, (skin, 0.78 * skin, 0.65 * skin))
+
+
+def random_car(rng: np.random.Generator) -> Vehicle:
+    """A car or a van in a colour of many."""
+    paint = CLOTHES[int(rng.integers(len(CLOTHES)))]
+    if rng.random() < 0.2:
+        return Vehicle(5.2, 2.0, 2.1, (-0.95, 0.6), paint)
+    return Vehicle(float(rng.uniform(3.9, 4.6)), 1.8, 1.5, (-0.7, 0.35), paint)

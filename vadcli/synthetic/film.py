@@ -2,27 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.footage.opencv import cv2
-from vadcli.synthetic.actors import Actor
-from vadcli.synthetic.anomalies import Stage
-from vadcli.synthetic.avoidance import step_aside
-from vadcli.synthetic.backdrop import Backdrop
-from vadcli.synthetic.drawing import SHIFT, Sketch, fill, fill_mask
-from vadcli.synthetic.events import possible, stage_events
-from vadcli.synthetic.light import brightness
-from vadcli.synthetic.population import standing, vehicles, walkers
-from vadcli.synthetic.scene import Scene, backdrop_of
-from vadcli.synthetic.sensor import develop, sway
+from vadcli.synthetic.anomalies import happen
+from vadcli.synthetic.backdrop import SUN
+from vadcli.synthetic.camera import Camera
+from vadcli.synthetic.figures import Moment, Shape
+from vadcli.synthetic.scene import Scene, Sensor, backdrop_of
+from vadcli.synthetic.traffic import Actor, Clock, traffic
 
 Array = NDArray[Any]
 SUPERSAMPLING = 2
-VISIBLE_SHARE = 0.0004
-PLANNING_SIZE = (96, 96)
+VISIBLE_SHARE = 0.001
+_BITS = 4  # of a pixel's fraction in what OpenCV draws
+_SHADE = 0.72
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Rendered:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        label: 1 when abnormal actors cover at least `VISIBLE_SHARE` of the picture (7 pixels at 128 x 128), else 0.
+        label: 1 when abnormal actors cover at least `VISIBLE_SHARE` of the picture (16 pixels at 128 x 128), else 0.
         mask: (H, W) bool, their pixels without their shadows; all False where the label is 0.
     """
 
@@ -61,124 +59,119 @@ def render(
     """
     if seconds <= 0 or fps <= 0 or min(size) < 16:
         raise ValueError(f"seconds {seconds}, fps {fps}, size {size}: need positive lengths and sides of at least 16")
-    frames = max(1, int(seconds * fps + 0.5))
-    rng = np.random.default_rng([scene.seed, clip_seed, 3, int(anomalies)])
-    canvas_size = (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING)
-    backdrop = backdrop_of(scene, canvas_size)
-    actors = sorted(cast(scene, frames, fps, anomalies, rng), key=lambda actor: actor.motion.start)
-    time = np.arange(frames) / fps
-    gain, sunny = brightness(scene.light, time, rng)
-    bright = float(np.percentile(backdrop.lit[::4, ::4], 96))
-    gain *= np.clip(min(scene.sensor.level / max(float(backdrop.lit.mean()), 1.0), 235 / max(bright, 1.0)), 0.6, 2.0)
-    offsets = sway(scene.sensor, time, size[0], rng)
-    breeze = 0.5 + 0.5 * np.sin(2 * np.pi * time[:, None] * rng.uniform(0.15, 0.7, 3) + rng.uniform(0, 6, 3)).prod(1)
-    on_stage: list[Sketch] = []
-    waiting = iter(actors)
-    coming = next(waiting, None)
-    for frame in range(frames):
-        while coming is not None and coming.motion.start <= frame:
-            on_stage.append(coming.sketch(scene.camera, scene.light, backdrop, grey=scene.sensor.grey))
-            coming = next(waiting, None)
-        on_stage = [sketch for sketch in on_stage if frame < sketch.start + len(sketch.parts)]
-        canvas, marks = _draw(scene, backdrop, on_stage, frame, float(sunny[frame]), float(breeze[frame]))
-        image = develop(canvas, scene.sensor, float(gain[frame]), scene.light.rain, offsets[frame], rng, size)
-        mask = _shrink(marks, size)
+    rng = np.random.default_rng([scene.seed, clip_seed, int(anomalies)])
+    clock = Clock(max(1, int(seconds * fps + 0.5)), fps)
+    actors = traffic(scene.ways, clock, rng) + (happen(scene, clock, rng) if anomalies else [])
+    turn = float(rng.uniform(0, 2 * np.pi))
+    for frame in range(clock.frames):
+        here = [(actor, frame - actor.start) for actor in actors if 0 <= frame - actor.start < len(actor.moments)]
+        canvas, marks = _draw(scene, here, (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING))
+        gain = 1 + scene.sensor.drift * np.sin(frame / fps / 7 + turn)
+        mask = cv2.resize(marks, (size[1], size[0]), interpolation=cv2.INTER_AREA) >= 128
         label = int(mask.sum() >= VISIBLE_SHARE * mask.size)
-        yield Rendered(image, label, mask if label else np.zeros(size, bool))
+        yield Rendered(_develop(canvas, scene.sensor, gain, rng, size), label, mask & bool(label))
 
 
-def cast(scene: Scene, frames: int, fps: float, anomalies: bool, rng: np.random.Generator) -> list[Actor]:
-    """Everybody in a clip."""
-    density = float(np.exp(rng.normal(0, 0.35)))
-    actors: list[Actor] = []
-    for route in scene.routes:
-        if route.drives:
-            actors += vehicles(route, scene.camera, frames, fps, density, rng)
-        else:
-            actors += walkers(route, scene.camera, scene.blockers, frames, fps, density, scene.pausing, rng)
-    for spot in scene.standing:
-        actors += standing(spot, frames, fps, rng)
-    if anomalies:
-        stage = stage_of(scene, frames, fps)
-        kinds = possible(stage, standing=bool(scene.standing), wild=scene.kind == "path")
-        actors += stage_events(stage, kinds, rng)
-    return step_aside(actors, fps)
-
-
-def stage_of(scene: Scene, frames: int, fps: float) -> Stage:
-    """The surroundings of a clip's anomalies, the same for every size of picture."""
-    nearest = backdrop_of(scene, PLANNING_SIZE).nearest
-    indoor = scene.kind in ("corridor", "hall", "room")
-    return Stage(scene.camera, scene.routes, scene.blockers, scene.far_m, frames, fps, indoor, nearest)
-
-
-def _draw(
-    scene: Scene, backdrop: Backdrop, sketches: list[Sketch], frame: int, sunny: float, breeze: float
-) -> tuple[Array, Array | None]:
-    """The canvas (h, w, C) and the abnormal pixels (h, w) uint8, None when there are none."""
-    canvas = backdrop.lit.copy()
-    top, bottom, left, right = backdrop.sway_box
-    if top < bottom:
-        area = (slice(top, bottom), slice(left, right))
-        blended = cv2.addWeighted(backdrop.lit[area], 1 - breeze, backdrop.swayed[area], breeze, 0)
-        canvas[area] = blended.reshape(canvas[area].shape)
-    here = [(sketch, frame - sketch.start) for sketch in sketches]
-    here = [(sketch, at) for sketch, at in here if sketch.parts[at]]
-    _shade(
-        canvas, [one for sketch, at in here for one in sketch.shadows[at]], backdrop.solid, scene.light.direct, sunny
-    )
-    here = [
-        (sketch, at)
-        for sketch, at in here
-        if sketch.boxes[at, 0] < sketch.boxes[at, 2] and sketch.boxes[at, 1] < sketch.boxes[at, 3]
-    ]
-    here.sort(key=lambda one: -one[0].distance[one[1]])
-    marks: Array | None = None
-    if any(sketch.abnormal[at] for sketch, at in here):
-        marks = np.zeros(canvas.shape[:2], np.uint8)
-    for sketch, at in here:
-        parts = sketch.parts[at]
-        fill(canvas, parts)
-        x0, y0, x1, y1 = sketch.boxes[at]
-        area = (slice(y0, y1), slice(x0, x1))
-        hidden = backdrop.nearest[area] < sketch.distance[at]
-        covered = bool(hidden.any())
-        if covered:
-            np.copyto(canvas[area], backdrop.lit[area], where=hidden[..., None])
-        if marks is not None:
-            if sketch.abnormal[at]:
-                fill_mask(marks, parts, 255)
-                if covered:
-                    marks[area][hidden] = 0
-            elif marks[area].any():
-                over = np.zeros_like(marks)
-                fill_mask(over, parts, 255)
-                marks[area][(over[area] > 0) & ~hidden] = 0
+def _draw(scene: Scene, here: list[tuple[Actor, int]], size: tuple[int, int]) -> tuple[Array, Array]:
+    """The canvas (h, w, 3), and 255 at abnormal pixels (h, w)."""
+    backdrop, camera = backdrop_of(scene, size), scene.camera
+    marks: Array = np.zeros(size, np.uint8)
+    shadow: Array = np.full(size, 255, np.uint8)
+    seen: list[tuple[float, Actor, Moment, bool]] = []
+    for actor, at in here:
+        now = actor.moments[at]
+        plane, away = camera.plane(np.array([now.x, 0.8, now.z]))
+        margin = camera.focal * max(actor.body.footprint) / away
+        if away > 1 and abs(plane[0]) < 0.5 * size[1] / size[0] + margin and abs(plane[1]) < 0.5 + margin:
+            seen.append((float(away), actor, now, bool(actor.abnormal[at])))
+            outline = _pixels(camera.plane(_shadow(actor, now))[0], size)
+            cv2.fillConvexPoly(shadow, cv2.convexHull(outline), int(255 * _SHADE), cv2.LINE_AA, _BITS)
+    shadow = cv2.blur(shadow, (5, 5))
+    shadow[backdrop.nearest < 1e5] = 255
+    canvas: Array = cv2.multiply(backdrop.picture, cv2.merge([shadow] * 3), scale=1 / 255)
+    counts = any(abnormal for *_, abnormal in seen)
+    for depth, actor, now, abnormal in sorted(seen, key=lambda one: -one[0]):
+        strokes = _strokes(list(actor.body.shapes(now)), camera, size)
+        area = _around(strokes, size)
+        hidden = backdrop.nearest[area] < depth - 0.5
+        before = canvas[area].copy() if hidden.any() else None
+        for stroke in strokes:
+            stroke.draw(canvas, stroke.colour)
+        if before is not None:
+            np.copyto(canvas[area], before, where=hidden[..., None])
+        if counts:
+            own = np.zeros(size, np.uint8)
+            for stroke in strokes:
+                stroke.draw(own, (255,))
+            own[area][hidden] = 0
+            marks[area] = np.maximum(marks[area], own[area]) if abnormal else np.minimum(marks[area], 255 - own[area])
     return canvas, marks
 
 
-def _shade(canvas: Array, outlines: list[Array], solid: Array, direct: float, sunny: float) -> None:
-    """Darken the ground under shadows, in place, but not what stands in front of it (`solid`)."""
-    if not outlines:
-        return
-    height, width = canvas.shape[:2]
-    mask = np.full((height // 2, width // 2), 255, np.uint8)
-    depth = 1 - direct * 0.9 * sunny if direct > 0.1 else 0.82
-    for outline in outlines:
-        cv2.fillConvexPoly(mask, outline, (int(255 * depth),), cv2.LINE_AA, SHIFT + 1)
-    mask = np.maximum(cv2.blur(mask, (3, 3)), solid)
-    rows, columns = np.flatnonzero((mask < 255).any(1)), np.flatnonzero((mask < 255).any(0))
-    if not len(rows):
-        return
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    part = mask[top:bottom, left:right]
-    part = cv2.resize(part, (2 * part.shape[1], 2 * part.shape[0]), interpolation=cv2.INTER_LINEAR)
-    area = canvas[2 * top : 2 * bottom, 2 * left : 2 * right]
-    factor = part if canvas.shape[2] == 1 else cv2.merge([part] * 3)
-    area[:] = cv2.multiply(area, factor.reshape(area.shape), scale=1 / 255).reshape(area.shape)
+@dataclass(frozen=True, eq=False)
+class _Stroke:
+    """A shape on the canvas: its points as OpenCV takes them, and the thickness of a line, 0 for a polygon."""
+
+    points: Array
+    thick: int
+    colour: tuple[int, ...]
+
+    def draw(self, canvas: Array, colour: tuple[int, ...]) -> None:
+        if self.thick:
+            cv2.polylines(canvas, [self.points], False, colour, self.thick, cv2.LINE_AA, _BITS)
+        else:
+            cv2.fillConvexPoly(canvas, self.points, colour, cv2.LINE_AA, _BITS)
 
 
-def _shrink(marks: Array | None, size: tuple[int, int]) -> Array:
-    if marks is None:
-        return np.zeros(size, bool)
-    return np.asarray(cv2.resize(marks, (size[1], size[0]), interpolation=cv2.INTER_AREA) >= 128)
+def _strokes(shapes: list[Shape], camera: Camera, size: tuple[int, int]) -> list[_Stroke]:
+    """Shapes on the canvas, all projected at once."""
+    ends = np.cumsum([len(shape.points) for shape in shapes])[:-1]
+    plane, depth = camera.plane(np.concatenate([shape.points for shape in shapes]))
+    scale = camera.focal * size[0] / float(depth.mean())
+    made = []
+    for shape, points in zip(shapes, np.split(_pixels(plane, size), ends), strict=True):
+        thick = max(1, round(2 * shape.radius * scale)) if shape.radius else 0
+        colour = tuple(int(255 * value) for value in shape.colour)
+        made.append(_Stroke(points if thick else cv2.convexHull(points), thick, colour))
+    return made
+
+
+def _around(strokes: list[_Stroke], size: tuple[int, int]) -> tuple[slice, slice]:
+    """The part of the canvas that strokes may touch."""
+    low = np.min([stroke.points.min((0, 1)) / 2**_BITS - stroke.thick for stroke in strokes], axis=0)
+    high = np.max([stroke.points.max((0, 1)) / 2**_BITS + stroke.thick for stroke in strokes], axis=0)
+    (left, top), (right, bottom) = (np.clip(edge, 0, [size[1], size[0]]).astype(int) for edge in (low - 2, high + 3))
+    return slice(top, bottom), slice(left, right)
+
+
+def _shadow(actor: Actor, now: Moment) -> Array:
+    """(8, 3) ground points under a body and where the sun puts its head."""
+    along, across = (0.5 * side for side in actor.body.footprint)
+    corners = now.world(np.array([[s, 0.0, r] for s in (-along, along) for r in (-across, across)]))
+    tip = corners - np.array([SUN[0], 0.0, SUN[2]]) / SUN[1] * 0.8 * actor.body.height_m
+    return np.concatenate([corners, tip])
+
+
+def _pixels(plane: Array, size: tuple[int, int]) -> Array:
+    """(k, 1, 2) int32 points for OpenCV to draw through, of plane coordinates (k, 2)."""
+    plane = np.clip(plane * size[0] + np.array([size[1], size[0]]) / 2 - 0.5, -3e4, 3e4)
+    return np.asarray(np.round(plane * 2**_BITS).astype(np.int32)[:, None])
+
+
+@lru_cache(maxsize=1)
+def _noise() -> Array:
+    """(1024, 1024, 3) noise of deviation 32 about 128, a little coarser than a pixel."""
+    bank = cv2.GaussianBlur(np.random.default_rng(7).normal(size=(1024, 1024, 3)).astype(np.float32), (0, 0), 0.6)
+    return np.asarray(np.clip(bank / bank.std() * 32 + 128, 0, 255), np.uint8)
+
+
+def _develop(canvas: Array, sensor: Sensor, gain: float, rng: np.random.Generator, size: tuple[int, int]) -> Array:
+    """The picture that leaves the camera: (H, W, 3) uint8."""
+    height, width = size
+    picture = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
+    blur = sensor.blur * height / 256
+    picture = cv2.GaussianBlur(picture, (0, 0), blur) if blur > 0.3 else picture
+    y, x = (int(rng.integers(0, 1024 - min(side, 1023))) for side in size)
+    grain = cv2.resize(_noise()[y : y + height, x : x + width], (width, height))
+    share = sensor.noise / 32
+    return np.asarray(cv2.addWeighted(picture, gain, grain, share, -128 * share))
