@@ -13,7 +13,6 @@ from vadcli.footage.segments import Segments, joined
 from vadcli.footage.shards import shard
 from vadcli.footage.source import find_sources, is_live
 from vadcli.footage.stream import shown
-from vadcli.footage.windows import windows_of
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
@@ -211,6 +210,8 @@ class _Once:
 
 def _with_shots(request: ScoreRequest, source: str | Segments, pictures: bool) -> tuple[ObservedSource, Ready]:
     """A source whose first windows a model was fitted to, and that model; they are not among its observations."""
+    from vadcli.footage.windows import windows_of
+
     settings, shots = request.settings, request.shots or 0
     model = model_of(request.model)
     reading = reading_of_source(Ready(None, model, settings.source), settings, pictures=pictures)
