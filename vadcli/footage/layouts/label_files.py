@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,15 +140,15 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
     Raises:
         FootageError: naming the line.
     """
-    tracks: dict[str, LabelTrack] = {}
-    columns, rows = _table(path)
-    if {"clip", "start_frame", "end_frame"} <= set(columns):
+    rows = _rows(path)
+    columns = next(rows)[1].keys()
+    if {"clip", "start_frame", "end_frame"} <= columns:
         intervals: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
         for where, row in rows:
             first, last = (_number(row, column, where) for column in ("start_frame", "end_frame"))
             intervals[match_clip(row.get("clip", ""), names, where)].append((first, last))
         return {name: Intervals(path.name, tuple(found)) for name, found in intervals.items()}
-    if not {"frame", "label"} <= set(columns):
+    if not {"frame", "label"} <= columns:
         got = ", ".join(columns) or "missing"
         raise FootageError(f"{path}: columns are {got}; expected clip,start_frame,end_frame or frame,label.")
     values: dict[str, dict[int, int]] = {}
@@ -160,6 +160,7 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
         if frame in values.setdefault(name, {}):
             raise FootageError(f"{where}: frame {frame} of {name} is labelled twice. Keep one.")
         values[name][frame] = _number(row, "label", where)
+    tracks: dict[str, LabelTrack] = {}
     for name, labels in values.items():
         if missing := set(range(len(labels))) - labels.keys():
             raise FootageError(f"{path}: frame {min(missing)} of {name} has no label. Label every frame, from 0.")
@@ -167,24 +168,22 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
     return tracks
 
 
-def _table(path: Path) -> tuple[list[str], list[tuple[str, dict[str, str]]]]:
-    """Columns of a CSV file, and its rows, each with its place for messages."""
-    found: list[tuple[str, dict[str, str]]] = []
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows of a CSV file by its columns, the head first, each with its place for messages."""
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.reader(file, skipinitialspace=True)
         try:
             columns = [column.strip() for column in next(rows, [])]
             if len(set(columns)) < len(columns):
                 raise FootageError(f"{path}:1: two columns of one name in {', '.join(columns)[:80]}. Keep one.")
+            yield f"{path}:1", dict(zip(columns, columns, strict=True))
             for row in filter(None, rows):
                 where = f"{path}:{rows.line_num}"
                 if len(row) > len(columns):
-                    problem = f"{len(row)} values for {len(columns)} columns"
-                    raise FootageError(f"{where}: {problem}. Save the table again.")
-                found.append((where, dict(zip(columns, row, strict=False))))
+                    raise FootageError(f"{where}: {len(row)} values for {len(columns)} columns. Save the table again.")
+                yield where, dict(zip(columns, row, strict=False))
         except csv.Error as error:
             raise FootageError(f"{path}:{rows.line_num}: no table ({error}). Save it as CSV again.") from error
-    return columns, found
 
 
 def match_clip(text: str, names: Sequence[str], where: str) -> str:
