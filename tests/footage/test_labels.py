@@ -102,7 +102,7 @@ def complaint(path, clips=CLIPS):
         ("x.csv", "clip,start_frame,end_frame\n.,3,9\n", "x.csv:2: clip is ., no name"),
         ("x.csv", "start_frame,end_frame,clip\n3,9\n", "x.csv:2: clip is missing, no name"),
         ("x.csv", "clip,frame,label\n/,0,1\n", "x.csv:2: clip is /, no name"),
-        pytest.param("x.csv", f"clip,frame,label\n{'x' * 140_000},0,1\n", "x.csv:1: no table (field larger", id="long"),
+        pytest.param("x.csv", f"clip,frame,label\n{'x' * 140_000},0,1\n", "x.csv:2: no table (field larger", id="long"),
         ("x.csv", "time,score\n1,2\n", "columns are time, score; expected"),
         ("x.csv", "", "columns are missing"),
         ("x.csv", "frame,label\n0,1\n", "which of 2 clips"),

@@ -1,7 +1,7 @@
 """Recordings of one camera, cut into segments by its recorder, read in time as one source."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.footage.began import began_of, camera_of
-from vadcli.footage.frames import Image, Picture, SourceInfo
+from vadcli.footage.frames import Image, Picture
 from vadcli.footage.naming import natural
 from vadcli.footage.resize import resized
 from vadcli.footage.span import WHOLE, Span
@@ -69,44 +69,50 @@ class SegmentReader:
             FootageError: when none can be read.
         """
         self.notes: list[str] = []
-        self.frames_read, self._threads, self._stopped = 0, threads, False
-        self._reader: VideoReader | None = None
+        self.frames_read, self._threads, self._stopped, self._lost = 0, threads, False, False
         paths = list(segments.paths)
-        while paths and (first := self._look(paths[0])) is None:
+        while paths and (reader := self._open(paths[0])) is None:
             del paths[0]
-        if not paths or first is None:
+        if not paths or reader is None:
             raise FootageError("\n".join(self.notes))
+        self._reader: VideoReader | None = reader
         begun = _all_known([began_of(Path(path)) for path in paths])
         self._parts = [(path, (one - begun[0]).total_seconds()) for path, one in zip(paths, begun, strict=False)]
         self._parts = self._parts or [(path, 0.0) for path in paths]
-        last = self._look(paths[-1]) if begun else None
-        lasts_s = self._parts[-1][1] + last.duration_s if last is not None and last.duration_s else None
-        frames = None if lasts_s is None else round(lasts_s * first.fps)
-        began = span.began or first.began
-        self.info = replace(first, name=segments.name, began=began, duration_s=lasts_s, frames=frames)
+        last_s = reader.info.duration_s if begun else None
+        if begun and len(paths) > 1:
+            last = self._open(paths[-1])
+            last_s = last.info.duration_s if last else None
+            if last:
+                last.close()
+        lasts_s = self._parts[-1][1] + last_s if last_s else None
+        frames = None if lasts_s is None else round(lasts_s * reader.info.fps)
+        began = span.began or reader.info.began
+        self.info = replace(reader.info, name=segments.name, began=began, duration_s=lasts_s, frames=frames)
         self._begin_s, _ = span.of(self.info)
+        if self._begin_s:
+            self.close()
 
     def __iter__(self) -> Iterator[Picture]:
         """Pictures in order, their times since the first segment began."""
         step = 1 / self.info.fps
-        time_s, lost = -step, False
+        time_s = -step
         for (path, planned), (_, next_s) in zip(self._parts, [*self._parts[1:], ("", math.inf)], strict=True):
             if self._stopped:
                 return
             if planned < next_s <= self._begin_s:
                 continue
             offset = planned if planned - time_s > SEAM_S else time_s + step
+            self._reader = self._reader or self._open(path, max(0.0, self._begin_s - offset))
             try:
-                self._reader = open_video(Path(path), path, self._threads, _always(max(0.0, self._begin_s - offset)))
-                for picture in self._reader:
+                for picture in self._reader or ():
                     before_s, time_s = time_s, picture.time_s + offset
-                    missing = picture.after_gap or lost or time_s - before_s > SEAM_S
-                    after_gap, lost = missing and self.frames_read > 0, False
+                    missing = picture.after_gap or self._lost or time_s - before_s > SEAM_S
+                    after_gap, self._lost = missing and self.frames_read > 0, False
                     self.frames_read += 1
                     yield Picture(self.frames_read - 1, time_s, after_gap, partial(self._rgb, picture))
             except FootageError as error:
-                self.notes.append(str(error))
-                lost = True
+                self._leave_out(error)
             self.close()
 
     def interrupt(self) -> None:
@@ -120,22 +126,20 @@ class SegmentReader:
             self._reader.close()
         self._reader = None
 
-    def _look(self, path: str) -> SourceInfo | None:
-        """Facts about a segment; None, and a note, if it cannot be read."""
+    def _open(self, path: str, begin_s: float = 0.0) -> VideoReader | None:
+        """A segment from some second on; None, and a note, if it cannot be read."""
         try:
-            reader = open_video(Path(path), path, 1)
+            return open_video(Path(path), path, self._threads, lambda info: begin_s)
         except FootageError as error:
-            self.notes.append(str(error))
+            self._leave_out(error)
             return None
-        reader.close()
-        return reader.info
+
+    def _leave_out(self, error: FootageError) -> None:
+        self._lost = True
+        self.notes += [str(error)] if str(error) not in self.notes else []
 
     def _rgb(self, picture: Picture) -> Image:
         return resized(picture.rgb(), self.info.height, self.info.width)
-
-
-def _always(seconds: float) -> Callable[[SourceInfo], float]:
-    return lambda info: seconds
 
 
 def _all_known(times: Sequence[datetime | None]) -> list[datetime]:

@@ -1,5 +1,6 @@
 """The frame cache as it is read: clips by their names, from one file, by plain reads of its bytes."""
 
+import math
 import os
 import weakref
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from vadcli.footage.opencv import cv2
 
 AGAIN = "Prepare the footage again, into another file."
 MOST_MANIFEST_BYTES = 1 << 28
+_NOT_FINITE = 0x7C00  # the exponent of infinities and NaN
 _OF_HDF5 = (OSError, EOFError, KeyError, IndexError, TypeError, ValueError, RuntimeError, ArithmeticError)
 
 
@@ -43,6 +45,7 @@ class Cache:
         self._offsets, self._starts = offsets, manifest.starts()
         self._numbers = {clip.name: number for number, clip in enumerate(manifest.clips)}
         self._ends: dict[str, npt.NDArray[np.int64]] = {}
+        self._has_cues: dict[str, npt.NDArray[np.uint8]] = {}
 
     def clip(self, name: str) -> Clip:
         """The clip of that name.
@@ -80,14 +83,18 @@ class Cache:
     def cues(self, name: str, number: int) -> dict[str, npt.NDArray[np.float16]] | None:
         """Cue maps of one frame by name; None where it has none."""
         clip, _ = self.clip(name), self._range(name, number, number + 1)
-        if not clip.cues or not self._read(name, "has_cues", number, 1)[0]:
+        if name not in self._has_cues:
+            self._has_cues[name] = self._read(name, "has_cues")
+        if not clip.cues or not self._has_cues[name][number]:
             return None
         row = self._read(name, "cues", number * clip.cue_numbers, clip.cue_numbers)
-        if not np.isfinite(row).all():
+        if (row.view(np.uint16) & _NOT_FINITE == _NOT_FINITE).any():
             raise self._damaged(name)
-        sizes = [int(np.prod(shape)) for shape in clip.cues.values()]
-        maps = np.split(row, np.cumsum(sizes)[:-1])
-        return {each: part.reshape(shape) for (each, shape), part in zip(clip.cues.items(), maps, strict=True)}
+        maps, at = dict[str, npt.NDArray[np.float16]](), 0
+        for each, shape in clip.cues.items():
+            maps[each] = row[at : at + math.prod(shape)].reshape(shape)
+            at += maps[each].size
+        return maps
 
     def labels(self, name: str, variant: str | None = None) -> npt.NDArray[np.uint8] | None:
         """Labels of a clip's frames, (n,), 1 = abnormal; None where it has none.

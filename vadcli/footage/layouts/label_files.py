@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,64 +140,50 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
     Raises:
         FootageError: naming the line.
     """
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = csv.DictReader(file, skipinitialspace=True)
-        try:
-            columns = [column.strip() for column in rows.fieldnames or []]
-            rows.fieldnames = columns
-            if len(set(columns)) < len(columns):
-                raise FootageError(f"{path}:1: two columns of one name in {', '.join(columns)[:80]}. Keep one.")
-            if {"clip", "start_frame", "end_frame"} <= set(columns):
-                return _read_intervals(path, rows, names)
-            if {"frame", "label"} <= set(columns):
-                return _read_frames(path, rows, names)
-        except csv.Error as error:
-            raise FootageError(f"{path}:{rows.line_num}: no table ({error}). Save it as CSV again.") from error
-    raise FootageError(
-        f"{path}: columns are {', '.join(columns) or 'missing'}; expected clip,start_frame,end_frame or frame,label."
-    )
-
-
-def _read_intervals(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) -> dict[str, LabelTrack]:
-    found: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
-    for row in rows:
-        _check_width(row, rows, path)
-        name = match_clip(row["clip"] or "", names, f"{path}:{rows.line_num}")
-        first, last = (_number(row, column, path, rows.line_num) for column in ("start_frame", "end_frame"))
-        found[name].append((first, last))
-    return {name: Intervals(path.name, tuple(intervals)) for name, intervals in found.items()}
-
-
-def _read_frames(path: Path, rows: "csv.DictReader[str]", names: Sequence[str]) -> dict[str, LabelTrack]:
-    found: dict[str, dict[int, int]] = {}
-    for row in rows:
-        _check_width(row, rows, path)
-        where = f"{path}:{rows.line_num}"
-        if row.get("clip"):
-            name = match_clip(row["clip"], names, where)
-        elif len(names) == 1:
-            name = names[0]
-        else:
+    rows = _rows(path)
+    columns = next(rows)[1].keys()
+    if {"clip", "start_frame", "end_frame"} <= columns:
+        intervals: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
+        for where, row in rows:
+            first, last = (_number(row, column, where) for column in ("start_frame", "end_frame"))
+            intervals[match_clip(row.get("clip", ""), names, where)].append((first, last))
+        return {name: Intervals(path.name, tuple(found)) for name, found in intervals.items()}
+    if not {"frame", "label"} <= columns:
+        got = ", ".join(columns) or "missing"
+        raise FootageError(f"{path}: columns are {got}; expected clip,start_frame,end_frame or frame,label.")
+    values: dict[str, dict[int, int]] = {}
+    for where, row in rows:
+        if not row.get("clip") and len(names) != 1:
             raise FootageError(f"{where}: which of {len(names)} clips? Add a column `clip`, or give one file a clip.")
-        frame = _number(row, "frame", path, rows.line_num)
-        if frame in found.setdefault(name, {}):
+        name = match_clip(row["clip"], names, where) if row.get("clip") else names[0]
+        frame = _number(row, "frame", where)
+        if frame in values.setdefault(name, {}):
             raise FootageError(f"{where}: frame {frame} of {name} is labelled twice. Keep one.")
-        found[name][frame] = _number(row, "label", path, rows.line_num)
+        values[name][frame] = _number(row, "label", where)
     tracks: dict[str, LabelTrack] = {}
-    for name, labels in found.items():
-        if sorted(labels) != list(range(len(labels))):
-            missing = next(frame for frame in range(len(labels) + 1) if frame not in labels)
-            raise FootageError(f"{path}: frame {missing} of {name} has no label. Label every frame, from 0.")
+    for name, labels in values.items():
+        if missing := set(range(len(labels))) - labels.keys():
+            raise FootageError(f"{path}: frame {min(missing)} of {name} has no label. Label every frame, from 0.")
         tracks[name] = as_labels([labels[frame] for frame in range(len(labels))], path.name)
     return tracks
 
 
-def _check_width(row: Mapping[str | None, Any], rows: "csv.DictReader[str]", path: Path) -> None:
-    if more := row.get(None):
-        columns = len(rows.fieldnames or ())
-        raise FootageError(
-            f"{path}:{rows.line_num}: {columns + len(more)} values for {columns} columns. Save the table again."
-        )
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows of a CSV file by its columns, the head first, each with its place for messages."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = csv.reader(file, skipinitialspace=True)
+        try:
+            columns = [column.strip() for column in next(rows, [])]
+            if len(set(columns)) < len(columns):
+                raise FootageError(f"{path}:1: two columns of one name in {', '.join(columns)[:80]}. Keep one.")
+            yield f"{path}:1", dict(zip(columns, columns, strict=True))
+            for row in filter(None, rows):
+                where = f"{path}:{rows.line_num}"
+                if len(row) > len(columns):
+                    raise FootageError(f"{where}: {len(row)} values for {len(columns)} columns. Save the table again.")
+                yield where, dict(zip(columns, row, strict=False))
+        except csv.Error as error:
+            raise FootageError(f"{path}:{rows.line_num}: no table ({error}). Save it as CSV again.") from error
 
 
 def match_clip(text: str, names: Sequence[str], where: str) -> str:
@@ -264,14 +250,14 @@ def _read_numbers(path: Path) -> npt.NDArray[Any]:
         raise FootageError(f"{path}: not a list of numbers, one a frame. 0 is normal, 1 abnormal.") from error
 
 
-def _number(row: Mapping[str, str | None], column: str, path: Path, line: int) -> int:
-    text = (row.get(column) or "").strip()
+def _number(row: Mapping[str, str], column: str, where: str) -> int:
+    text = row.get(column, "").strip()
     try:
         value = float(text)
         if not 0 <= value <= MOST_FRAMES or value != int(value):
             raise ValueError
     except (ValueError, OverflowError) as error:
         raise FootageError(
-            f"{path}:{line}: {column} is {text[:40] or 'missing'}, no whole number from 0 to {MOST_FRAMES:,}."
+            f"{where}: {column} is {text[:40] or 'missing'}, no whole number from 0 to {MOST_FRAMES:,}."
         ) from error
     return int(value)
