@@ -21,10 +21,10 @@ TRAINED_AT_ONCE = 4
 RUNS = 3
 FILM_SIZE, FILM_FRAMES, FILM_FPS = (360, 640), 250, 25.0
 # Commands by the path that they measure; {film} and {model} stand for files, {out} for a folder.
-# `cues` belongs here, once a score can do without a model.
 COMMANDS = {
+    "cues": "score {film} --model none --format ndjson --out {out}/records.ndjson",
     "file to record": "score {film} --model {model} --format ndjson --out {out}/records.ndjson",
-    "adapt": "adapt {film} --from {model} --shots 10 --seconds 0 --out {out}/adapter.safetensors",
+    "adapt": "adapt {film} --from {model} --shots 10 --out {out}/adapter.safetensors",
 }
 # Runs `vad` and prints its peak memory in KiB: the kernel's, since what `wait` reports begins with the parent's own.
 TOLD = """

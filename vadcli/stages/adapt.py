@@ -136,7 +136,7 @@ def _adapt_network(footage: FootageStore, checkpoint: "Checkpoint", settings: Se
         weights = as_changes(checkpoint.weights, tuned.weights)
     exact = {name for name, value in weights.items() if value.dtype == torch.float32}
     network = load_network(checkpoint, weights=weights)
-    ready = for_inference(network, device, pick_precision(settings.score.precision, device), exact=exact)
+    ready = for_inference(network, device, pick_precision(how.precision, device), exact=exact)
     return _Adapted(Measurer(ready, device), weights, losses, tuned)
 
 

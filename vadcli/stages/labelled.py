@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vadcli.errors import InputError
 from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.layouts import ClipSource, find_clips
+from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.source import Reading, open_source
 from vadcli.footage.zones import Zones
 from vadcli.scoring.observing import NetworkInput, Observed, ObservedClip, ObservedSource
@@ -189,7 +190,7 @@ def _labelled_source(clip: ClipSource, source: SourceSettings, network: NetworkI
 
     def masks(indices: NDArray[np.int64]) -> Masks:
         assert clip.masks is not None
-        every = list(clip.masks.masks())
+        every = list(masks_of(clip.masks))
         return np.stack([np.asarray(every[index]) != 0 for index in indices.tolist()])
 
     return LabelledClip(clip.name, clip.scene, open_, labels, None if clip.masks is None else masks)

@@ -157,7 +157,9 @@ class Trial:
                     "Use --support clip, or add its normal clips."
                 )
             return get_ready(self.model, None, self.settings)
-        how = self.settings.adapt.model_copy(update={"shots": shots})
+        score = self.settings.score
+        machine = {"device": score.device, "precision": score.precision}
+        how = self.settings.adapt.model_copy(update={"shots": shots, **machine})
         settings = self.settings.model_copy(update={"adapt": how})
         fitted = fit((opener() for opener in scene.normal), checkpoint, settings, self.progress)
         if checkpoint is None:

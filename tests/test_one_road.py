@@ -1,0 +1,141 @@
+"""Evaluation and product are one: the same footage has the same errors, scores, thresholds, events and regions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from tests.stages.scorable import tiny_model
+from vadcli.footage.opencv import cv2
+from vadcli.presets import load_settings
+from vadcli.progress import Silent
+from vadcli.scoring.scorer import ScoredFrame
+from vadcli.stages import evidence as room
+from vadcli.stages.evaluate import evaluate_stage
+from vadcli.stages.trial import Options
+
+FPS, ABNORMAL = 10.0, range(40, 55)
+
+
+def write_film(path: Path, frames: int, abnormal: range = range(0), seed: int = 0) -> None:
+    """Something walks; where it is abnormal a large thing rushes through."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (96, 64))
+    rng = np.random.default_rng(seed)
+    ground = np.kron(np.random.default_rng(9).integers(70, 130, (8, 12, 3)), np.ones((8, 8, 1)))
+    for index in range(frames):
+        image = ground + rng.normal(0, 2, ground.shape)
+        left = abs((2 * index + 20 * seed) % 160 - 80)
+        image[30:42, left : left + 6] = 200
+        if index in abnormal:
+            image[5:35, (7 * index) % 60 : (7 * index) % 60 + 25] = 20
+        writer.write(np.clip(image, 0, 255).astype(np.uint8))
+    writer.release()
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory) -> Path:
+    """Two normal and two labelled recordings of one camera."""
+    folder = tmp_path_factory.mktemp("road") / "gate"
+    for number in range(2):
+        write_film(folder / "training" / f"{number}.avi", 120, seed=number)
+        write_film(folder / "testing" / f"{number}.avi", 80, ABNORMAL, seed=5 + number)
+        rows = "\n".join(f"{index},{int(index in ABNORMAL)}" for index in range(80))
+        (folder / "testing" / f"{number}.csv").write_text(f"frame,label\n{rows}\n")
+    (folder.parent / "demo.json").write_text("{}")  # by which the layout is known
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(gate) -> Path:
+    return tiny_model(gate.parent / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def adapter(gate, model) -> Path:
+    from vadcli.cli.app import run
+
+    out = gate.parent / "adapter.safetensors"
+    assert run(["adapt", str(gate / "training"), "--from", str(model), "--shots", "3", "--out", str(out), "-q"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def cache(gate) -> Path:
+    from vadcli.cli.app import run
+
+    out = gate.parent / "gate.h5"
+    assert run(["prepare", str(gate), "--size", "32", "--channels", "1", "--out", str(out), "-q"]) == 0
+    return out
+
+
+def evaluated(source: Path, model: Path, options: Options, precision: str, monkeypatch):
+    """The document of an evaluation, and every frame that it scored."""
+    seen: list[ScoredFrame] = []
+    slim = room._slim
+    monkeypatch.setattr(room, "_slim", lambda frame: (seen.append(frame), slim(frame))[1])
+    settings = load_settings(None, [f"score.precision={precision}", "eval.bootstrap=20", "adapt.shots=3"])
+    found = evaluate_stage([str(source)], model, options, settings, Silent())
+    return found, seen
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("what", ["folder", "cache", "video"])
+def test_evaluation_says_of_every_frame_what_score_says(vad, gate, cache, model, adapter, what, precision, monkeypatch):
+    source = {"folder": gate, "cache": cache, "video": gate / "testing"}[what]
+    found, seen = evaluated(source, model, Options(adapter=adapter, protocols=("online",)), precision, monkeypatch)
+    ours = [frame.record.to_json() for frame in seen]
+    answer = vad("score", gate / "testing", "--model", model, "--adapter", adapter, "--precision", precision)
+    theirs = [json.loads(line) for line in answer.out.splitlines()]
+    for record in (*ours, *theirs):
+        record["source"] = Path(record["source"]).stem[-1]
+        record.pop("at")
+    order = ("source", "frame")
+    assert sorted(ours, key=lambda r: [r[k] for k in order]) == sorted(theirs, key=lambda r: [r[k] for k in order])
+    labels = [record["frame"] in ABNORMAL for record in theirs]
+    live = next(result for result in found.results if result.score == "live")
+    exact = [frame.record.score for frame in seen]
+    assert live.micro_auc == roc_auc_score([frame.record.frame in ABNORMAL for frame in seen], exact)
+    assert live.micro_auc == pytest.approx(roc_auc_score(labels, [r["score"] for r in theirs]), abs=1e-3)
+    assert live.events_threshold == "calibration" and live.frames == len(theirs)
+
+
+def test_events_and_regions_of_evaluation_are_the_products(vad, gate, model, adapter, monkeypatch):
+    found, seen = evaluated(gate, model, Options(adapter=adapter, protocols=("online",)), "float32", monkeypatch)
+    how = ("--model", model, "--adapter", adapter, "--precision", "float32", "--records", "events")
+    events = [json.loads(line) for line in vad("score", gate / "testing", *how).out.splitlines()]
+    live = next(result for result in found.results if result.score == "live")
+    assert live.events.alarms == len(events) > 0
+    assert live.events.threshold == pytest.approx(events[0]["threshold"], abs=1e-4)
+    for event in events:
+        peak = next(
+            frame
+            for frame in seen
+            if Path(event["source"]).stem == Path(frame.record.source).stem
+            and abs(frame.record.time_s - event["peak_s"]) < 1e-3
+        )
+        assert list(peak.regions[0].box) == event["region"]
+
+
+@pytest.mark.parametrize("shots", [0, 3])
+def test_a_row_of_k_shots_is_an_adapter_of_vad_adapt(gate, cache, model, adapter, shots, monkeypatch, tmp_path, vad):
+    made = tmp_path / "made.safetensors"
+    how = ("--shots", shots) if shots else ("--shots", 1, "--set", "adapt.updates=0")
+    assert vad("adapt", cache, "--from", model, "--out", made, "--precision", "float32", *how).code == 0
+    options = Options(shots=(shots,), protocols=("online", "paper"))
+    row, by_row = evaluated(cache, model, options, "float32", monkeypatch)
+    given = Options(adapter=made, protocols=("online", "paper"))
+    other, by_file = evaluated(cache, model, given, "float32", monkeypatch)
+    assert [frame.record.score for frame in by_row] == [frame.record.score for frame in by_file]
+    figures = [(r.protocol, r.score, r.micro_auc, r.events.threshold) for r in row.results]
+    assert figures == [(r.protocol, r.score, r.micro_auc, r.events.threshold) for r in other.results]
+
+
+def test_controls_stand_in_every_table_of_every_protocol(cache, model, monkeypatch):
+    protocols = ("paper", "official", "minmax", "online")
+    found, _ = evaluated(cache, model, Options(shots=(0,), protocols=protocols), "float32", monkeypatch)
+    for protocol in protocols:
+        names = {result.score for result in found.results if result.protocol == protocol}
+        assert {"moving", "flow"} < names
