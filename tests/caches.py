@@ -32,6 +32,7 @@ class Given:
     masks: np.ndarray | None = None
     variants: Mapping[str, Sequence[int]] = field(default_factory=dict)
     cues: Sequence[Mapping[str, np.ndarray] | None] | None = None
+    own_cues: bool = False  # cue maps as `vad prepare` makes them, of the frames
     times_s: Sequence[float] | None = None
     gaps: Sequence[int] = ()  # numbers of frames before which some are missing
     scene: str = "s"
@@ -71,7 +72,7 @@ def write(path: Path, clips: Mapping[str, Given | np.ndarray], codec: str = "raw
                     time_s = number / clip.fps if clip.times_s is None else clip.times_s[number]
                     frame = Frame(view_of(image), number, time_s, number in clip.gaps)
                     maps = maker(frame.view, frame.time_s, frame.after_gap)
-                    made = None if maps is None else maps._asdict()
+                    made = maps._asdict() if maps is not None and clip.own_cues else None
                     writer.write(frame, image, clip.cues[number] if clip.cues else made)
                 parts.append(writer.finish(clip.record(name), clip.arrays()))
         write_cache(path, form, parts)

@@ -25,7 +25,7 @@ def write(
                 images, labels = _film(scene, clip, frames, size, channels, abnormal=split == "test")
                 more = {"scene": f"s{scene}", "split": split, "source": f"s{scene}-{clip}.mp4"}
                 given[f"s{scene}/{split}{clip}"] = caches.Given(
-                    images, labels if split == "test" else None, sha256=f"{scene}{clip}{split}", **more
+                    images, labels if split == "test" else None, sha256=f"{scene}{clip}{split}", **more, own_cues=True
                 )
     return caches.write(path, given)
 

@@ -75,9 +75,10 @@ def evaluated(source: Path, model: Path, options: Options, precision: str, monke
     """The document of an evaluation, and every frame that it scored."""
     seen: list[ScoredFrame] = []
     slim = room._slim
-    monkeypatch.setattr(room, "_slim", lambda frame: (seen.append(frame), slim(frame))[1])
     settings = load_settings(None, [f"score.precision={precision}", "eval.bootstrap=20", "adapt.shots=3"])
-    found = evaluate_stage([str(source)], model, options, settings, Silent())
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "_slim", lambda frame: (seen.append(frame), slim(frame))[1])
+        found = evaluate_stage([str(source)], model, options, settings, Silent())
     return found, seen
 
 

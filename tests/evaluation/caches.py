@@ -26,11 +26,11 @@ def write_cache(path, truth, *, scene="park", size=32, train=0, masks=False, var
     clips = {}
     for number in range(train):
         frames = moving_square(60, size, number)[0]
-        clips[f"{scene}/train/{number:02d}"] = Given(frames, scene=scene, fps=10.0)
+        clips[f"{scene}/train/{number:02d}"] = Given(frames, scene=scene, fps=10.0, own_cues=True)
     for number, (name, labels) in enumerate(truth.items()):
         frames, marked = moving_square(len(labels), size, 100 + number, labels)
         more = {variant: values[name] for variant, values in (variants or {}).items()}
         clips[f"{scene}/test/{name}"] = Given(
-            frames, labels, marked if masks else None, more, scene=scene, split="test", fps=10.0
+            frames, labels, marked if masks else None, more, scene=scene, split="test", fps=10.0, own_cues=True
         )
     return write(path, clips)

@@ -84,7 +84,7 @@ def test_the_networks_errors_join_by_clip_and_time():
     seen = [one for one in observations(Film(120)) if one.cues is not None]
     normal.measured({(0, one.time_s): 0.5 for one in seen[4:]})
     made = normal.calibrate(HOW)
-    assert made.has_network and made.facts.frames == len(seen) - 4
+    assert made.has_network and made.facts.frames == len(seen)
     assert np.allclose(made.table[:, -1], 0.5)
     assert not made.without_network().has_network
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from vadcli.footage.opencv import cv2
 from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, NormalFootage
-from vadcli.scoring.errors import FRAME_PEAK
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation
 from vadcli.settings import FusionSettings
@@ -132,7 +131,7 @@ class Learned:
 
 def peak_of(errors: FrameErrors | None) -> float:
     """The network's cue; NaN without a network."""
-    return math.nan if errors is None else errors.numbers[FRAME_PEAK]
+    return math.nan if errors is None else errors.cue
 
 
 def _shows_nothing_yet(observation: Observation) -> bool:

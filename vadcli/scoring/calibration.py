@@ -1,5 +1,6 @@
 """A calibration: what is normal at a camera, and how normal frames there score; learned, kept, and read again."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +21,7 @@ from vadcli.scoring.baseline import (
 )
 from vadcli.scoring.cues import LOOK_CHANNELS, ROWS, SMALL, WIDE, CueMaps, Map
 from vadcli.scoring.fusion import CUES, Fusion
-from vadcli.scoring.smoothing import smooth
+from vadcli.scoring.smoothing import CueSmoother
 from vadcli.settings import FusionSettings
 
 Floats = NDArray[np.float64]
@@ -190,12 +191,11 @@ class NormalFootage:
         self.frames += 1
 
     def measured(self, errors: Mapping[tuple[int, float], float]) -> None:
-        """Take the network's errors, by clip and time; frames that have none teach no distribution."""
+        """Take the network's errors, by clip and time; the table has no frame without one."""
         for seen in self._seen:
             seen.error = errors.get((seen.clip, seen.time_s), float("nan"))
-        kept = [seen for seen in self._seen if seen.error == seen.error]
-        self.frames -= (len(self._seen) - len(kept)) * self._every
-        self._seen = kept
+        if not self._with_network:
+            raise InputError(f"calibration: none of {self.frames} frames was predicted. Use longer normal footage.")
 
     @classmethod
     def of(cls, parts: list["NormalFootage"]) -> "NormalFootage":
@@ -208,6 +208,10 @@ class NormalFootage:
     def seconds(self) -> float:
         """How much of it there is."""
         return self.frames / self.fps
+
+    @property
+    def _with_network(self) -> bool:
+        return any(not math.isnan(seen.error) for seen in self._seen)
 
     def calibrate(self, settings: FusionSettings) -> Calibration:
         """What it teaches.
@@ -236,15 +240,16 @@ class NormalFootage:
                 now,
                 seen.error,
             )
-        if np.isinf(table).any() or np.isnan(table[:, -1]).any() != np.isnan(table[:, -1]).all():
+        if np.isinf(table).any():
             raise InputError("calibration: the model's errors are not finite. Use --precision float32, or another one.")
         clips = np.array([seen.clip for seen in self._seen])
         times = np.array([seen.time_s for seen in self._seen])
         cuts = np.flatnonzero(np.diff(clips)) + 1
-        smoothed = [
-            smooth(part, settings.smooth_seconds, at)
-            for part, at in zip(np.split(table, cuts), np.split(times, cuts), strict=True)
-        ]
+        smoothed = []
+        for part, at in zip(np.split(table, cuts), np.split(times, cuts), strict=True):
+            smoother = CueSmoother(settings.smooth_seconds)
+            values = np.array([smoother(row, time_s) for row, time_s in zip(part, at.tolist(), strict=True)])
+            smoothed.append(values[~np.isnan(values[:, -1])] if self._with_network else values)
         apart_s = self._every / self.fps
         step = max(1, round(_ROW_S / apart_s), -(-len(table) // _MOST_ROWS))
         return Calibration(

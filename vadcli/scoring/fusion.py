@@ -12,8 +12,9 @@ Floats = NDArray[np.float64]
 
 CUES = ("area", "speed", "crowd", "look", "frame")
 AREA, SPEED, CROWD, LOOK, FRAME = range(len(CUES))
+LOGARITHMS = (LOOK, FRAME)  # cues that are logarithms
 _TAIL = 0.9  # quantile from which a tail is exponential
-_UNIT = np.array([0.1, 0.1, 0.1, 0.25, 0.1])  # least scale: a share of the 0.9 quantile; of the look, absolute
+_UNIT = np.array([0.1, 0.1, 0.1, 0.25, 0.25])  # least scale: a share of the 0.9 quantile; of logarithms, absolute
 _LEAST_QUANTILE = 0.1  # of a motion cue, that its share is taken of where nothing moves
 _BEND = 12.0  # nats from which a cue counts as its logarithm, so that none drowns the others
 _APART_S = 2.0  # one independent value of the sum in so many seconds
@@ -44,7 +45,7 @@ class Rarity:
         ordered = np.sort(values)
         levels, first = np.unique(ordered, return_index=True)
         start = float(np.quantile(ordered, _TAIL))
-        least = float(_UNIT[cue]) * (1.0 if cue == LOOK else start if cue == FRAME else max(start, _LEAST_QUANTILE))
+        least = float(_UNIT[cue]) * (1.0 if cue in LOGARITHMS else max(start, _LEAST_QUANTILE))
         nats = -np.log(np.maximum(1 - first / len(ordered), 1 - _TAIL))
         return cls(levels, nats, start, max(_mean_excess(ordered, start), least, 1e-12))
 
@@ -81,7 +82,7 @@ class Fusion:
         whole = len(table) // rows * rows
         self._peaks = self._sums[:whole].reshape(-1, rows).max(axis=1)
         largest = np.array([table[:, cue].max() if present[cue] else np.nan for cue in range(len(CUES))])
-        largest[LOOK] += np.log(_SEVERAL)
+        largest[list(LOGARITHMS)] += np.log(_SEVERAL)
         motion = [AREA, SPEED, CROWD]
         largest[motion] = _SEVERAL * np.maximum(largest[motion], _LEAST_QUANTILE)
         self._reach = float(self.terms(largest).sum())

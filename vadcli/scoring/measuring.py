@@ -1,5 +1,6 @@
 """One forward over a batch of windows: from images to errors on the CPU."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.footage.frames import Image
+from vadcli.scoring.errors import FRAME_ERROR, error_maps, reduce_maps
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +43,16 @@ class FrameErrors:
     numbers: Mapping[str, float]
     patches: NDArray[np.float32]
 
+    @property
+    def relative(self) -> NDArray[np.float32]:
+        """(h, w), mean error of every patch over that of the frame: how much worse it is than the rest."""
+        return self.patches / np.float32(max(self.numbers[FRAME_ERROR], 1e-12))
+
+    @property
+    def cue(self) -> float:
+        """The logarithm of the worst patch's error over the frame's; not finite where the errors are not."""
+        return math.log(float(self.relative.max()) + 1e-6) if np.isfinite(self.patches).all() else math.nan
+
 
 class Measurer:
     """Measures windows with a network; everything that has errors has them from here.
@@ -63,7 +75,6 @@ class Measurer:
         import torch
 
         from vadcli.footage.windows import to_network
-        from vadcli.scoring.errors import error_maps, reduce_maps
 
         with torch.inference_mode():
             frames = torch.from_numpy(np.stack(images)).to(self.device)  # (n, H, W, C) uint8

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from vadcli.footage.opencv import cv2
 from vadcli.scoring.baseline import Baseline, Windows
 from vadcli.scoring.cues import ROWS, SMALL, CueMaps, Map, window_means
-from vadcli.scoring.fusion import FRAME, LOOK, Floats, Fusion
+from vadcli.scoring.fusion import FRAME, LOGARITHMS, LOOK, Floats, Fusion
 from vadcli.scoring.smoothing import Smoother
 
 
@@ -18,7 +18,7 @@ class Places:
 
     Attributes:
         maps: by cue: of area, speed and crowd windows over their row's normal value; of the look the mean distance
-            of a window; of the frame the mean error of a patch, or None without a network.
+            of a window; of the frame the mean error of a patch over that of the whole frame, or None without a network.
         motion: (32, w), the moving share times the speed of every cell, and its recent past.
     """
 
@@ -32,7 +32,7 @@ class Places:
         Args:
             cues: its maps.
             distances: (h, w), of its look.
-            patches: mean errors of its patches; None without a network.
+            patches: mean errors of its patches over that of the frame; None without a network.
             baseline: what is normal.
             motion: as the attribute.
         """
@@ -55,7 +55,7 @@ class Places:
                 speed.max(),
                 crowd.max(),
                 np.log(float(look.max()) + 1e-6),
-                np.nan if frame is None else frame.max(),
+                np.nan if frame is None else np.log(float(frame.max()) + 1e-6),
             ]
         )
 
@@ -78,7 +78,7 @@ class Places:
         total = np.zeros(self.motion.shape)
         for cue, values in enumerate(self.maps):
             if values is not None:
-                terms = fusion.term(cue, np.log(values + 1e-6) if cue == LOOK else values)
+                terms = fusion.term(cue, np.log(values + 1e-6) if cue in LOGARITHMS else values)
                 total += self._spread(terms, cue)
         return ((total - fusion.typical) / fusion.unit).astype(np.float32)
 

@@ -20,7 +20,7 @@ from vadcli.scoring.observing import Observation
 from vadcli.scoring.places import REASONS, MotionTrail, Places
 from vadcli.scoring.records import CalibrationKind, ScoreRecord
 from vadcli.scoring.regions import Region, regions
-from vadcli.scoring.smoothing import Smoother
+from vadcli.scoring.smoothing import CueSmoother
 from vadcli.settings import ScoreSettings
 
 
@@ -109,7 +109,7 @@ class SourceScorer:
         self.frames, self.events = 0, 0
         self._settings, self._live = settings, live
         self._beginning = Beginning(info.fps, self.warm_up_s)
-        self._trail, self._smoother = MotionTrail(settings.smooth_seconds), Smoother[Floats](settings.smooth_seconds)
+        self._trail, self._smoother = MotionTrail(settings.smooth_seconds), CueSmoother(settings.smooth_seconds)
         self._follower = LookFollower(calibration.baseline.look) if calibration else None
         self._finder = EventFinder[ScoredFrame](
             name, self.threshold or 1.0, AlarmRule.of(settings), 1 / info.fps, opening=opening
@@ -186,16 +186,30 @@ class SourceScorer:
     def _outcome(self, held: Held, calibration: Calibration | None) -> Outcome:
         observation, errors = held.observation, held.errors
         if not held.measured:
+            if observation.cues is not None and calibration is not None:
+                self._seen(observation, None, calibration)  # what follows is smoothed from here on
             return Outcome(ScoredFrame(None, observation, errors, self.info))
         record = self._record(observation, errors)
         if calibration is None:
             return Outcome(ScoredFrame(record, observation, errors, self.info))
-        return self._scored(record, observation, errors, calibration)
+        places, values = self._seen(observation, errors, calibration)
+        fusion = calibration.fusion
+        terms = fusion.terms(values)
+        score = float(fusion.score(terms))
+        by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}
+        record = replace(record, score=score, **(by_name | ({} if errors else {"error": None})))  # type: ignore[arg-type]
+        frame = ScoredFrame(record, observation, errors, self.info, terms, places, fusion)
+        self._finder.threshold = self._threshold(calibration)
+        found = self._finder.add(observation.index, observation.time_s, score, frame)
+        if self._finder.active:
+            frame = replace(frame, record=replace(record, anomaly=True))
+        return Outcome(frame, [self._located(one) for one in found])
 
-    def _scored(
-        self, record: ScoreRecord, observation: Observation, errors: FrameErrors | None, calibration: Calibration
-    ) -> Outcome:
-        cues, time_s, fusion = observation.cues, observation.time_s, calibration.fusion
+    def _seen(
+        self, observation: Observation, errors: FrameErrors | None, calibration: Calibration
+    ) -> tuple[Places, Floats]:
+        """Cues by place and their smoothed values, (5,)."""
+        cues, time_s = observation.cues, observation.time_s
         assert cues is not None and self._follower is not None
         if cues.look.shape != calibration.baseline.look.mean.shape:
             got, made = (f"{shape[0]}x{shape[1]}" for shape in (cues.look.shape, calibration.baseline.look.mean.shape))
@@ -204,19 +218,9 @@ class SourceScorer:
                 "Adapt to this camera: vad adapt NORMAL-VIDEO."
             )
         distances = self._follower(cues.look, time_s)
-        places = Places.of(
-            cues, distances, None if errors is None else errors.patches, calibration.baseline, self._trail(cues, time_s)
-        )
-        terms = fusion.terms(self._smoother(places.values(), time_s))
-        score = float(fusion.score(terms))
-        by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}
-        record = replace(record, score=score, **(by_name | ({} if errors else {"error": None})))  # type: ignore[arg-type]
-        frame = ScoredFrame(record, observation, errors, self.info, terms, places, fusion)
-        self._finder.threshold = self._threshold(calibration)
-        found = self._finder.add(observation.index, time_s, score, frame)
-        if self._finder.active:
-            frame = replace(frame, record=replace(record, anomaly=True))
-        return Outcome(frame, [self._located(one) for one in found])
+        patches = None if errors is None else errors.relative
+        places = Places.of(cues, distances, patches, calibration.baseline, self._trail(cues, time_s))
+        return places, self._smoother(places.values(), time_s)
 
     def _record(self, observation: Observation, errors: FrameErrors | None) -> ScoreRecord:
         numbers = errors.numbers if errors else {}

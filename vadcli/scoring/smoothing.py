@@ -36,6 +36,22 @@ class Smoother(Generic[Values]):
         return now
 
 
+class CueSmoother:
+    """Smoothed cues of a source, (5,): those of the picture from its first frame, the network's from its first error.
+
+    Args:
+        seconds: time constant.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._picture, self._network = Smoother[Floats](seconds), Smoother[Floats](seconds)
+
+    def __call__(self, values: Floats, time_s: float) -> Floats:
+        """The next frame's; the last of the five is NaN where the network has no error."""
+        picture, network = self._picture(values[:-1], time_s), values[-1:]
+        return np.append(picture, network if np.isnan(network[0]) else self._network(network, time_s))
+
+
 def smooth(values: Floats, seconds: float, times_s: Floats) -> Floats:
     """All frames of a clip smoothed, (n,) or (n, c): the numbers that a `Smoother` gives one by one."""
     smoother = Smoother[Floats](seconds)

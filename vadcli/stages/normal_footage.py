@@ -10,7 +10,6 @@ from vadcli.footage.source import is_live
 from vadcli.footage.stream import shown
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import NormalFootage
-from vadcli.scoring.errors import FRAME_PEAK
 from vadcli.scoring.measuring import Measurer
 from vadcli.scoring.observing import Observation, Observed
 
@@ -63,7 +62,7 @@ class FootageStore:
             images = list(self.store.images(low, high))
             found = measurer(images, [list(range(start - low, start - low + span)) for start in batch])
             for start, one in zip(batch, found, strict=True):
-                errors[self.frames[start + input_frames]] = one.numbers[FRAME_PEAK]
+                errors[self.frames[start + input_frames]] = one.cue
             progress.advance(len(batch))
         assert self.normal is not None
         self.normal.measured(errors)
