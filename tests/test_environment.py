@@ -50,7 +50,7 @@ def test_every_setting_has_its_own_variable(key):
 
 
 def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch):
-    config.write_text("score:\n  pool: none\n")
+    config.write_text("score:\n  release: none\n")
     monkeypatch.setenv("VAD_DEVICE", "gpu")
     monkeypatch.setenv("VAD_SCORE_THRESHLD", "1")
     with pytest.raises(SettingsError) as caught:
@@ -58,7 +58,7 @@ def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     for expected in (
-        f"{config}:2: score.pool = 'none': ",
+        f"{config}:2: score.release = 'none': ",
         "VAD_DEVICE: pretrain.device = 'gpu': must be 'auto', 'cpu' or 'cuda'",
         "VAD_SCORE_THRESHLD: unknown setting score.threshld. Did you mean threshold?",
     ):
@@ -86,8 +86,8 @@ def test_variables_of_other_programs_are_left_alone(monkeypatch):
 
 
 def test_a_relative_config_home_counts_for_nothing(config, tmp_path, monkeypatch):
-    config.write_text("score: {pool: 3}\n")
-    assert load_settings().score.pool == 3
+    config.write_text("score: {warmup: 3}\n")
+    assert load_settings().score.warmup == 3
     monkeypatch.chdir(tmp_path.parent)
     monkeypatch.setenv("XDG_CONFIG_HOME", tmp_path.name)
     monkeypatch.setenv("HOME", str(tmp_path / "nobody"))

@@ -102,21 +102,6 @@ def test_scoring_loads_no_library_that_a_first_record_does_not_need():
     assert not loaded & {"scipy", "sklearn", "matplotlib", "jinja2", "pandas", "onnx", "onnxruntime"}
 
 
-def test_a_warm_up_of_a_few_alarms_loads_no_scipy():
-    code = """
-import sys
-import numpy as np
-from vadcli.scoring.alarms import AlarmRule, Signal
-from vadcli.scoring.tail import fit_tail
-signal = Signal.of([(np.random.default_rng(0).normal(size=40), np.arange(40.0))], 1.0)
-few = fit_tail(signal, AlarmRule(0.5, 1.0, 1.0), 0.0, 0.01)
-assert few.rate_per_hour < 20 / signal.hours  # too few to fit a shape to
-print(sorted(sys.modules))
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "scipy" not in ast.literal_eval(done.stdout)
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented_and_its_options_have_help(name, capsys):
     command = load_command(name)

@@ -26,10 +26,11 @@ def test_every_path_is_measured(vad):
     precisions = ["float32", "bfloat16"] if multiplies_bfloat16(CPU) else ["float32"]
     assert [(line["path"], line["precision"], line["batch"]) for line in lines] == [
         *(("forward", precision, batch) for precision in precisions for batch in (1, 8)),
-        ("training step", precisions[-1], 4), ("file to record", precisions[-1], 1), ("adapt", precisions[-1], 1),
+        ("training step", precisions[-1], 4), ("cues", precisions[-1], 1),
+        ("file to record", precisions[-1], 1), ("adapt", precisions[-1], 1),
     ]  # fmt: skip
     assert all(line["seconds"] >= line["least_seconds"] > 0 and line["rate"] > 0 for line in lines)
-    assert [line["path"] for line in lines if line["peak_mib"]] == ["file to record", "adapt"]
+    assert [line["path"] for line in lines if line["peak_mib"]] == ["cues", "file to record", "adapt"]
 
 
 def test_a_rate_is_the_items_of_a_call_over_its_median_time():

@@ -78,7 +78,7 @@ def test_a_shell_completes_commands_options_choices_presets_and_settings(offered
     assert offered("vad score --rec") == ["--records"]
     assert sorted(offered("vad score --format ")) == sorted(["ndjson", "csv", "json", "table", "srt", "vtt"])
     assert sorted(offered("vad adapt --device ")) == ["auto", "cpu", "cuda"]
-    assert sorted(offered("vad eval --score f")) == sorted(["fp", "fr", "fs", "fused", "fp+fs"])
+    assert sorted(offered("vad eval --score f")) == sorted(["fp", "fr", "fused"])
     assert set(preset_names()) <= set(offered("vad pretrain --preset "))
     assert offered("vad score --set score.sm") == ["score.smooth_seconds="]
 

@@ -1,8 +1,8 @@
 """`vad prepare` in a few words."""
 
-from vadcli.footage.preparation import prepare
 from vadcli.progress import Silent
 from vadcli.settings import PrepareSettings
+from vadcli.stages.prepare import prepare
 
 SMALL = {"size": (32, 40), "channels": 1}
 

@@ -424,7 +424,7 @@ def test_the_command_prints_what_came_of_it_and_the_next_command(camera, vad, tm
     answer = vad("prepare", camera, "--out", out, "--size", "32x40", "--channels", 1)
     assert answer.code == 0
     assert answer.out.splitlines() == [
-        f"{out}: 0.1 MB, 3 of 3 clips are new",
+        f"{out}: 0.8 MB, 3 of 3 clips are new",
         "clips: 3 (3 train, 0 test) of 1 scenes",
         "frames: 63 (63 train, 0 test)",
         "labels: 0 abnormal of 0 labelled frames; 0 clips with masks",

@@ -178,7 +178,7 @@ def limited(limit):
     return limit_file_size
 
 
-@pytest.mark.parametrize(("codec", "limit", "kept"), [("raw", 20_000, 0), ("raw", 150_000, 3), ("jpeg", 60_000, 3)])
+@pytest.mark.parametrize(("codec", "limit", "kept"), [("raw", 20_000, 0), ("raw", 700_000, 3), ("jpeg", 600_000, 3)])
 def test_a_disk_that_fills_is_one_line_and_leaves_no_cache(camera, tmp_path, codec, limit, kept):
     """A limit on file size stands in for a full disk: the smallest hits a clip's frames, the others the cache."""
     out = tmp_path / "c.h5"

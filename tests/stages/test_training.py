@@ -64,22 +64,12 @@ def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
     assert not pretrained.with_name("a.safetensors.resume").exists()
 
 
-def test_a_model_of_one_scene_knows_its_places_and_one_of_several_does_not(cache, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "pretrain.validation_share=0", "score.scene_share=0.1"])
-    alone = synthetic_cache.write(tmp_path / "one.h5", scenes=1)
-    for name, data in (("one", alone), ("several", cache)):
-        pretrain_stage([data], tmp_path / name, settings, resume=False, progress=Silent())
-    one, several = (load_checkpoint(tmp_path / name).calibration for name in ("one", "several"))
-    assert set(one["usual"]) == {"frame_peak", "feature_peak"} and one["weights"]["scene_far"] == 0.1
-    assert not several["usual"] and several["scene"] is None and "scene_far" not in several["weights"]
-
-
-def test_one_short_clip_is_enough_to_train_validate_and_calibrate_on(tmp_path):
+def test_one_short_clip_is_enough_to_train_and_validate_on(tmp_path):
     short = synthetic_cache.write(tmp_path / "short.h5", scenes=1, clips=1, frames=40, tests=False)
     settings = load_settings(None, PRETRAIN)
     pretrain_stage([short], tmp_path / "a", settings, resume=False, progress=Silent())
     made = load_checkpoint(tmp_path / "a")
-    assert "validation_frame" in made.training["figures"] and made.calibration["frames"] == 8
+    assert "validation_frame" in made.training["figures"]
 
 
 def test_training_lowers_the_loss(cache, tmp_path):

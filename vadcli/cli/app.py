@@ -26,7 +26,7 @@ COMMANDS = {
     "prepare": "Decode videos, folders or benchmarks into one frame cache.",
     "pretrain": "Train the network to predict the next frame of normal footage.",
     "metatrain": "Meta-train a model to adapt to an unseen scene in one update.",
-    "adapt": "Fit a model to a scene from its normal footage, and calibrate it.",
+    "adapt": "Learn what is normal at a camera from its normal footage.",
     "score": "Find abnormal moments in recordings and streams.",
     "eval": "Compare scores with labels: every metric, every protocol.",
     "export": "Write a model for other runtimes and check it against torch.",
