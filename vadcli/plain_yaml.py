@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import yaml
 
 from vadcli.errors import SettingsError
+from vadcli.terminal import first_line
 
 Key = tuple[str, ...]
 LARGEST_BYTES = 1 << 18
@@ -152,7 +153,7 @@ class _Document:
         try:
             return loader.construct_object(node, deep=True)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
-            self._refuse(node.start_mark, f"no value that can be read ({str(error).splitlines()[0][:80]})")
+            self._refuse(node.start_mark, f"no value that can be read ({first_line(error)})")
         finally:
             loader.dispose()
 

@@ -14,6 +14,7 @@ from vadcli.environment import config_file, variables
 from vadcli.errors import SettingsError, said_plainly
 from vadcli.plain_yaml import Key, Leaf, leaves_of_file, leaves_of_text
 from vadcli.settings import Settings
+from vadcli.terminal import shortened
 
 MOST_PROBLEMS = 30
 _PACKAGED = Path(__file__).parent / "_presets"
@@ -114,15 +115,10 @@ def _described(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
             )
         else:
             message = said_plainly(problem)
-            text = f"{where}: {'.'.join(key)} = {_shortened(problem['input'])}: {message}"
+            text = f"{where}: {'.'.join(key)} = {shortened(repr(problem['input']), 61)}: {message}"
             lines.setdefault((where, key[-1], message), text)
     more = len(lines) - MOST_PROBLEMS
     return [*list(lines.values())[:MOST_PROBLEMS], *([f"… and {more} more problems"] if more > 0 else [])]
-
-
-def _shortened(value: object, most: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _suggest(location: Key) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vadcli.errors import InputError, VadError
+from vadcli.terminal import first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -173,7 +174,7 @@ def joined(device: str) -> Iterator[Processes]:
     try:
         store, _, _ = next(rendezvous("env://", rank, count))
     except (RuntimeError, ValueError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        why = first_line(error)
         raise InputError(
             f"process {rank} of {count}, as RANK and WORLD_SIZE say, finds no others ({why}). "
             "Start all with torchrun, or take these variables away."

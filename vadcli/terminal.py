@@ -27,6 +27,22 @@ def printable_lines(text: str) -> str:
     return _COMMAND.sub(_escaped, text)
 
 
+def shortened(text: str, most: int, *, end: bool = False) -> str:
+    """At most so many characters of a text: its beginning, or its end, where names of files differ.
+
+    >>> shortened("recordings/gate/monday.mp4", 12), shortened("recordings/gate/monday.mp4", 12, end=True)
+    ('recordings/…', '…/monday.mp4')
+    """
+    if len(text) <= most:
+        return text
+    return f"…{text[1 - most :]}" if end else f"{text[: most - 1]}…"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of another program says, at most 120 characters of it; else its kind."""
+    return shortened((str(error).splitlines() or [type(error).__name__])[0], 120)
+
+
 class Outlet(io.TextIOWrapper):
     """stdout or stderr: a name goes out as the bytes it is, and what the encoding does not have as an escape.
 

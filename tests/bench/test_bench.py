@@ -29,13 +29,12 @@ def test_every_path_is_measured(vad):
         ("training step", precisions[-1], 4), ("cues", precisions[-1], 1),
         ("file to record", precisions[-1], 1), ("adapt", precisions[-1], 1),
     ]  # fmt: skip
-    assert all(line["seconds"] >= line["least_seconds"] > 0 and line["rate"] > 0 for line in lines)
-    assert [line["path"] for line in lines if line["peak_mib"]] == ["cues", "file to record", "adapt"]
+    assert all(line["seconds"] > 0 and line["rate"] > 0 for line in lines)
 
 
 def test_a_rate_is_the_items_of_a_call_over_its_median_time():
     found = line("x", [3.0, 0.5, 0.4], 4)
-    assert (found.seconds, found.least_seconds, found.runs, found.rate) == (0.5, 0.4, 3, 8.0)
+    assert (found.seconds, found.runs, found.rate) == (0.5, 3, 8.0)
 
 
 def test_a_call_is_repeated_within_the_budget_and_at_least_once():
@@ -58,9 +57,8 @@ def test_an_earlier_run_is_compared_line_by_line(tmp_path):
     now = document(asdict(line("forward", [1.0], 25)), asdict(line("new", [1.0], 1)), threads=2)
     told = compared(now, read_earlier(tmp_path / "before.json", SCHEMA))
     assert [one["against_earlier"] for one in told["measurements"]] == [2.5, None]
-    assert told["against"] == {
-        "file": "before.json", "same_machine": False, "same_model": True, "measured_once": 2,
-    }  # fmt: skip
+    others = ["of another machine or number of threads", "with other paths"]
+    assert told["against"] == {"file": "before.json", "others": others}
     assert "against" not in now
 
 

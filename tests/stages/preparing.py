@@ -10,4 +10,5 @@ SMALL = {"size": (32, 40), "channels": 1}
 def run(sources, out, progress=None, **settings):
     options = {key: settings.pop(key) for key in ("layout", "split", "labels", "cue_maker") if key in settings}
     sources = [str(source) for source in (sources if isinstance(sources, list) else [sources])]
-    return prepare(sources, out, PrepareSettings(**{**SMALL, **settings}), progress or Silent(), **options)
+    made = prepare_frames if "cue_maker" in options else prepare
+    return made(sources, out, PrepareSettings(**{**SMALL, **settings}), progress or Silent(), **options)

@@ -55,18 +55,15 @@ def compared(told: dict[str, Any], earlier: Earlier) -> dict[str, Any]:
 
     Returns:
         `told` with `against_earlier` in every measurement, this rate over that one, None where the earlier run has no
-        such line; and with `against`, which names the earlier `file` and how many lines only one of both has.
+        such line; and with `against`: the earlier `file`, and what differs from it (`others`).
     """
     rates = {line.key(): line.rate for line in earlier.measurements}
-    lines = [line | {"against_earlier": None} for line in told["measurements"]]
-    for line in lines:
-        before = rates.get(_Line.model_validate(line).key())
-        line["against_earlier"] = round(line["rate"] / before, 3) if before else None
-    both = sum(line["against_earlier"] is not None for line in lines)
-    against = {
-        "file": earlier.file,
-        "same_machine": told["machine"] == earlier.machine,
-        "same_model": told["model"] == earlier.model,
-        "measured_once": len(lines) + len(rates) - 2 * both,
-    }
-    return told | {"measurements": lines, "against": against}
+    before = [rates.get(_Line.model_validate(line).key()) for line in told["measurements"]]
+    lines = [
+        line | {"against_earlier": round(line["rate"] / rate, 3) if rate else None}
+        for line, rate in zip(told["measurements"], before, strict=True)
+    ]
+    others = [] if told["machine"] == earlier.machine else ["of another machine or number of threads"]
+    others += [] if told["model"] == earlier.model else ["of another network"]
+    others += [] if all(before) and len(before) == len(rates) else ["with other paths"]
+    return told | {"measurements": lines, "against": {"file": earlier.file, "others": others}}

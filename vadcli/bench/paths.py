@@ -19,25 +19,13 @@ from vadcli.synthetic import make_scene, render
 
 TRAINED_AT_ONCE = 4
 RUNS = 3
-FILM_SIZE, FILM_FRAMES, FILM_FPS = (360, 640), 250, 25.0
+FILM_SIZE, FILM_FRAMES, FILM_FPS = (360, 640), 125, 25.0
 # Commands by the path that they measure; {film} and {model} stand for files, {out} for a folder.
 COMMANDS = {
     "cues": "score {film} --model none --format ndjson --out {out}/records.ndjson",
     "file to record": "score {film} --model {model} --format ndjson --out {out}/records.ndjson",
     "adapt": "adapt {film} --from {model} --shots 10 --out {out}/adapter.safetensors",
 }
-# Runs `vad` and prints its peak memory in KiB: the kernel's, since what `wait` reports begins with the parent's own.
-TOLD = """
-import sys
-from vadcli.cli.app import run
-code = run(sys.argv[1:])
-try:
-    with open("/proc/self/status") as status:
-        print(next(line.split()[1] for line in status if line.startswith("VmHWM")), file=sys.stderr)
-except (OSError, StopIteration):
-    pass
-sys.exit(code)
-"""
 
 
 def forward(model: ModelSettings, batch: int, where: Where) -> Measurement:
@@ -70,27 +58,25 @@ def _windows(model: ModelSettings, count: int) -> Tensor:
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def write_film(path: Path, frames: int = FILM_FRAMES) -> None:
-    """Write ten seconds of a made-up scene, or fewer frames, as H.264."""
+def write_film(path: Path) -> None:
+    """Write five seconds of a made-up scene as H.264."""
     with mp4(path) as opened:
-        writer, seconds = PictureWriter(opened, FILM_FPS), frames / FILM_FPS
+        writer, seconds = PictureWriter(opened, FILM_FPS), FILM_FRAMES / FILM_FPS
         film = render(make_scene(0), 0, seconds=seconds, fps=FILM_FPS, size=FILM_SIZE, anomalies=False)
         for index, frame in enumerate(film):
             writer.write(frame.image, index / FILM_FPS)
         writer.finish()
 
 
-def command(path: str, film: Path, model: Path, frames: int, where: Where) -> Measurement:
-    """A command of `COMMANDS` with a film of so many frames, from the start of its process to the end."""
+def command(path: str, film: Path, model: Path, where: Where) -> Measurement:
+    """A command of `COMMANDS`, from the start of its process to the end."""
     words = [word.format(film=film, model=model, out=film.parent) for word in COMMANDS[path].split(" ")]
     words += ["--device", where.device.type, "--quiet"]
     taken: list[float] = []
-    peaks: list[float] = []
     while not taken or (len(taken) < RUNS and sum(taken) < where.budget_s):
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", TOLD, *words], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-m", "vadcli", *words], capture_output=True, text=True)
         taken.append(time.perf_counter() - began)
         if done.returncode:
             raise RuntimeError(f"vad {' '.join(words)} ended with {done.returncode}: {done.stderr}")
-        peaks += [int(line) / 1024 for line in done.stderr.splitlines()[-1:] if line.isdigit()]
-    return where.line(path, 1, taken, "frames", frames, round(max(peaks), 1) if peaks else None)
+    return where.line(path, 1, taken, "frames", FILM_FRAMES)

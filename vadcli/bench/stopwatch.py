@@ -20,11 +20,9 @@ class Measurement:
         precision: of the convolutions.
         batch: windows at once.
         seconds: median of one call.
-        least_seconds: shortest call.
         runs: how many calls were counted.
         rate: items a second.
         unit: the items.
-        peak_mib: most memory that a process of its own held; None where none was started.
     """
 
     path: str
@@ -32,11 +30,9 @@ class Measurement:
     precision: str
     batch: int
     seconds: float
-    least_seconds: float
     runs: int
     rate: float
     unit: str
-    peak_mib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,14 +43,10 @@ class Where:
     precision: torch.dtype
     budget_s: float
 
-    def line(
-        self, path: str, batch: int, seconds: Sequence[float], unit: str, items: float, peak_mib: float | None = None
-    ) -> Measurement:
+    def line(self, path: str, batch: int, seconds: Sequence[float], unit: str, items: float) -> Measurement:
         """A line from the seconds of every call and the items that a call gives."""
         median, precision = statistics.median(seconds), str(self.precision).removeprefix("torch.")
-        return Measurement(
-            path, self.device.type, precision, batch, median, min(seconds), len(seconds), items / median, unit, peak_mib
-        )
+        return Measurement(path, self.device.type, precision, batch, median, len(seconds), items / median, unit)
 
     def timed(self, call: Callable[[], object], runs: int = 20) -> list[float]:
         """Seconds of a call: once to warm up, then until the budget or the number of runs is used up, at least once."""

@@ -53,24 +53,17 @@ def command(
 
 
 def _print_table(told: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from vadcli.evaluation.tables import Table
+    from vadcli.rendering.eval_table import print_tables
 
     machine, against = told["machine"], told.get("against")
-    table = Table(title=f"{machine['device']}, {machine['threads']} threads", title_justify="left")
-    more = ["× earlier"] if against else []
-    for name in ("path", "device", "precision", "batch", "a call", "rate", *more, "memory"):
-        table.add_column(name, justify="left" if name in ("path", "device", "precision") else "right")
+    columns = ("path", "device", "precision", "batch", "a call", "rate", *(["× earlier"] if against else []))
+    rows = []
     for line in told["measurements"]:
-        memory, earlier = line["peak_mib"], line.get("against_earlier")
-        table.add_row(
-            line["path"], line["device"], line["precision"], str(line["batch"]), f"{line['seconds']:.3g} s",
-            f"{line['rate']:,.4g} {line['unit']}/s", *([f"{earlier:.2f}" if earlier else ""] if against else []),
-            f"{memory:,.0f} MiB" if memory else "",
-        )  # fmt: skip
-    console = Console(highlight=False, emoji=False)
-    console.print(table)
-    if against:
-        others = "" if against["same_machine"] else ", of another machine or number of threads"
-        others += "" if against["same_model"] else ", of another network"
-        console.print(f"earlier: {against['file']}{others}; {against['measured_once']} lines in one of both only")
+        earlier = line.get("against_earlier")
+        rate = [f"{line['rate']:,.4g} {line['unit']}/s", *([f"{earlier:.2f}" if earlier else ""] if against else [])]
+        where = line["path"], line["device"], line["precision"], str(line["batch"])
+        rows.append((*where, f"{line['seconds']:.3g} s", *rate))
+    notes = [f"earlier: {against['file']}, {', '.join(against['others']) or 'the same machine'}"] if against else []
+    title = f"{machine['device']}, {machine['threads']} threads"
+    print_tables([Table(title, columns, tuple(rows), tuple(notes))], "terminal")

@@ -13,14 +13,14 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 
 from vadcli.progress import Progress, Silent
-from vadcli.terminal import printable, printable_lines
+from vadcli.terminal import printable, printable_lines, shortened
 
 PLAIN_EVERY_SECONDS = 10.0
 
 
 def stderr_console() -> Console:
     """A console on stderr that honours NO_COLOR and the terminal's width."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=not sys.stderr.isatty())
 
 
 @contextmanager
@@ -126,7 +126,8 @@ class Live(_Counting):
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new bar."""
         super().start(what, total, unit)
-        self.task = self.bars.add_task(escape(_tail(printable(what))), total=total, count="", rate="", figures="")
+        shown = escape(shortened(printable(what), 22, end=True))
+        self.task = self.bars.add_task(shown, total=total, count="", rate="", figures="")
 
     def advance(self, amount: float = 1, **figures: float | str) -> None:
         """Move the bar."""
@@ -146,11 +147,6 @@ class Live(_Counting):
     def say(self, text: str) -> None:
         """Write one line above the bars."""
         self.bars.console.print(printable(text), markup=False)
-
-
-def _tail(text: str, most: int = 22) -> str:
-    """The end of a text, where what tells sources apart is."""
-    return text if len(text) <= most else f"…{text[1 - most :]}"
 
 
 class Plain(_Counting):

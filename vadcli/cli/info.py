@@ -54,7 +54,7 @@ def command(
     del told["schema"]
     tree = Tree(escape(printable(told.pop("file"))))
     _grow(tree, told)
-    Console(highlight=False, width=200).print(tree, crop=False, overflow="ignore", no_wrap=True)
+    Console(highlight=False, emoji=False, width=200).print(tree, crop=False, overflow="ignore", no_wrap=True)
 
 
 def _grow(branch: Any, values: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from vadcli.footage.layouts.label_files import read_npy
 from vadcli.footage.layouts.labels import MOST_FRAMES
 from vadcli.footage.matlab import load_mat
 from vadcli.footage.naming import natural
+from vadcli.terminal import shortened
 
 SUFFIXES = (".ndjson", ".jsonl", ".csv", ".npy", ".mat")
 _CLIP_KEYS = ("clip", "source", "video", "name")
@@ -201,12 +202,8 @@ def _column(path: Path, name: str, kind: str, columns: Mapping[str, list[Any]]) 
         raise InputError(f"{path}:{absent[0]}: clip {name}: {len(absent)} of {len(values)} rows have no {kind}{why}.")
     for line, value in zip(columns["line"], values, strict=True):
         if not isinstance(value, int | float | str) or not _is_number(value):
-            raise InputError(f"{path}:{line}: {kind} is {_shortened(repr(value))}; a number is expected.")
+            raise InputError(f"{path}:{line}: {kind} is {shortened(repr(value), 41)}; a number is expected.")
     return np.array(values, dtype=np.float64)
-
-
-def _shortened(text: str, length: int = 40) -> str:
-    return text if len(text) <= length else f"{text[:length]}…"
 
 
 _READERS = {

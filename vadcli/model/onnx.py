@@ -17,6 +17,7 @@ from vadcli.files import whole
 from vadcli.limits import limit_met
 from vadcli.model.exported import MOST_WINDOWS, OUTPUTS, Agreement, ExportedModule, as_windows, require_agreement
 from vadcli.settings import ModelSettings, Settings, settings_of
+from vadcli.terminal import first_line
 
 FORMAT = "vad-onnx"
 _FRAMES = "tensor(uint8)"
@@ -126,8 +127,8 @@ class OnnxNetwork:
         except Exception as error:  # ONNX Runtime's own, again
             if limit_met(error):
                 raise
-            what = (str(error).splitlines() or ["no reason given"])[0][:120]
-            raise CheckpointError(f"the ONNX model could not be run ({what}). Export it again.") from error
+            what = f"the ONNX model could not be run ({first_line(error)})"
+            raise CheckpointError(f"{what}. Export it again.") from error
         return dict(zip(self.names, map(torch.from_numpy, outputs), strict=True))
 
 

@@ -23,7 +23,7 @@ def print_tables(tables: Sequence[Table], style: str) -> None:
         plain = markdown(tables)
         print(printable_lines(plain) if sys.stdout.isatty() else plain, end="")
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for table in tables:
         shown = RichTable(
             title=Text(printable(table.title)),
@@ -59,4 +59,4 @@ def print_differences(differences: Sequence[Difference], origin: str) -> None:
         label = one.label + ("" if one.same_frames else " (other frames)")
         change = Text(f"{100 * one.change:+.2f}", style=style)
         shown.add_row(Text(printable(label)), f"{100 * one.micro_auc:.2f}", f"{100 * one.before:.2f}", change, half)
-    Console(highlight=False).print(shown)
+    Console(highlight=False, emoji=False).print(shown)

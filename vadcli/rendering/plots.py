@@ -14,6 +14,7 @@ from vadcli.evaluation.metrics import curve
 from vadcli.evaluation.pool import Floats, Pool
 from vadcli.evaluation.results import Result
 from vadcli.files import whole
+from vadcli.terminal import shortened
 
 # Okabe and Ito's colours, told apart without colour vision, and dashes for print.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -162,7 +163,7 @@ def timelines(pairs: Sequence[tuple[Result, Pool]], clips: Sequence[int]) -> Fig
             label = result.protocol + ("*" if result.uses_future else "") + _adaptation(result)
             panel.plot(x, y, linewidth=1.1, label=label, **_style(line))
         panel.set(xlim=(0, max(seconds[-1], 1e-9)), ylim=(-0.2, 1.3), yticks=[])
-        panel.set_ylabel(_short(data.names[number]), rotation=0, ha="right", va="center", fontsize=8)
+        panel.set_ylabel(shortened(data.names[number], 24, end=True), rotation=0, ha="right", va="center", fontsize=8)
         panel.tick_params(labelsize=7)
         for side in ("top", "right", "left"):
             panel.spines[side].set_visible(False)
@@ -174,10 +175,6 @@ def timelines(pairs: Sequence[tuple[Result, Pool]], clips: Sequence[int]) -> Fig
     title = f"{first.setting.data}, {first.score} score{what}: 1 to 99 % of each protocol; abnormal shaded"
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 24 else "…" + name[-23:]
 
 
 def _shade(panel: Axes, labels: np.ndarray, fps: float) -> None:

@@ -46,17 +46,12 @@ def bench_stage(model: ModelSettings, *, device_name: str, budget_s: float, prog
 def _measured(model: ModelSettings, device: torch.device, budget_s: float) -> Iterator[Measurement]:
     auto = Where(device, pick_precision("auto", device), budget_s)
     native = [torch.float32, *([torch.bfloat16] if multiplies_bfloat16(device) else [])]
-    fastest = 0.0
-    for where in (Where(device, precision, budget_s) for precision in native):
-        for line in (paths.forward(model, batch, where) for batch in BATCHES):
-            fastest = max(fastest, line.rate)
-            yield line
+    for precision in native:
+        yield from (paths.forward(model, batch, Where(device, precision, budget_s)) for batch in BATCHES)
     yield paths.training_step(model, auto)
     with tempfile.TemporaryDirectory() as folder:
         film, made = Path(folder) / "film.mp4", Path(folder) / "model.safetensors"
-        frames = max(paths.FILM_FRAMES // 5, min(paths.FILM_FRAMES, round(10 * budget_s * fastest)))
-        paths.write_film(film, frames)
-        weights = Network(model).state_dict()
-        save_checkpoint(made, Checkpoint("metatrain", Settings(model=model), weights))
+        paths.write_film(film)
+        save_checkpoint(made, Checkpoint("metatrain", Settings(model=model), Network(model).state_dict()))
         for path in paths.COMMANDS:
-            yield paths.command(path, film, made, frames, auto)
+            yield paths.command(path, film, made, auto)
