@@ -1,5 +1,6 @@
 """`vad prepare` in a few words."""
 
+from vadcli.footage.preparation import prepare as prepare_frames
 from vadcli.progress import Silent
 from vadcli.settings import PrepareSettings
 from vadcli.stages.prepare import prepare

@@ -43,14 +43,16 @@ def test_an_adapter_holds_adapted_weights_calibration_and_its_bases_hash(base, c
     assert list(sorted(names)) == sorted(adapter.weights)
     assert all(not torch.equal(adapter.weights[name], model.weights[name]) for name in names)
     calibration = Calibration.read(adapter.calibration, adapter.calibration_arrays, "s")
-    assert calibration.facts.frames == fitted.calibration.facts.frames == 80 - 4 - 4  # two clips, T each
+    assert (
+        calibration.facts.frames == fitted.calibration.facts.frames == 80 - 2 - 2
+    )  # two clips, whose first 0.1 s have no cues
     assert calibration.has_network
 
 
 def test_normal_seconds_bound_the_footage_of_all_clips_together(base, cache, tmp_path):
     limited = settings("adapt.normal_seconds=2")  # of clips of 40 frames at 25 a second
     fitted = adapt_stage([str(cache)], base, tmp_path / "s", limited, scene="s1", progress=Silent())
-    assert fitted.calibration.facts.frames == 50 - 4 - 4
+    assert fitted.calibration.facts.frames == 50 - 2 - 2
 
 
 def test_zero_updates_calibrate_the_model_as_it_is(base, cache, tmp_path):
@@ -173,6 +175,6 @@ def test_several_files_and_folders_are_one_cameras_footage(base, make_video, tmp
     given = ("--shots", 3, "--from", base, "--device", "cpu", "--out", tmp_path / "s.safetensors")
     assert vad("adapt", files[0], tmp_path / "day", *given).code == 0
     made = load_checkpoint(tmp_path / "s.safetensors", "adapt")
-    assert made.training["calibration_frames"] == (30 - 4) + (30 - 4)
+    assert made.training["calibration_frames"] == (30 - 1) + (30 - 1)
     answer = vad("adapt", files[0], tmp_path / "c.h5", *given)
     assert answer.code == 2 and answer.err.count("\n") == 1
