@@ -195,16 +195,26 @@ def load_network(
     Raises:
         CheckpointError: if the adapter was made for other weights.
     """
-    if adapter is not None and adapter.parents.get("base") != checkpoint.sha256:
-        raise CheckpointError(
-            f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "
-            f"but {checkpoint.path} has {checkpoint.sha256[:12]}…. Use --model with the model it was made from."
-        )
+    if adapter is not None:
+        require_base(adapter, checkpoint)
     adapted = adapter.weights if adapter else weights or {}
     with torch.device("meta"):
         network = Network(checkpoint.model)
     network.load_state_dict({**checkpoint.weights, **_from_changes(checkpoint, adapted)}, assign=True)
     return network.eval().channels_last()
+
+
+def require_base(adapter: Checkpoint, checkpoint: Checkpoint) -> None:
+    """Refuse an adapter of another model.
+
+    Raises:
+        CheckpointError: with both hashes.
+    """
+    if adapter.parents.get("base") != checkpoint.sha256:
+        raise CheckpointError(
+            f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "
+            f"but {checkpoint.path} has {checkpoint.sha256[:12]}…. Use --model with the model it was made from."
+        )
 
 
 def _from_changes(checkpoint: Checkpoint, adapted: Mapping[str, Tensor]) -> dict[str, Tensor]:

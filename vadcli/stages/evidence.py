@@ -14,7 +14,7 @@ from vadcli.progress import Progress
 from vadcli.scoring.baseline import Windows
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
-from vadcli.scoring.run import Finished, ScoringRun, Started
+from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import ScoredFrame
 from vadcli.settings import Settings
 from vadcli.stages.labelled import LabelledClip
@@ -40,7 +40,7 @@ def evidence_of(
         progress: told of every frame.
         judges: of where it says so, for clips with masks.
     """
-    run = ScoringRun(ready.measurer, ready.input_frames, ready.calibration, settings.score)
+    run = ready.run(settings.score)
     frames: dict[str, list[ScoredFrame]] = {}
     maps: dict[str, ClipMaps] = {}
     progress.start("scoring")

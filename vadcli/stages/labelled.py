@@ -14,9 +14,9 @@ from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.layouts import ClipSource, find_clips
 from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.source import Reading, open_source
-from vadcli.footage.zones import Zones
 from vadcli.scoring.observing import NetworkInput, Observed, ObservedClip, ObservedSource
 from vadcli.settings import SourceSettings
+from vadcli.stages.reading import zones_of
 
 Labels = NDArray[np.bool_]
 Masks = NDArray[np.bool_]  # (n, H, W)
@@ -170,7 +170,7 @@ def _masks_at(cache: Cache, clip: Clip, positions: Mapping[int, int], indices: N
 
 
 def _open(clip: ClipSource, source: SourceSettings, network: NetworkInput | None) -> ObservedSource:
-    reading = Reading(source.fps, clip.fps, Zones(max(source.mask_top, clip.mask_top), source.ignore, source.only))
+    reading = Reading(source.fps, clip.fps, zones_of(source, clip.mask_top))
     return ObservedSource(open_source(str(clip.source), reading), network)
 
 

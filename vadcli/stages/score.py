@@ -16,12 +16,12 @@ from vadcli.footage.stream import shown
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
-from vadcli.scoring.observing import NetworkInput, Observation, ObservedSource
+from vadcli.scoring.observing import Observation, ObservedSource
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
-from vadcli.settings import FusionSettings, Settings
-from vadcli.stages.reading import open_observed, reading_of_source
-from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, model_of
+from vadcli.settings import ScoreSettings, Settings
+from vadcli.stages.reading import open_observed, reading_with
+from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, model_of, network_input
 from vadcli.stages.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
@@ -112,14 +112,19 @@ def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
             "(--warmup), are taken for normal. To know the camera better: vad adapt NORMAL-VIDEO."
         )
         return
-    given = [f"score.{name}" for name in FusionSettings.model_fields if name in settings.score.model_fields_set]
+    usual, kept = ScoreSettings(), ready.calibration.facts.fusion
+    given = [
+        f"score.{name}"
+        for name, value in settings.score.fusion
+        if value not in (getattr(usual, name), getattr(kept, name))
+    ]
     if given:
         yield f"{', '.join(given)}: part of the adapter, which stays as it is. Adapt again to change it."
-    if "warmup" in settings.score.model_fields_set:
+    if settings.score.warmup != usual.warmup:
         yield "--warmup: not needed, the adapter is calibrated."
-    if source.fps is not None and "fps" not in asked.model_fields_set:
+    if source.fps is not None and asked.fps is None:
         done.append(f"{source.fps:g} frames a second at most (--fps)")
-    if source.mask_top and "mask_top" not in asked.model_fields_set:
+    if source.mask_top and asked.mask_top is None:
         done.append(f"the top {source.mask_top:.0%} blacked out (--mask-top)")
     if done:
         yield f"as the adapter says: {', '.join(done)}."
@@ -175,9 +180,9 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
     pictures = bool(request.heatmaps or request.annotated or request.report)
     names = [shown(str(source)) for source in sources]
     if ready is not None:
-        reading = reading_of_source(ready, request.settings, pictures=pictures)
+        reading = reading_with(ready.source, request.settings.span, pictures=pictures)
         openers = [
-            Opener(partial(open_observed, source, reading, ready.reads, pictures=pictures), live=is_live(str(source)))
+            Opener(partial(open_observed, source, reading, ready.reads), live=is_live(str(source)))
             for source in sources
         ]
         yield Part(ready, names, openers)
@@ -214,8 +219,8 @@ def _with_shots(request: ScoreRequest, source: str | Segments, pictures: bool) -
 
     settings, shots = request.settings, request.shots or 0
     model = model_of(request.model)
-    reading = reading_of_source(Ready(None, model, settings.source), settings, pictures=pictures)
-    observed = open_observed(source, reading, NetworkInput(model.size, model.channels), pictures=pictures)
+    reading = reading_with(settings.source, settings.span, pictures=pictures)
+    observed = open_observed(source, reading, network_input(model))
     needed = shots + model.input_frames
     head = observed.take(needed + 1, ahead=model.input_frames + 1)
     if len(head) <= needed:

@@ -11,14 +11,11 @@ from vadcli.scoring.engine import Opener, Timing
 from vadcli.scoring.events import Finding
 from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Records
-from vadcli.scoring.run import Finished, ScoringRun, Started
+from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
 from vadcli.scoring.writers import RecordWriter, clock, shorten
 from vadcli.settings import ScoreSettings
 from vadcli.stages.ready import Ready
-
-# Recordings decoded side by side on a GPU, where one decoder cannot keep it busy.
-_SIDE_BY_SIDE_ON_GPU = 4
 
 
 @dataclass
@@ -135,16 +132,8 @@ class Run:
     def score(self, part: Part) -> None:
         """Score the sources of a part; those that fail are in the tally."""
         ready = part.ready
-        side_by_side = _SIDE_BY_SIDE_ON_GPU if ready.on_gpu else 1
-        run = ScoringRun(
-            ready.measurer,
-            ready.input_frames,
-            ready.calibration,
-            self.settings,
-            opening=self.opening,
-            side_by_side=side_by_side,
-        )
-        together = min(side_by_side + sum(opener.live for opener in part.openers), len(part.openers)) > 1
+        run = ready.run(self.settings, opening=self.opening)
+        together = min(ready.side_by_side + sum(opener.live for opener in part.openers), len(part.openers)) > 1
         if together:
             self.progress.start(f"scoring {len(part.openers)} sources")
         try:
@@ -218,15 +207,11 @@ class Run:
         alone = part.alone and len(part.openers) == 1
         for note in ended.notes:
             self.progress.note(note)
-        if ended.error is not None:
-            self.fail(ended.error, alone=alone)
-        elif scorer is None or not scorer.frames:
-            needed = max(part.ready.input_frames + 1, 2)
-            frames = f"{ended.frames} frame{'s' * (ended.frames != 1)}"
-            self.fail(FootageError(f"{name}: {frames}; a window needs {needed}. Use a longer clip."), alone=alone)
+        if (error := part.ready.failure(name, finished)) is not None:
+            self.fail(error, alone=alone)
         else:
             self.tally.sources += 1
-            if scorer.calibration is None:
+            if scorer is not None and scorer.calibration is None:
                 self.tally.unlearned.append(name)
                 self.progress.note(
                     f"{name}: over before enough was seen to know what is normal, so there are no scores. "
