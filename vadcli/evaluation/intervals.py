@@ -17,17 +17,11 @@ _CHUNK = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A 95 % interval and how it was made.
+    """A 95 % interval and how it was made."""
 
-    Attributes:
-        low: lower end.
-        high: upper end.
-        method: "bootstrap over clips", or "linear over clips" (infinitesimal jackknife) for very many.
-    """
-
-    low: float
-    high: float
-    method: str
+    low: float  # lower end
+    high: float  # upper end
+    method: str  # "bootstrap over clips", or "linear over clips" (infinitesimal jackknife) for very many
 
 
 def wins(data: Pool) -> Floats:

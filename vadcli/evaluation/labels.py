@@ -19,17 +19,12 @@ _LONGEST_HEAD = 32
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Labels whose clips are known, or a file that is read once the scored clips are.
+    """Labels whose clips are known, or a file that is read once the scored clips are."""
 
-    Attributes:
-        path: of the file, folder or cache.
-        named: by clip name, where the labels name all clips themselves (a cache, a folder).
-        fps: frames a second by clip name, where it is known.
-    """
-
-    path: Path
+    path: Path  # of the file, folder or cache
+    # by clip name, where the labels name all clips themselves (a cache, a folder)
     named: Mapping[str, LabelTrack] | None = None
-    fps: Mapping[str, float] = field(default_factory=dict)
+    fps: Mapping[str, float] = field(default_factory=dict)  # frames a second by clip name, where it is known
 
     def lengths(self) -> dict[str, int] | None:
         """Frames of every clip in natural order, where labels say so for all."""

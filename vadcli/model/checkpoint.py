@@ -37,29 +37,20 @@ Stage = Literal["pretrain", "metatrain", "adapt"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model, or an adapter, as one stage hands it to the next.
+    """A model, or an adapter, as one stage hands it to the next."""
 
-    Attributes:
-        stage: that wrote it. "adapt" is an adapter: adapted weights alone, useless without its base.
-        settings: of the run, all sections; `settings.model` describes the weights.
-        weights: network parameters by name.
-        step_sizes: α by parameter name; empty before meta-training.
-        parents: SHA-256 of the files it was made from, by role ("from", "base", "data").
-        training: record of the run: data, steps, seconds, losses, versions.
-        calibration: facts of an adapter's calibration, as `scoring.calibration` writes them; None of a model.
-        calibration_arrays: its arrays by name.
-        path: where it was read from; None if not yet saved.
-    """
-
-    stage: Stage
-    settings: Settings
-    weights: Mapping[str, Tensor]
-    step_sizes: Mapping[str, Tensor] = field(default_factory=dict)
+    stage: Stage  # that wrote it. "adapt" is an adapter: adapted weights alone, useless without its base.
+    settings: Settings  # of the run, all sections; `settings.model` describes the weights
+    weights: Mapping[str, Tensor]  # network parameters by name
+    step_sizes: Mapping[str, Tensor] = field(default_factory=dict)  # α by parameter name; empty before meta-training
+    # SHA-256 of the files it was made from, by role ("from", "base", "data")
     parents: Mapping[str, str] = field(default_factory=dict)
+    # record of the run: data, steps, seconds, losses, versions
     training: Mapping[str, Any] = field(default_factory=dict)
+    # facts of an adapter's calibration, as `scoring.calibration` writes them; None of a model
     calibration: Mapping[str, Any] | None = None
-    calibration_arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    path: Path | None = None
+    calibration_arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)  # its arrays by name
+    path: Path | None = None  # where it was read from; None if not yet saved
 
     @property
     def model(self) -> ModelSettings:

@@ -41,21 +41,13 @@ CLIPS = {"training": ("01", "02"), "testing": ("01", "02")}
 
 @dataclass(frozen=True)
 class DemoArguments:
-    """What decides every byte of a demo folder.
+    """What decides every byte of a demo folder."""
 
-    Attributes:
-        scenes: number of scenes, at least 1.
-        seconds: length of each clip.
-        seed: another seed, other scenes.
-        size: height and width of the videos in pixels.
-        fps: frames a second.
-    """
-
-    scenes: int = 2
-    seconds: float = 20.0
-    seed: int = 0
-    size: tuple[int, int] = (256, 256)
-    fps: float = 10.0
+    scenes: int = 2  # number of scenes, at least 1
+    seconds: float = 20.0  # length of each clip
+    seed: int = 0  # another seed, other scenes
+    size: tuple[int, int] = (256, 256)  # height and width of the videos in pixels
+    fps: float = 10.0  # frames a second
 
     def to_json(self) -> dict[str, Any]:
         """The arguments as they stand in demo.json."""

@@ -32,19 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What came of it.
+    """What came of it."""
 
-    Attributes:
-        results: all of them.
-        pools: scores and labels behind each result.
-        about: what holds for all, for the JSON document.
-        notes: what a reader must know, one line each.
-    """
-
-    results: tuple[Result, ...]
-    pools: tuple[Pool, ...]
-    about: Mapping[str, Any]
-    notes: tuple[str, ...] = field(default=())
+    results: tuple[Result, ...]  # all of them
+    pools: tuple[Pool, ...]  # scores and labels behind each result
+    about: Mapping[str, Any]  # what holds for all, for the JSON document
+    notes: tuple[str, ...] = field(default=())  # what a reader must know, one line each
 
     def more_tables(self) -> list[Table]:
         """Tables of what is not a frame score: events, and where, for footage with masks."""

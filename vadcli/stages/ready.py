@@ -25,23 +25,14 @@ NO_MODEL = Path("none")  # cues alone
 
 @dataclass(frozen=True)
 class Ready:
-    """All that scoring needs but the sources.
+    """All that scoring needs but the sources."""
 
-    Attributes:
-        measurer: of a network's errors; None without a network.
-        model: what the network reads; None without one.
-        source: how sources are read for it.
-        calibration: what is normal; None to learn it from each source.
-        network: in torch; None for an ONNX file, or without one.
-        lineage: lines for people: files, hashes, training.
-    """
-
-    measurer: Measurer | None
-    model: ModelSettings | None
-    source: SourceSettings
-    calibration: Calibration | None = None
-    network: "Network | None" = None
-    lineage: tuple[tuple[str, str], ...] = ()
+    measurer: Measurer | None  # of a network's errors; None without a network
+    model: ModelSettings | None  # what the network reads; None without one
+    source: SourceSettings  # how sources are read for it
+    calibration: Calibration | None = None  # what is normal; None to learn it from each source
+    network: "Network | None" = None  # in torch; None for an ONNX file, or without one
+    lineage: tuple[tuple[str, str], ...] = ()  # lines for people: files, hashes, training
 
     @property
     def input_frames(self) -> int:

@@ -29,37 +29,21 @@ _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pi
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """What `vad score` was asked for.
+    """What `vad score` was asked for."""
 
-    Attributes:
-        sources: files, folders, patterns, `-`, URLs, `camera:N`.
-        model: checkpoint or ONNX file; None for the model in the package.
-        adapter: of `vad adapt`.
-        shots: windows of each source to adapt on first; None to adapt nothing.
-        form: how records are written.
-        records: which.
-        opening: also tell when events begin.
-        out: file for records; None for the given stream.
-        heatmaps: folder for pictures of events.
-        annotated: video to write.
-        report: HTML file to write.
-        shard: which of the sources: number and count, as `footage.shards.shard` takes them.
-        settings: of the run.
-    """
-
-    sources: Sequence[str]
-    settings: Settings
-    form: Format = "ndjson"
-    records: Records = "frames"
-    model: Path | None = None
-    adapter: Path | None = None
-    shots: int | None = None
-    opening: bool = False
-    out: Path | None = None
-    heatmaps: Path | None = None
-    annotated: Path | None = None
-    report: Path | None = None
-    shard: tuple[int, int] = (0, 1)
+    sources: Sequence[str]  # files, folders, patterns, `-`, URLs, `camera:N`
+    settings: Settings  # of the run
+    form: Format = "ndjson"  # how records are written
+    records: Records = "frames"  # which
+    model: Path | None = None  # checkpoint or ONNX file; None for the model in the package
+    adapter: Path | None = None  # of `vad adapt`
+    shots: int | None = None  # windows of each source to adapt on first; None to adapt nothing
+    opening: bool = False  # also tell when events begin
+    out: Path | None = None  # file for records; None for the given stream
+    heatmaps: Path | None = None  # folder for pictures of events
+    annotated: Path | None = None  # video to write
+    report: Path | None = None  # HTML file to write
+    shard: tuple[int, int] = (0, 1)  # which of the sources: number and count, as `footage.shards.shard` takes them
 
 
 def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:

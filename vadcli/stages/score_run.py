@@ -20,31 +20,19 @@ from vadcli.stages.ready import Ready
 
 @dataclass
 class Tally:
-    """What came of scoring.
+    """What came of scoring."""
 
-    Attributes:
-        sources: scored to their end.
-        frames: scored.
-        events: found.
-        first: the first event, for the gate's message.
-        highest: the highest score and its source and time; None without a score.
-        threshold: of the source of the highest score.
-        failed: what went wrong, an error a source.
-        unlearned: names of sources of which too little was seen to know what is normal.
-        interrupted: whether the user stopped it.
-        timing: where the time went.
-    """
-
-    sources: int = 0
-    frames: int = 0
-    events: int = 0
-    first: str = ""
-    highest: tuple[float, str, float] | None = None
-    threshold: float = 1.0
-    failed: list[VadError] = field(default_factory=list)
+    sources: int = 0  # scored to their end
+    frames: int = 0  # scored
+    events: int = 0  # found
+    first: str = ""  # the first event, for the gate's message
+    highest: tuple[float, str, float] | None = None  # the highest score and its source and time; None without a score
+    threshold: float = 1.0  # of the source of the highest score
+    failed: list[VadError] = field(default_factory=list)  # what went wrong, an error a source
+    # names of sources of which too little was seen to know what is normal
     unlearned: list[str] = field(default_factory=list)
-    interrupted: bool = False
-    timing: Timing = field(default_factory=Timing)
+    interrupted: bool = False  # whether the user stopped it
+    timing: Timing = field(default_factory=Timing)  # where the time went
 
     def require_no_anomaly(self) -> None:
         """Raise GateFailed if there was an event, FootageError if nobody can say whether there was one."""
@@ -84,19 +72,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class Part:
-    """Sources that one model scores.
+    """Sources that one model scores."""
 
-    Attributes:
-        ready: the model.
-        names: of the sources, as records have them.
-        openers: of the sources.
-        alone: whether this is the only part.
-    """
-
-    ready: Ready
-    names: Sequence[str]
-    openers: list[Opener[Observation]]
-    alone: bool = True
+    ready: Ready  # the model
+    names: Sequence[str]  # of the sources, as records have them
+    openers: list[Opener[Observation]]  # of the sources
+    alone: bool = True  # whether this is the only part
 
 
 class Run:

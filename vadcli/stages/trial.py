@@ -28,27 +28,17 @@ Support = Literal["clip", "scene"]
 
 @dataclass(frozen=True)
 class Options:
-    """Options of an evaluation.
+    """Options of an evaluation."""
 
-    Attributes:
-        shots: every K; None takes 0, 1, 5 and 10 for a meta-trained model and 0 for others.
-        support: "scene" (an adapter from its normal footage) or "clip" (the head of each test clip, as the paper).
-        protocols: names.
-        scores: names; empty for all but those of single cues.
-        variant: of the labels; None for the usual ones.
-        adapter: made by `vad adapt`, in place of adapters made from each scene's normal footage.
-        labels: of files and folders.
-        localise: also measure where, on footage with masks.
-    """
-
-    shots: tuple[int, ...] | None = None
+    shots: tuple[int, ...] | None = None  # every K; None takes 0, 1, 5 and 10 for a meta-trained model and 0 for others
+    # "scene" (an adapter from its normal footage) or "clip" (the head of each test clip, as the paper)
     support: Support = "scene"
-    protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
-    scores: tuple[str, ...] = ()
-    variant: str | None = None
-    adapter: Path | None = None
-    labels: Path | None = None
-    localise: bool = False
+    protocols: tuple[str, ...] = DEFAULT_PROTOCOLS  # names
+    scores: tuple[str, ...] = ()  # names; empty for all but those of single cues
+    variant: str | None = None  # of the labels; None for the usual ones
+    adapter: Path | None = None  # made by `vad adapt`, in place of adapters made from each scene's normal footage
+    labels: Path | None = None  # of files and folders
+    localise: bool = False  # also measure where, on footage with masks
 
 
 @dataclass(frozen=True, eq=False)
