@@ -93,11 +93,6 @@ def events_within(data: Pool, false_alarms: int, criterion: Criterion) -> EventS
 
     An alarm that never ends is one false alarm a clip and finds nothing. Thresholds tried are spread evenly over the
     ranks of the scores.
-
-    Args:
-        data: scored clips.
-        false_alarms: at most; over all clips together.
-        criterion: what counts.
     """
     levels = np.quantile(data.scores, np.linspace(0, 1, LEVELS), method="nearest")
     tried = [score_events(data, float(level), criterion, anew=True) for level in np.unique(levels)]
@@ -112,10 +107,6 @@ def latency_aware_ap(data: Pool, points: Curve) -> float:
     1 − l / L: L is how long the event lasts, and l how long after its start its first frame reaches the threshold;
     an event of which no frame does adds 0. So a score that rises late in every event cannot reach 1. The paper lets
     recall decay with latency too; this decay, straight over the event, is ours, so that its figures do not compare.
-
-    Args:
-        data: scored clips.
-        points: operating points of the same frames.
     """
     truth = _stretches(data.labels, data.signal.begins, data)
     total = 0.0

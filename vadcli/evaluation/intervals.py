@@ -135,10 +135,6 @@ def spread(influence: Floats) -> float:
 def difference_interval(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, bool] | None:
     """Half width of the 95 % interval of the difference of two micro AUCs.
 
-    Args:
-        ours: influence by clip of the one result.
-        theirs: of the other.
-
     Returns:
         (half width, whether it is paired): paired when both have the same clips, otherwise as if independent,
         which is wider; None for fewer than two clips.

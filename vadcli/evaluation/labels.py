@@ -77,10 +77,6 @@ class Labels:
 def read_labels(path: Path, variant: str | None = None) -> Labels:
     """Labels of a file, a folder with a file a clip, or a cache.
 
-    Args:
-        path: of it.
-        variant: of a cache: the label variant.
-
     Raises:
         InputError: for a path that holds no labels.
     """
@@ -113,12 +109,6 @@ def as_flags(track: LabelTrack, clip: str, length: int) -> Flags:
 
 def check_count(origin: str, scores: int, labels: int, clips: int) -> None:
     """Refuse scores and labels of all clips together that differ in number, with a guess at why.
-
-    Args:
-        origin: the file, for the message.
-        scores: frames scored, with those that are known to be left out.
-        labels: frames labelled.
-        clips: how many clips they are of.
 
     Raises:
         InputError: naming both numbers.

@@ -122,16 +122,7 @@ def measure(
     *,
     notes: Iterable[str] = (),
 ) -> Result:
-    """Figures of one protocol and score.
-
-    Args:
-        data: scored clips.
-        protocol: that scored them.
-        request: what it was asked for.
-        setting: what is measured, for the record.
-        settings: seeds, resamples, recalls, tolerance.
-        notes: to pass on.
-    """
+    """Figures of one protocol and score."""
     calibrated = data.thresholds is not None
     rule = request.rule if calibrated else replace(request.rule, release=1.0)
     criterion = Criterion(rule, settings.tolerance_seconds, settings.linger_seconds)
@@ -186,10 +177,5 @@ def _per_clip(data: Pool) -> Iterable[Mapping[str, Any]]:
 
 
 def document(results: Sequence[Result], **about: Any) -> dict[str, Any]:
-    """The whole evaluation as JSON values.
-
-    Args:
-        results: all of them.
-        about: what holds for all: model, versions, contaminated supports, localisation.
-    """
+    """The whole evaluation as JSON values."""
     return {"schema": SCHEMA, **about, "results": [result.to_json() for result in results]}

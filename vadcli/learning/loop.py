@@ -135,12 +135,6 @@ class Course:
 def train(learner: Learner, course: Course, settings: Training, job: Job) -> None:
     """Take all steps of a course, writing the metrics log and, now and then, a resume point.
 
-    Args:
-        learner: changed in place.
-        course: what to take, and how.
-        settings: clipping, logging and resume intervals.
-        job: where to train, and what for.
-
     Raises:
         InputError: if a loss is not a number, or the checkpoint is there already and nothing to resume.
         KeyboardInterrupt: when asked to stop, after the step at hand is in the resume point.

@@ -139,10 +139,6 @@ def model_file(named: Path) -> Path:
 def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
     """Read a checkpoint and check it.
 
-    Args:
-        path: of the file.
-        stages: that are of use to the caller; any if none are given.
-
     Raises:
         InputError: if there is no such file.
         CheckpointError: if it is damaged, from a stranger, or of another stage.
@@ -177,11 +173,6 @@ def load_network(
     checkpoint: Checkpoint, adapter: Checkpoint | None = None, weights: Mapping[str, Tensor] | None = None
 ) -> Network:
     """The network of a checkpoint, with an adapter's weights where one is given.
-
-    Args:
-        checkpoint: of the model.
-        adapter: made for it.
-        weights: as an adapter holds them, in place of one.
 
     Raises:
         CheckpointError: if the adapter was made for other weights.

@@ -34,14 +34,6 @@ def adapt_stage(
 ) -> Fitted:
     """Learn what is normal at a camera, adapt a model to it, and write the adapter to `out`.
 
-    Args:
-        sources: videos, folders, streams and `-` for stdin, all of one camera; or one cache.
-        base: checkpoint to adapt; the model in the package if None, `none` for cues alone.
-        out: adapter to write.
-        settings: of sections `source`, `span`, `adapt` and `score`.
-        scene: which scene of a cache.
-        progress: told of every frame.
-
     Raises:
         VadError: for footage that is too short, or a model that cannot adapt.
     """
@@ -66,12 +58,6 @@ def fit(openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Se
 
     The first K windows are the support of the paper's update. All footage, up to `adapt.normal_seconds`, teaches what
     is normal and, where steps are asked for, trains all weights.
-
-    Args:
-        openers: of the camera's footage, in order.
-        checkpoint: of the model to adapt; None for cues alone.
-        settings: of sections `adapt` and `score`.
-        progress: told of every frame.
 
     Raises:
         VadError: for footage that is too short, or a model that cannot adapt.
@@ -179,14 +165,6 @@ def normal_footage(
     stack: ExitStack,
 ) -> Iterator[Opened]:
     """Openers of a camera's normal footage, each opened in turn, when it is asked for.
-
-    Args:
-        sources: videos, folders and streams, or one cache.
-        network: what the network reads; None without one.
-        settings: of sections `source` and `span`.
-        scene: which scene of a cache.
-        progress: notes go to it.
-        stack: closes the cache.
 
     Raises:
         VadError: for sources that are not there, or do not fit together.

@@ -83,12 +83,6 @@ class _Job:
 def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Progress) -> list[dict[str, Any]]:
     """Write a demo folder, or finish one that was interrupted.
 
-    Args:
-        folder: made if missing; otherwise empty or a demo of the same arguments.
-        arguments: what to make.
-        workers: processes to render with, at least 1.
-        progress: told of every finished clip.
-
     Returns:
         one entry a scene: name, kind, training and testing clip names, as in demo.json.
 

@@ -54,13 +54,6 @@ def evaluate_stage(
 ) -> Evaluation:
     """Evaluate a model on labelled footage: caches, each by itself, or files and folders together.
 
-    Args:
-        sources: to evaluate on.
-        model: checkpoint; the model in the package if None, `none` for cues alone.
-        options: shots, support, protocols, adapter.
-        settings: of sections `eval`, `score` and `adapt`.
-        progress: told of every frame.
-
     Raises:
         VadError: for footage, labels or models that do not fit, and where nothing that was asked for can be measured.
     """

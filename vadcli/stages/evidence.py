@@ -30,16 +30,7 @@ def evidence_of(
     progress: Progress,
     judges: "Judges | None" = None,
 ) -> Iterator[Evidence]:
-    """What `vad score` says of every frame of labelled clips.
-
-    Args:
-        ready: the model.
-        clips: labelled.
-        openers: of the clips.
-        settings: of section `score`.
-        progress: told of every frame.
-        judges: of where it says so, for clips with masks.
-    """
+    """What `vad score` says of every frame of labelled clips."""
     run = ready.run(settings.score)
     frames: dict[str, list[ScoredFrame]] = {}
     maps: dict[str, ClipMaps] = {}

@@ -26,12 +26,6 @@ WINDOWS = 6  # compared of every kind of footage
 def export_stage(source: Path, out: Path, adapter: Path | None, check: str | None = None) -> Agreement:
     """Write `source`, adapted by `adapter`, to `out` and compare it with torch on noise, a made-up scene and footage.
 
-    Args:
-        source: checkpoint made by pretrain or metatrain.
-        out: to write.
-        adapter: whose weights and calibration go into it.
-        check: footage to compare on, too.
-
     Raises:
         VadError: for files that do not fit, or a result that differs from torch by more than a thousandth.
     """

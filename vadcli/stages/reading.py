@@ -17,13 +17,7 @@ def zones_of(source: SourceSettings, mask_top: float = 0.0) -> Zones:
 
 
 def reading_with(source: SourceSettings, span: SpanSettings = _WHOLE, *, pictures: bool = False) -> Reading:
-    """How a source is read by settings.
-
-    Args:
-        source: which frames are taken, and what of them.
-        span: which stretch.
-        pictures: whether frames at their own size are wanted.
-    """
+    """How a source is read by settings."""
     return Reading(
         fps=source.fps,
         zones=zones_of(source),

@@ -146,13 +146,7 @@ def model_of(model: Path | None) -> ModelSettings:
 
 
 def ready_network(checkpoint: "Checkpoint", weights: "Mapping[str, Tensor]", settings: Settings) -> Ready:
-    """A checkpoint's network with adapted weights, ready to score.
-
-    Args:
-        checkpoint: of the model.
-        weights: as an adapter holds them, by name.
-        settings: device and precision.
-    """
+    """A checkpoint's network with adapted weights, ready to score."""
     import torch
 
     from vadcli.model.checkpoint import load_network

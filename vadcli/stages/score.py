@@ -49,11 +49,6 @@ class ScoreRequest:
 def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     """Score sources; what was asked for is written even if the user stops it.
 
-    Args:
-        request: what to do.
-        stream: where records go without `out`.
-        progress: told of every frame.
-
     Raises:
         VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
     """

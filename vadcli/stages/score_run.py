@@ -54,11 +54,7 @@ class Tally:
             raise FootageError(f"{len(self.failed)} of {total} sources could not be scored; see above.")
 
     def summary(self, rate: float) -> str:
-        """What came of it in a line, and how to see more where there is nothing.
-
-        Args:
-            rate: false alarms an hour that were asked for.
-        """
+        """What came of it in a line, and how to see more where there is nothing."""
         events = f"{self.events} event{'s' * (self.events != 1)} in {self.frames:,} frames"
         if self.highest is None or self.events:
             return events
@@ -81,17 +77,7 @@ class Part:
 
 
 class Run:
-    """One run of `vad score`.
-
-    Args:
-        settings: threshold, events, batch size.
-        records: which are written.
-        writer: of records.
-        sinks: of pictures.
-        progress: told of every frame.
-        notes: for people, told when the first source has begun.
-        opening: also tell when events begin.
-    """
+    """One run of `vad score`."""
 
     def __init__(
         self,

@@ -14,11 +14,6 @@ from vadcli.stages.reading import zones_of
 def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
     """Write the first picture of a source, with what is not looked at darkened, under a grid of tenths.
 
-    Args:
-        source: a video, folder of pictures, stream or camera.
-        settings: whose zones are drawn.
-        out: a PNG or JPEG file.
-
     Returns:
         height and width of the source.
 

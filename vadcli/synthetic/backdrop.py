@@ -139,15 +139,7 @@ class Backdrop:
 def draw_backdrop(
     camera: Camera, ground: Sequence[Sheet], standing: Sequence[Sheet], sky: RGB, size: tuple[int, int]
 ) -> Backdrop:
-    """Cast the still picture.
-
-    Args:
-        camera: who looks.
-        ground: lies on the ground, the upper layers last; hides nobody.
-        standing: hides who is behind it.
-        sky: colour behind all.
-        size: height and width of the picture.
-    """
+    """Cast the still picture."""
     rays = camera.rays(size)
     colour = np.broadcast_to(np.array(sky), (*size, 3)).copy()
     seen, nearest = np.full(size, _FAR), np.full(size, _FAR)
