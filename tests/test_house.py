@@ -14,6 +14,7 @@ from vadcli.cli.app import COMMANDS, load_command, run
 PACKAGE = Path(vadcli.__file__).parent
 FLOORS = [
     {"cli"},
+    {"api"},
     {"stages"},
     {"trials", "bench"},
     {"rendering", "learning"},
@@ -61,7 +62,9 @@ def floor(name):
     return next(i for i, rooms in enumerate(FLOORS) if name in rooms)
 
 
-@pytest.mark.parametrize("path", [f for f in FILES if room(f) != "__main__"], ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [f for f in FILES if room(f) not in ("__init__", "__main__")], ids=lambda p: str(p.relative_to(PACKAGE))
+)
 def test_imports_point_downward(path):
     here = room(path)
     for other in imported_rooms(path):
@@ -70,7 +73,7 @@ def test_imports_point_downward(path):
 
 
 def test_rooms_of_one_floor_do_not_import_each_other():
-    for rooms in FLOORS[2:7]:
+    for rooms in FLOORS[3:8]:
         for path in FILES:
             if room(path) in rooms:
                 assert not (set(imported_rooms(path)) & rooms) - {room(path)}, path
@@ -79,7 +82,8 @@ def test_rooms_of_one_floor_do_not_import_each_other():
 def test_the_document_of_the_house_has_every_room_on_its_floor():
     floors = (PACKAGE / "README.md").read_text(encoding="utf-8").split("\n## ")[0]
     rows = re.findall(r"^\| ((?:`\w+` )+)\|", floors, re.M)
-    assert [set(re.findall(r"\w+", row)) for row in rows] == [rooms - {"__init__"} for rooms in FLOORS]
+    documented = [rooms - {"__init__"} for rooms in FLOORS if rooms != {"api"}]  # which has a page of its own
+    assert [set(re.findall(r"\w+", row)) for row in rows] == documented
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

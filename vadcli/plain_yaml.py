@@ -29,17 +29,11 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value.
+    """One value."""
 
-    Attributes:
-        key: its sections' names and its own.
-        value: a number, text, truth value, None or list of these; {} for a section with nothing in it.
-        where: file and line, or the flag, for messages.
-    """
-
-    key: Key
-    value: Any
-    where: str
+    key: Key  # its sections' names and its own
+    value: Any  # a number, text, truth value, None or list of these; {} for a section with nothing in it
+    where: str  # file and line, or the flag, for messages
 
 
 def leaves_of_file(path: Path) -> list[Leaf]:

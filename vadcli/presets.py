@@ -49,6 +49,16 @@ def load_settings(
         if value is not None:
             key = tuple(name.split("."))
             leaves.append(Leaf(key, value, f"--{key[-1].replace('_', '-')}"))
+    return settings_of_leaves(leaves)
+
+
+def settings_of_leaves(leaves: Iterable[Leaf]) -> Settings:
+    """Settings from values with their origins, later ones first in force.
+
+    Raises:
+        SettingsError: with one line for each unknown key and bad value.
+    """
+    leaves = list(leaves)
     values = {leaf.key: leaf.value for leaf in leaves}
     origin = {leaf.key: leaf.where for leaf in leaves}
     try:

@@ -30,15 +30,10 @@ _LOST = (
 
 @dataclass(frozen=True)
 class Processes:
-    """The processes of this run.
+    """The processes of this run."""
 
-    Attributes:
-        rank: of this one.
-        count: of all.
-    """
-
-    rank: int = 0
-    count: int = 1
+    rank: int = 0  # of this one
+    count: int = 1  # of all
 
     @property
     def leads(self) -> bool:

@@ -81,12 +81,16 @@ class Reading(Section):
 
 
 class SourceSettings(Reading):
-    """Reading of a source by `vad adapt` and `vad score`; an adapter brings the settings of its own footage."""
+    """Reading of a source by `vad adapt` and `vad score`; None is what the adapter's own footage was read with."""
 
-    ignore: tuple[Polygon, ...] = Field(
-        (), description='polygon that is not looked at, "x,y x,y x,y" in shares of width and height; `vad zones` helps'
+    mask_top: float | None = Field(  # type: ignore[assignment]
+        None, ge=0, lt=1, description="share of the height blacked out at the top (burnt-in text)"
     )
-    only: tuple[Polygon, ...] = Field((), description="polygon outside of which nothing is looked at")
+    ignore: tuple[Polygon, ...] | None = Field(
+        None,
+        description='polygon that is not looked at, "x,y x,y x,y" in shares of width and height; `vad zones` helps',
+    )
+    only: tuple[Polygon, ...] | None = Field(None, description="polygon outside of which nothing is looked at")
 
 
 class SpanSettings(Section):

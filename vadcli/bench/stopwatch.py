@@ -12,27 +12,16 @@ import torch
 
 @dataclass(frozen=True)
 class Measurement:
-    """One line of the benchmark.
+    """One line of the benchmark."""
 
-    Attributes:
-        path: what was measured.
-        device: cpu or cuda.
-        precision: of the convolutions.
-        batch: windows at once.
-        seconds: median of one call.
-        runs: how many calls were counted.
-        rate: items a second.
-        unit: the items.
-    """
-
-    path: str
-    device: str
-    precision: str
-    batch: int
-    seconds: float
-    runs: int
-    rate: float
-    unit: str
+    path: str  # what was measured
+    device: str  # cpu or cuda
+    precision: str  # of the convolutions
+    batch: int  # windows at once
+    seconds: float  # median of one call
+    runs: int  # how many calls were counted
+    rate: float  # items a second
+    unit: str  # the items
 
 
 @dataclass(frozen=True)

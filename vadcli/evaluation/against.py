@@ -16,23 +16,14 @@ _SAME = ("data", "labels", "protocol", "shots", "support", "score", "counting", 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One result now and before.
+    """One result now and before."""
 
-    Attributes:
-        label: what both were measured on.
-        micro_auc: now.
-        before: then.
-        half_width: of the 95 % interval of the difference; None for a single clip.
-        paired: both have the same clips, so that what clips have in common cancels.
-        same_frames: both count the same number of frames.
-    """
-
-    label: str
-    micro_auc: float
-    before: float
-    half_width: float | None
-    paired: bool
-    same_frames: bool
+    label: str  # what both were measured on
+    micro_auc: float  # now
+    before: float  # then
+    half_width: float | None  # of the 95 % interval of the difference; None for a single clip
+    paired: bool  # both have the same clips, so that what clips have in common cancels
+    same_frames: bool  # both count the same number of frames
 
     @property
     def change(self) -> float:

@@ -15,47 +15,29 @@ _EPSILON_S = 1e-6  # times are compared to within this
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """The rules by which alarms are raised, find events, and are false.
+    """The rules by which alarms are raised, find events, and are false."""
 
-    Attributes:
-        rule: of alarms.
-        tolerance_s: an alarm that misses an event by up to this many seconds still counts as having found it.
-        linger_s: an alarm that goes on after an event is excused for so long.
-    """
-
-    rule: AlarmRule
-    tolerance_s: float = 0.0
-    linger_s: float = 5.0
+    rule: AlarmRule  # of alarms
+    tolerance_s: float = 0.0  # an alarm that misses an event by up to this many seconds still counts as having found it
+    linger_s: float = 5.0  # an alarm that goes on after an event is excused for so long
 
 
 @dataclass(frozen=True, slots=True)
 class EventScores:
-    """Events found and false alarms at one threshold; counts are means where a result is one over draws.
+    """Events found and false alarms at one threshold; counts are means where a result is one over draws."""
 
-    Attributes:
-        threshold: an alarm begins above this; the mean where clips differ.
-        true_events: stretches of abnormal labels.
-        detected: those that an alarm touches, within tolerance.
-        alarms: alarms raised, after merging.
-        false_alarms: stretches of alarm in normal footage: apart from events by more than the tolerance before them
-            and more than the linger after them. An alarm that never ends has one for each normal stretch.
-        precision: share of alarms that touch a true event, within tolerance; None without an alarm.
-        recall: share of true events detected; None without a true event.
-        delay_s: mean seconds from the start of a detected event to its alarm; None without a detected event.
-        median_delay_s: the median of them.
-        false_alarms_per_hour: false alarms for an hour of normal footage.
-    """
-
-    threshold: float
-    true_events: int
-    detected: float
-    alarms: float
+    threshold: float  # an alarm begins above this; the mean where clips differ
+    true_events: int  # stretches of abnormal labels
+    detected: float  # those that an alarm touches, within tolerance
+    alarms: float  # alarms raised, after merging
+    # stretches of alarm in normal footage: apart from events by more than the tolerance before them and more than the
+    # linger after them. An alarm that never ends has one for each normal stretch.
     false_alarms: float
-    precision: float | None
-    recall: float | None
-    delay_s: float | None
-    median_delay_s: float | None
-    false_alarms_per_hour: float
+    precision: float | None  # share of alarms that touch a true event, within tolerance; None without an alarm
+    recall: float | None  # share of true events detected; None without a true event
+    delay_s: float | None  # mean seconds from the start of a detected event to its alarm; None without a detected event
+    median_delay_s: float | None  # the median of them
+    false_alarms_per_hour: float  # false alarms for an hour of normal footage
 
 
 def score_events(data: Pool, threshold: Floats | float, criterion: Criterion, *, anew: bool = False) -> EventScores:
@@ -111,11 +93,6 @@ def events_within(data: Pool, false_alarms: int, criterion: Criterion) -> EventS
 
     An alarm that never ends is one false alarm a clip and finds nothing. Thresholds tried are spread evenly over the
     ranks of the scores.
-
-    Args:
-        data: scored clips.
-        false_alarms: at most; over all clips together.
-        criterion: what counts.
     """
     levels = np.quantile(data.scores, np.linspace(0, 1, LEVELS), method="nearest")
     tried = [score_events(data, float(level), criterion, anew=True) for level in np.unique(levels)]
@@ -130,10 +107,6 @@ def latency_aware_ap(data: Pool, points: Curve) -> float:
     1 − l / L: L is how long the event lasts, and l how long after its start its first frame reaches the threshold;
     an event of which no frame does adds 0. So a score that rises late in every event cannot reach 1. The paper lets
     recall decay with latency too; this decay, straight over the event, is ours, so that its figures do not compare.
-
-    Args:
-        data: scored clips.
-        points: operating points of the same frames.
     """
     truth = _stretches(data.labels, data.signal.begins, data)
     total = 0.0

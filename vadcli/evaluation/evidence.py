@@ -19,30 +19,20 @@ SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fused": (FRAME, FEATURE)}
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """One clip, frame by frame.
+    """One clip, frame by frame."""
 
-    Attributes:
-        name: the clip.
-        scene: the scene it shows.
-        fps: frames a second.
-        frames: (n,), indices of the frames, counted from 0 in the clip.
-        labels: (n,), True where abnormal.
-        signals: (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted frame in
-            [-1, 1], "feature" the mean distance to prototypes, "live" the program's score, and each of CUES what that
-            cue adds to it; "given" a finished score; "moving" the share of moving pixels in the worst window, "flow"
-            their optical flow there.
-        times_s: (n,), the frames' times; frames at the clip's rate where nothing is given.
-        threshold: where the program's alarms begin in "live"; None where nothing says.
-    """
-
-    name: str
-    scene: str
-    fps: float
-    frames: Indices
-    labels: Flags
+    name: str  # the clip
+    scene: str  # the scene it shows
+    fps: float  # frames a second
+    frames: Indices  # (n,), indices of the frames, counted from 0 in the clip
+    labels: Flags  # (n,), True where abnormal
+    # (n,) by kind, all larger for less normal: "frame" is the mean squared error of the predicted frame in [-1, 1],
+    # "feature" the mean distance to prototypes, "live" the program's score, and each of CUES what that cue adds to it;
+    # "given" a finished score; "moving" the share of moving pixels in the worst window, "flow" their optical flow there
     signals: Mapping[str, Floats]
+    # (n,), the frames' times; frames at the clip's rate where nothing is given
     times_s: Floats = field(default_factory=lambda: np.empty(0))
-    threshold: float | None = None
+    threshold: float | None = None  # where the program's alarms begin in "live"; None where nothing says
 
     def __post_init__(self) -> None:
         if not len(self.times_s):

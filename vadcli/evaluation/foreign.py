@@ -21,23 +21,14 @@ _MOST_FPS = 1000
 
 @dataclass(frozen=True, eq=False)
 class ForeignClip:
-    """Scores of one clip as they were read.
+    """Scores of one clip as they were read."""
 
-    Attributes:
-        name: clip or source, as the file names it.
-        origin: the file, for messages.
-        signals: (n,) by kind, as of `Evidence`.
-        frames: (n,), index of each score's frame; None where scores are simply in order.
-        calibrated: the scores are those of `vad score`: smoothed and calibrated already.
-        times_s: (n,), time of each score's frame; None where the file has none.
-    """
-
-    name: str
-    origin: str
-    signals: Mapping[str, Floats]
-    frames: Indices | None = None
-    calibrated: bool = False
-    times_s: Floats | None = None
+    name: str  # clip or source, as the file names it
+    origin: str  # the file, for messages
+    signals: Mapping[str, Floats]  # (n,) by kind, as of `Evidence`
+    frames: Indices | None = None  # (n,), index of each score's frame; None where scores are simply in order
+    calibrated: bool = False  # the scores are those of `vad score`: smoothed and calibrated already
+    times_s: Floats | None = None  # (n,), time of each score's frame; None where the file has none
 
     @property
     def count(self) -> int:
@@ -47,19 +38,12 @@ class ForeignClip:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """The frames and the direction of foreign scores.
+    """The frames and the direction of foreign scores."""
 
-    Attributes:
-        drop_head: frames at the start of each clip that have no score, or are not to count.
-        drop_tail: the same at the end.
-        higher_is: "abnormal", or "normal": then scores are turned around.
-        fps: frames a second where nothing says.
-    """
-
-    drop_head: int = 0
-    drop_tail: int = 0
-    higher_is: str = "abnormal"
-    fps: float = 25.0
+    drop_head: int = 0  # frames at the start of each clip that have no score, or are not to count
+    drop_tail: int = 0  # the same at the end
+    higher_is: str = "abnormal"  # "abnormal", or "normal": then scores are turned around
+    fps: float = 25.0  # frames a second where nothing says
 
     def __post_init__(self) -> None:
         if not 0 < self.fps <= _MOST_FPS:

@@ -17,17 +17,11 @@ _CHUNK = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A 95 % interval and how it was made.
+    """A 95 % interval and how it was made."""
 
-    Attributes:
-        low: lower end.
-        high: upper end.
-        method: "bootstrap over clips", or "linear over clips" (infinitesimal jackknife) for very many.
-    """
-
-    low: float
-    high: float
-    method: str
+    low: float  # lower end
+    high: float  # upper end
+    method: str  # "bootstrap over clips", or "linear over clips" (infinitesimal jackknife) for very many
 
 
 def wins(data: Pool) -> Floats:
@@ -140,10 +134,6 @@ def spread(influence: Floats) -> float:
 
 def difference_interval(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, bool] | None:
     """Half width of the 95 % interval of the difference of two micro AUCs.
-
-    Args:
-        ours: influence by clip of the one result.
-        theirs: of the other.
 
     Returns:
         (half width, whether it is paired): paired when both have the same clips, otherwise as if independent,

@@ -19,17 +19,12 @@ _LONGEST_HEAD = 32
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Labels whose clips are known, or a file that is read once the scored clips are.
+    """Labels whose clips are known, or a file that is read once the scored clips are."""
 
-    Attributes:
-        path: of the file, folder or cache.
-        named: by clip name, where the labels name all clips themselves (a cache, a folder).
-        fps: frames a second by clip name, where it is known.
-    """
-
-    path: Path
+    path: Path  # of the file, folder or cache
+    # by clip name, where the labels name all clips themselves (a cache, a folder)
     named: Mapping[str, LabelTrack] | None = None
-    fps: Mapping[str, float] = field(default_factory=dict)
+    fps: Mapping[str, float] = field(default_factory=dict)  # frames a second by clip name, where it is known
 
     def lengths(self) -> dict[str, int] | None:
         """Frames of every clip in natural order, where labels say so for all."""
@@ -82,10 +77,6 @@ class Labels:
 def read_labels(path: Path, variant: str | None = None) -> Labels:
     """Labels of a file, a folder with a file a clip, or a cache.
 
-    Args:
-        path: of it.
-        variant: of a cache: the label variant.
-
     Raises:
         InputError: for a path that holds no labels.
     """
@@ -118,12 +109,6 @@ def as_flags(track: LabelTrack, clip: str, length: int) -> Flags:
 
 def check_count(origin: str, scores: int, labels: int, clips: int) -> None:
     """Refuse scores and labels of all clips together that differ in number, with a guess at why.
-
-    Args:
-        origin: the file, for the message.
-        scores: frames scored, with those that are known to be left out.
-        labels: frames labelled.
-        clips: how many clips they are of.
 
     Raises:
         InputError: naming both numbers.

@@ -24,31 +24,18 @@ _OCTAVES = 10  # below the highest value of a frame, where thresholds are tried
 
 @dataclass(frozen=True, slots=True)
 class LocalisationScores:
-    """Figures of where, not only when.
+    """Figures of where, not only when."""
 
-    Attributes:
-        frames: frames that had a mask.
-        pixel_auc: AUC over all pixels of all frames.
-        pixel_auc_error: most that counting in bins can have moved it.
-        ucsd_pixel_auc: AUC of frames, an abnormal one found only if 40 % of its abnormal pixels are.
-        ucsd_pixel_detection: 1 − equal error rate of the same curve.
-        rbdc: area under found regions over false regions a frame, from 0 to 1 false region.
-        tbdc: the same for tracks.
-        regions: abnormal regions in the masks.
-        tracks: tracks.
-        tracks_from: "annotation", or "masks linked by overlap".
-    """
-
-    frames: int
-    pixel_auc: float
-    pixel_auc_error: float
-    ucsd_pixel_auc: float
-    ucsd_pixel_detection: float
-    rbdc: float
-    tbdc: float
-    regions: int
-    tracks: int
-    tracks_from: str
+    frames: int  # frames that had a mask
+    pixel_auc: float  # AUC over all pixels of all frames
+    pixel_auc_error: float  # most that counting in bins can have moved it
+    ucsd_pixel_auc: float  # AUC of frames, an abnormal one found only if 40 % of its abnormal pixels are
+    ucsd_pixel_detection: float  # 1 − equal error rate of the same curve
+    rbdc: float  # area under found regions over false regions a frame, from 0 to 1 false region
+    tbdc: float  # the same for tracks
+    regions: int  # abnormal regions in the masks
+    tracks: int  # tracks
+    tracks_from: str  # "annotation", or "masks linked by overlap"
 
 
 class PixelCounts:
@@ -147,23 +134,14 @@ def _components(mask: NDArray[np.bool_]) -> tuple[int, NDArray[np.int32]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionCounts:
-    """Counts at each threshold; thresholds are spread evenly over the exponents of float32, so that no unit matters.
+    """Counts at each threshold; thresholds are spread evenly over the exponents of float32, so that no unit matters."""
 
-    Attributes:
-        found_regions: (_LEVELS,), abnormal regions that a detected region overlaps enough.
-        found_tracks: (_LEVELS,), tracks of which enough regions are found.
-        false_regions: (_LEVELS,), detected regions that overlap no abnormal region enough.
-        regions: abnormal regions in all.
-        tracks: tracks in all.
-        frames: frames in all.
-    """
-
-    found_regions: NDArray[np.int64]
-    found_tracks: NDArray[np.int64]
-    false_regions: NDArray[np.int64]
-    regions: int
-    tracks: int
-    frames: int
+    found_regions: NDArray[np.int64]  # (_LEVELS,), abnormal regions that a detected region overlaps enough
+    found_tracks: NDArray[np.int64]  # (_LEVELS,), tracks of which enough regions are found
+    false_regions: NDArray[np.int64]  # (_LEVELS,), detected regions that overlap no abnormal region enough
+    regions: int  # abnormal regions in all
+    tracks: int  # tracks in all
+    frames: int  # frames in all
 
     def rbdc(self) -> float:
         """Region-based detection criterion."""

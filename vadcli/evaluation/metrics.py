@@ -14,23 +14,14 @@ FALSE_POSITIVE_RATES = (0.01, 0.05, 0.1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """Operating points from the highest threshold to the lowest.
+    """Operating points from the highest threshold to the lowest."""
 
-    Attributes:
-        thresholds: (m,), a frame is called abnormal from here up; the first is infinite.
-        recall: (m,), share of abnormal frames that are called abnormal (true positive rate).
-        false_positive_rate: (m,), share of normal frames that are.
-        precision: (m,), share of frames called abnormal that are; 1 where none is.
-        auc: area under recall over false positive rate, every distinct score a point.
-        average_precision: Σ (recall_i − recall_{i−1}) precision_i, without interpolation (AP).
-    """
-
-    thresholds: Floats
-    recall: Floats
-    false_positive_rate: Floats
-    precision: Floats
-    auc: float
-    average_precision: float
+    thresholds: Floats  # (m,), a frame is called abnormal from here up; the first is infinite
+    recall: Floats  # (m,), share of abnormal frames that are called abnormal (true positive rate)
+    false_positive_rate: Floats  # (m,), share of normal frames that are
+    precision: Floats  # (m,), share of frames called abnormal that are; 1 where none is
+    auc: float  # area under recall over false positive rate, every distinct score a point
+    average_precision: float  # Σ (recall_i − recall_{i−1}) precision_i, without interpolation (AP)
 
     @property
     def equal_error_rate(self) -> float:

@@ -17,27 +17,17 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """One score and one label a frame, clip after clip.
+    """One score and one label a frame, clip after clip."""
 
-    Attributes:
-        names: (C,), the clips in order, no name twice.
-        scores: (n,), larger means less normal, finite.
-        labels: (n,), True where the frame is abnormal.
-        lengths: (C,), frames of every clip; their sum is n.
-        fps: (C,), frames a second of every clip.
-        scenes: (C,), the scene that every clip shows; "" where that is not known.
-        times_s: (n,), time of every frame on its clip's own clock, not falling within a clip.
-        thresholds: (C,), the score above which the program's alarms begin in every clip, 0 being typical there; None
-            where scores are in no unit of the program.
-    """
-
-    names: tuple[str, ...]
-    scores: Floats
-    labels: Flags
-    lengths: Indices
-    fps: Floats
-    scenes: tuple[str, ...]
-    times_s: Floats
+    names: tuple[str, ...]  # (C,), the clips in order, no name twice
+    scores: Floats  # (n,), larger means less normal, finite
+    labels: Flags  # (n,), True where the frame is abnormal
+    lengths: Indices  # (C,), frames of every clip; their sum is n
+    fps: Floats  # (C,), frames a second of every clip
+    scenes: tuple[str, ...]  # (C,), the scene that every clip shows; "" where that is not known
+    times_s: Floats  # (n,), time of every frame on its clip's own clock, not falling within a clip
+    # (C,), the score above which the program's alarms begin in every clip, 0 being typical there; None where scores are
+    # in no unit of the program
     thresholds: Floats | None = None
 
     def __post_init__(self) -> None:

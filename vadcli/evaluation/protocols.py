@@ -23,21 +23,14 @@ _SMOOTH_SECONDS = ScoreSettings().smooth_seconds
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A score that is asked for.
+    """A score that is asked for."""
 
-    Attributes:
-        score: one of `available_scores`.
-        shots: windows that the model was adapted on (K).
-        smooth_seconds: time constant of causal smoothing for given scores and controls.
-        rule: of alarms; where scores have no typical one to measure a release level from, they end at the threshold.
-        threshold: score above which alarms begin in given scores; None where nothing says.
-    """
-
-    score: str
-    shots: int = 0
-    smooth_seconds: float = _SMOOTH_SECONDS
+    score: str  # one of `available_scores`
+    shots: int = 0  # windows that the model was adapted on (K)
+    smooth_seconds: float = _SMOOTH_SECONDS  # time constant of causal smoothing for given scores and controls
+    # of alarms; where scores have no typical one to measure a release level from, they end at the threshold
     rule: AlarmRule = _DEFAULT_RULE
-    threshold: float | None = None
+    threshold: float | None = None  # score above which alarms begin in given scores; None where nothing says
 
     def thresholds(self, clips: Sequence[Evidence]) -> Floats | None:
         """(C,), the program's threshold for each clip; None where nothing says what score is typical."""
@@ -48,42 +41,27 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """From raw signals to scores: transform, scale, smooth, weigh, and make larger mean less normal.
+    """From raw signals to scores: transform, scale, smooth, weigh, and make larger mean less normal."""
 
-    Attributes:
-        transform: of a signal that is an error.
-        scale: of one signal of one clip, to a common range.
-        smooth: of the same.
-        weights: of frame and feature (or scene) signal where they are added, from the number of shots.
-        sign: 1 if what comes out grows with abnormality, -1 if with normality.
-    """
-
-    transform: Callable[[Floats], Floats]
-    scale: Callable[[Floats], Floats]
-    smooth: Callable[[Floats], Floats]
+    transform: Callable[[Floats], Floats]  # of a signal that is an error
+    scale: Callable[[Floats], Floats]  # of one signal of one clip, to a common range
+    smooth: Callable[[Floats], Floats]  # of the same
+    # of frame and feature (or scene) signal where they are added, from the number of shots
     weights: Callable[[int], tuple[float, float]]
-    sign: float
+    sign: float  # 1 if what comes out grows with abnormality, -1 if with normality
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A named way to score.
+    """A named way to score."""
 
-    Attributes:
-        name: as on the command line.
-        summary: one line for people.
-        scores: from the clips and what is asked of them to (n_i,) a clip, larger for less normal.
-        uses_future: a frame's score depends on later frames, or on other test clips: it cannot be used live.
-        live: its scores are the program's own, whose thresholds are known.
-        of: the scores that it can judge.
-    """
-
-    name: str
-    summary: str
+    name: str  # as on the command line
+    summary: str  # one line for people
+    # from the clips and what is asked of them to (n_i,) a clip, larger for less normal
     scores: Callable[[Sequence[Evidence], Request], list[Floats]]
-    uses_future: bool
-    live: bool
-    of: tuple[str, ...]
+    uses_future: bool  # a frame's score depends on later frames, or on other test clips: it cannot be used live
+    live: bool  # its scores are the program's own, whose thresholds are known
+    of: tuple[str, ...]  # the scores that it can judge
 
 
 def unchanged(values: Floats) -> Floats:

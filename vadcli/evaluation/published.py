@@ -47,15 +47,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One result with the model it is of, from this run or an earlier `--json`.
+    """One result with the model it is of, from this run or an earlier `--json`."""
 
-    Attributes:
-        result: as of `Result.to_json`.
-        model: lineage of the model; empty for foreign scores.
-    """
-
-    result: Row
-    model: Row
+    result: Row  # as of `Result.to_json`
+    model: Row  # lineage of the model; empty for foreign scores
 
 
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:

@@ -26,86 +26,57 @@ SCHEMA = "vad.eval/1"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The setting of a result: everything two results must share to be compared.
+    """The setting of a result: everything two results must share to be compared."""
 
-    Attributes:
-        data: name of the cache or score files.
-        labels: variant of the labels, "own" for those of the data set itself.
-        shots: windows adapted on (K); None for scores that came from elsewhere.
-        support: where they came from: "none", "clip" (head of the test clip) or "scene" (its scene's normal footage).
-        counting: "common": frames that the largest K leaves; "paper": those that this K leaves.
-        adaptation: "meta" (learned step sizes), "no-meta" (a model that was not meta-trained), "none" (K = 0) or
-            "foreign".
-    """
-
-    data: str
-    labels: str = "own"
-    shots: int | None = None
+    data: str  # name of the cache or score files
+    labels: str = "own"  # variant of the labels, "own" for those of the data set itself
+    shots: int | None = None  # windows adapted on (K); None for scores that came from elsewhere
+    # where they came from: "none", "clip" (head of the test clip) or "scene" (its scene's normal footage)
     support: str = "none"
-    counting: str = "common"
+    counting: str = "common"  # "common": frames that the largest K leaves; "paper": those that this K leaves
+    # "meta" (learned step sizes), "no-meta" (a model that was not meta-trained), "none" (K = 0) or "foreign"
     adaptation: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Every figure of one protocol and score.
+    """Every figure of one protocol and score."""
 
-    Attributes:
-        setting: what it was measured on.
-        protocol: name of the protocol.
-        score: "live" (the program's), one of SCORES, CUES or CONTROLS, or "given".
-        uses_future: the protocol looks ahead in the test clip, so the figure cannot be had live.
-        frames: frames counted.
-        abnormal_frames: those of them that are abnormal.
-        clips: clips counted.
-        micro_auc: AUC of all frames pooled.
-        micro_auc_interval: its 95 % interval over clips; None for a single clip.
-        interval_method: how the interval was made.
-        macro_auc: mean over clips that have both kinds of frames; None when no clip does.
-        macro_clips: how many those are; the others have no AUC and are left out.
-        ap: average precision of pooled frames.
-        latency_aware_ap: the same over events, each worth what is left of it when it is found (`latency_aware_ap`).
-        eer: equal error rate of pooled frames.
-        tpr_at_fpr: recall at 1, 5 and 10 % false positive rate.
-        false_alarms_per_hour: stretches of alarm in normal footage, for an hour of it, where the threshold reaches a
-            recall (share of abnormal frames).
-        fpr_at_recall: share of normal frames in alarm at the same thresholds; where it is large, few false alarms
-            an hour mean alarms that hardly end.
-        events: alarms against true events at one threshold.
-        events_threshold: where that came from: "calibration" (where the program's alarms begin, for the rate of false
-            alarms asked for) or "equal error rate" (chosen on test labels: to compare methods, not a forecast).
-        events_at_one_false_alarm_a_clip: most events found by alarms that begin anew, with no more false alarms than
-            there are clips; the threshold is chosen on test labels too.
-        per_clip: figures of each clip; "influence" is what a later comparison needs for its interval.
-        scene_auc: micro AUC of each scene by its name, in which no calibration of one camera is compared with
-            another's; None for frames of one kind only.
-        notes: what a reader must know.
-    """
-
-    setting: Setting
-    protocol: str
-    score: str
-    uses_future: bool
-    frames: int
-    abnormal_frames: int
-    clips: int
-    micro_auc: float
-    micro_auc_interval: tuple[float, float] | None
-    interval_method: str | None
-    macro_auc: float | None
-    macro_clips: int
-    ap: float
-    latency_aware_ap: float
-    eer: float
-    tpr_at_fpr: dict[str, float]
+    setting: Setting  # what it was measured on
+    protocol: str  # name of the protocol
+    score: str  # "live" (the program's), one of SCORES, CUES or CONTROLS, or "given"
+    uses_future: bool  # the protocol looks ahead in the test clip, so the figure cannot be had live
+    frames: int  # frames counted
+    abnormal_frames: int  # those of them that are abnormal
+    clips: int  # clips counted
+    micro_auc: float  # AUC of all frames pooled
+    micro_auc_interval: tuple[float, float] | None  # its 95 % interval over clips; None for a single clip
+    interval_method: str | None  # how the interval was made
+    macro_auc: float | None  # mean over clips that have both kinds of frames; None when no clip does
+    macro_clips: int  # how many those are; the others have no AUC and are left out
+    ap: float  # average precision of pooled frames
+    latency_aware_ap: float  # the same over events, each worth what is left of it when it is found (`latency_aware_ap`)
+    eer: float  # equal error rate of pooled frames
+    tpr_at_fpr: dict[str, float]  # recall at 1, 5 and 10 % false positive rate
+    # stretches of alarm in normal footage, for an hour of it, where the threshold reaches a recall (share of abnormal
+    # frames)
     false_alarms_per_hour: dict[str, float]
+    # share of normal frames in alarm at the same thresholds; where it is large, few false alarms an hour mean alarms
+    # that hardly end
     fpr_at_recall: dict[str, float]
-    events: EventScores
+    events: EventScores  # alarms against true events at one threshold
+    # where that came from: "calibration" (where the program's alarms begin, for the rate of false alarms asked for) or
+    # "equal error rate" (chosen on test labels: to compare methods, not a forecast)
     events_threshold: str
+    # most events found by alarms that begin anew, with no more false alarms than there are clips; the threshold is
+    # chosen on test labels too
     events_at_one_false_alarm_a_clip: EventScores
+    # figures of each clip; "influence" is what a later comparison needs for its interval
     per_clip: tuple[Mapping[str, Any], ...]
+    # micro AUC of each scene by its name, in which no calibration of one camera is compared with another's; None for
+    # frames of one kind only
     scene_auc: dict[str, float | None]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())  # what a reader must know
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the setting's beside the figures; no NaN."""
@@ -151,16 +122,7 @@ def measure(
     *,
     notes: Iterable[str] = (),
 ) -> Result:
-    """Figures of one protocol and score.
-
-    Args:
-        data: scored clips.
-        protocol: that scored them.
-        request: what it was asked for.
-        setting: what is measured, for the record.
-        settings: seeds, resamples, recalls, tolerance.
-        notes: to pass on.
-    """
+    """Figures of one protocol and score."""
     calibrated = data.thresholds is not None
     rule = request.rule if calibrated else replace(request.rule, release=1.0)
     criterion = Criterion(rule, settings.tolerance_seconds, settings.linger_seconds)
@@ -215,10 +177,5 @@ def _per_clip(data: Pool) -> Iterable[Mapping[str, Any]]:
 
 
 def document(results: Sequence[Result], **about: Any) -> dict[str, Any]:
-    """The whole evaluation as JSON values.
-
-    Args:
-        results: all of them.
-        about: what holds for all: model, versions, contaminated supports, localisation.
-    """
+    """The whole evaluation as JSON values."""
     return {"schema": SCHEMA, **about, "results": [result.to_json() for result in results]}

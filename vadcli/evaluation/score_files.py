@@ -29,9 +29,6 @@ _PEAK_OF_UNIT_FRAMES = 4.0  # squared range of frames in [-1, 1]
 def read_scores(arguments: Sequence[str]) -> list[ForeignClip]:
     """All clips of score files.
 
-    Args:
-        arguments: files, folders of files, or patterns.
-
     Raises:
         InputError: for a file that is missing, of another kind, or holds no scores.
     """

@@ -25,19 +25,12 @@ _EVENT_NOTES = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Results that may stand in one table: same data, labels, support and frames.
+    """Results that may stand in one table: same data, labels, support and frames."""
 
-    Attributes:
-        title: what they share.
-        columns: headings.
-        rows: cells.
-        footnotes: what a reader must know.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    footnotes: tuple[str, ...]
+    title: str  # what they share
+    columns: tuple[str, ...]  # headings
+    rows: tuple[tuple[str, ...], ...]  # cells
+    footnotes: tuple[str, ...]  # what a reader must know
 
 
 def tables_of(results: Sequence[Result]) -> list[Table]:

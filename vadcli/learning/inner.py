@@ -17,17 +17,11 @@ Graph = Literal["none", "first", "second"]
 
 @dataclass(frozen=True)
 class Objective:
-    """Weights of the terms of L = L_fra + λ1 (L_c + λ2 L_d).
+    """Weights of the terms of L = L_fra + λ1 (L_c + λ2 L_d)."""
 
-    Attributes:
-        feature_weight: λ1.
-        diversity_weight: λ2.
-        margin: γ of L_d.
-    """
-
-    feature_weight: float
-    diversity_weight: float
-    margin: float
+    feature_weight: float  # λ1
+    diversity_weight: float  # λ2
+    margin: float  # γ of L_d
 
     def terms(self, prediction: Prediction, target: Tensor) -> tuple[Tensor, Losses]:
         """L and its terms for predictions and the true next frames (B, C, H, W)."""

@@ -18,27 +18,16 @@ from vadcli.progress import Progress
 
 @dataclass(frozen=True)
 class Job:
-    """Arguments that every part of a training takes.
+    """Arguments that every part of a training takes."""
 
-    Attributes:
-        out: the checkpoint that it makes.
-        key: identifies settings and data; a resume point with another key is refused.
-        resume: go on from the resume point if there is one.
-        device: where to train.
-        precision: of the convolutions; weights, and whatever is adapted, stay in float32.
-        progress: every step is reported to it.
-        processes: that share the work; only the lead writes.
-        tensorboard: also write TensorBoard's events.
-    """
-
-    out: Path
-    key: str
-    resume: bool
-    device: torch.device
-    precision: torch.dtype
-    progress: Progress
-    processes: Processes
-    tensorboard: bool = False
+    out: Path  # the checkpoint that it makes
+    key: str  # identifies settings and data; a resume point with another key is refused
+    resume: bool  # go on from the resume point if there is one
+    device: torch.device  # where to train
+    precision: torch.dtype  # of the convolutions; weights, and whatever is adapted, stay in float32
+    progress: Progress  # every step is reported to it
+    processes: Processes  # that share the work; only the lead writes
+    tensorboard: bool = False  # also write TensorBoard's events
 
     @property
     def resume_point(self) -> Path:

@@ -25,23 +25,15 @@ RESUME_FORMAT = "vad-resume"
 
 @dataclass
 class Learner:
-    """The state of a run: trained tensors by name and their optimiser.
+    """The state of a run: trained tensors by name and their optimiser."""
 
-    Attributes:
-        tensors: leaves that the optimiser updates.
-        optimizer: over exactly those tensors, in their order.
-        step: steps taken.
-        seconds: spent, over all sittings.
-        key: identifies the run; a resume point of another run is refused.
-        stored: tensors that steps change without a gradient, such as a memory's items.
-    """
-
-    tensors: Mapping[str, Tensor]
-    optimizer: torch.optim.Optimizer
-    key: str
+    tensors: Mapping[str, Tensor]  # leaves that the optimiser updates
+    optimizer: torch.optim.Optimizer  # over exactly those tensors, in their order
+    key: str  # identifies the run; a resume point of another run is refused
+    # tensors that steps change without a gradient, such as a memory's items
     stored: Mapping[str, Tensor] = field(default_factory=dict)
-    step: int = 0
-    seconds: float = 0.0
+    step: int = 0  # steps taken
+    seconds: float = 0.0  # spent, over all sittings
     last: dict[str, float] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
@@ -117,28 +109,18 @@ class MetricsLog:
 
 @dataclass(frozen=True)
 class Course:
-    """One kind of training, as the loop uses it.
+    """One kind of training, as the loop uses it."""
 
-    Attributes:
-        name: of the work, for people.
-        unit: of the work, such as windows or episodes.
-        units: of the whole training, those before a resume included.
-        units_a_step: as many; the last step may have fewer.
-        take_step: computes the gradients of step n and returns its figures, detached; of both this process's part of
-            what they are for the whole step.
-        rate_at: factor on the learning rate at step n.
-        look: measures more for the log, such as validation losses.
-        look_every: steps between looks, a multiple of `log_every`; 0 for none but the last.
-    """
-
-    name: str
-    unit: str
-    units: int
-    units_a_step: int
+    name: str  # of the work, for people
+    unit: str  # of the work, such as windows or episodes
+    units: int  # of the whole training, those before a resume included
+    units_a_step: int  # as many; the last step may have fewer
+    # computes the gradients of step n and returns its figures, detached; of both this process's part of what they are
+    # for the whole step
     take_step: Callable[[int], dict[str, Tensor]]
-    rate_at: Callable[[int], float] = lambda step: 1.0
-    look: Callable[[], dict[str, float]] = dict
-    look_every: int = 0
+    rate_at: Callable[[int], float] = lambda step: 1.0  # factor on the learning rate at step n
+    look: Callable[[], dict[str, float]] = dict  # measures more for the log, such as validation losses
+    look_every: int = 0  # steps between looks, a multiple of `log_every`; 0 for none but the last
 
     @property
     def steps(self) -> int:
@@ -152,12 +134,6 @@ class Course:
 
 def train(learner: Learner, course: Course, settings: Training, job: Job) -> None:
     """Take all steps of a course, writing the metrics log and, now and then, a resume point.
-
-    Args:
-        learner: changed in place.
-        course: what to take, and how.
-        settings: clipping, logging and resume intervals.
-        job: where to train, and what for.
 
     Raises:
         InputError: if a loss is not a number, or the checkpoint is there already and nothing to resume.

@@ -63,13 +63,6 @@ def metatrain(
     of different weights lie orders of magnitude apart (the output's bias bears a hundredth of what others want): sums
     of small changes to α do not get there in a run, a logarithm does, and stays positive.
 
-    Args:
-        network: pre-trained; moved to the job's device.
-        step_sizes: α to start from.
-        episodes: episode by number, the same at every call.
-        settings: how.
-        job: where, and what for.
-
     Returns:
         the learner, and the learned step sizes.
     """

@@ -42,13 +42,6 @@ def pretrain(
 ) -> Learner:
     """Train `network` in place, for as many steps as `steps_of` tells.
 
-    Args:
-        network: on the CPU; moved to the job's device and to channels-last memory.
-        windows: to learn from.
-        checks: windows of held-out normal footage, or None.
-        settings: how.
-        job: where, and what for.
-
     Returns:
         the learner, with steps, seconds and last figures.
     """

@@ -14,15 +14,10 @@ from vadcli.model.network import AdaptedPart, Network
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The result of fitting a scene.
+    """The result of fitting a scene."""
 
-    Attributes:
-        weights: adapted weights by parameter name, float32 on the CPU.
-        losses: inner loss on the support windows before each update.
-    """
-
-    weights: dict[str, Tensor]
-    losses: list[float]
+    weights: dict[str, Tensor]  # adapted weights by parameter name, float32 on the CPU
+    losses: list[float]  # inner loss on the support windows before each update
 
 
 def adapt_to_scene(

@@ -8,10 +8,6 @@ from vadcli.errors import InputError
 class EventsLog:
     """A folder of events; after a resume, those of later steps are taken back.
 
-    Args:
-        folder: made if it is missing.
-        step: that the training begins from.
-
     Raises:
         InputError: if the extra `tensorboard` is not installed.
     """

@@ -29,17 +29,11 @@ WindowReader = Callable[[Sequence[int]], Tensor]
 
 @dataclass(frozen=True)
 class Tuned:
-    """The result of tuning.
+    """The result of tuning."""
 
-    Attributes:
-        weights: all of them by name, float32 on the CPU, where held-out footage was predicted best.
-        steps: that they took; 0 if none paid.
-        errors: held-out error (mean squared) before and after.
-    """
-
-    weights: dict[str, Tensor]
-    steps: int
-    errors: tuple[float, float]
+    weights: dict[str, Tensor]  # all of them by name, float32 on the CPU, where held-out footage was predicted best
+    steps: int  # that they took; 0 if none paid
+    errors: tuple[float, float]  # held-out error (mean squared) before and after
 
 
 def tune(

@@ -78,33 +78,21 @@ def every_pair_once(hinges: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """One way to compute the unit and its losses (the first seven rows of the comparison of paper and code).
+    """One way to compute the unit and its losses (the first seven rows of the comparison of paper and code)."""
 
-    Attributes:
-        encoding: factor on encodings before the unit, from their lengths.
-        attention: weights of eq. 1 from ψ's scores (B, M, N).
-        prototypes: factor on prototypes before retrieval, from their lengths.
-        retrieval: weights of eq. 2 from similarities (B, M, N).
-        retrieved: factor on what was retrieved, from its lengths.
-        nearest: ‖p‖² − 2 x·p of each position's most relevant prototype, from ‖p‖², similarities and eq. 2's weights.
-        compactness_over_channels: a position's squared distance and C to its share of L_c.
-        diversity: hinges of all pairs (B, M, M) to L_d.
-        attention_sharpness: factor on scores before eq. 1's softmax.
-        retrieval_sharpness: factor on similarities before eq. 2's softmax.
-        spread_start: ψ starts with orthonormal rows.
-    """
-
-    encoding: Callable[[Tensor], Tensor]
-    attention: Callable[[Tensor], Tensor]
-    prototypes: Callable[[Tensor], Tensor]
-    retrieval: Callable[[Tensor], Tensor]
-    retrieved: Callable[[Tensor], Tensor]
+    encoding: Callable[[Tensor], Tensor]  # factor on encodings before the unit, from their lengths
+    attention: Callable[[Tensor], Tensor]  # weights of eq. 1 from ψ's scores (B, M, N).
+    prototypes: Callable[[Tensor], Tensor]  # factor on prototypes before retrieval, from their lengths
+    retrieval: Callable[[Tensor], Tensor]  # weights of eq. 2 from similarities (B, M, N).
+    retrieved: Callable[[Tensor], Tensor]  # factor on what was retrieved, from its lengths
+    # ‖p‖² − 2 x·p of each position's most relevant prototype, from ‖p‖², similarities and eq. 2's weights.
     nearest: Callable[[Tensor, Tensor, Tensor], Tensor]
+    # a position's squared distance and C to its share of L_c
     compactness_over_channels: Callable[[Tensor, int], Tensor]
-    diversity: Callable[[Tensor], Tensor]
-    attention_sharpness: float = 1.0
-    retrieval_sharpness: float = 1.0
-    spread_start: bool = False
+    diversity: Callable[[Tensor], Tensor]  # hinges of all pairs (B, M, M) to L_d
+    attention_sharpness: float = 1.0  # factor on scores before eq. 1's softmax.
+    retrieval_sharpness: float = 1.0  # factor on similarities before eq. 2's softmax.
+    spread_start: bool = False  # ψ starts with orthonormal rows
 
 
 def _sum_over_channels(distances: Tensor, channels: int) -> Tensor:

@@ -37,29 +37,20 @@ Stage = Literal["pretrain", "metatrain", "adapt"]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model, or an adapter, as one stage hands it to the next.
+    """A model, or an adapter, as one stage hands it to the next."""
 
-    Attributes:
-        stage: that wrote it. "adapt" is an adapter: adapted weights alone, useless without its base.
-        settings: of the run, all sections; `settings.model` describes the weights.
-        weights: network parameters by name.
-        step_sizes: α by parameter name; empty before meta-training.
-        parents: SHA-256 of the files it was made from, by role ("from", "base", "data").
-        training: record of the run: data, steps, seconds, losses, versions.
-        calibration: facts of an adapter's calibration, as `scoring.calibration` writes them; None of a model.
-        calibration_arrays: its arrays by name.
-        path: where it was read from; None if not yet saved.
-    """
-
-    stage: Stage
-    settings: Settings
-    weights: Mapping[str, Tensor]
-    step_sizes: Mapping[str, Tensor] = field(default_factory=dict)
+    stage: Stage  # that wrote it. "adapt" is an adapter: adapted weights alone, useless without its base.
+    settings: Settings  # of the run, all sections; `settings.model` describes the weights
+    weights: Mapping[str, Tensor]  # network parameters by name
+    step_sizes: Mapping[str, Tensor] = field(default_factory=dict)  # α by parameter name; empty before meta-training
+    # SHA-256 of the files it was made from, by role ("from", "base", "data")
     parents: Mapping[str, str] = field(default_factory=dict)
+    # record of the run: data, steps, seconds, losses, versions
     training: Mapping[str, Any] = field(default_factory=dict)
+    # facts of an adapter's calibration, as `scoring.calibration` writes them; None of a model
     calibration: Mapping[str, Any] | None = None
-    calibration_arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    path: Path | None = None
+    calibration_arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)  # its arrays by name
+    path: Path | None = None  # where it was read from; None if not yet saved
 
     @property
     def model(self) -> ModelSettings:
@@ -148,10 +139,6 @@ def model_file(named: Path) -> Path:
 def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
     """Read a checkpoint and check it.
 
-    Args:
-        path: of the file.
-        stages: that are of use to the caller; any if none are given.
-
     Raises:
         InputError: if there is no such file.
         CheckpointError: if it is damaged, from a stranger, or of another stage.
@@ -187,24 +174,29 @@ def load_network(
 ) -> Network:
     """The network of a checkpoint, with an adapter's weights where one is given.
 
-    Args:
-        checkpoint: of the model.
-        adapter: made for it.
-        weights: as an adapter holds them, in place of one.
-
     Raises:
         CheckpointError: if the adapter was made for other weights.
     """
-    if adapter is not None and adapter.parents.get("base") != checkpoint.sha256:
-        raise CheckpointError(
-            f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "
-            f"but {checkpoint.path} has {checkpoint.sha256[:12]}…. Use --model with the model it was made from."
-        )
+    if adapter is not None:
+        require_base(adapter, checkpoint)
     adapted = adapter.weights if adapter else weights or {}
     with torch.device("meta"):
         network = Network(checkpoint.model)
     network.load_state_dict({**checkpoint.weights, **_from_changes(checkpoint, adapted)}, assign=True)
     return network.eval().channels_last()
+
+
+def require_base(adapter: Checkpoint, checkpoint: Checkpoint) -> None:
+    """Refuse an adapter of another model.
+
+    Raises:
+        CheckpointError: with both hashes.
+    """
+    if adapter.parents.get("base") != checkpoint.sha256:
+        raise CheckpointError(
+            f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "
+            f"but {checkpoint.path} has {checkpoint.sha256[:12]}…. Use --model with the model it was made from."
+        )
 
 
 def _from_changes(checkpoint: Checkpoint, adapted: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -60,15 +60,10 @@ class ExportedModule(nn.Module):
 
 @dataclass(frozen=True)
 class Agreement:
-    """Differences between an exported model and torch on the same windows.
+    """Differences between an exported model and torch on the same windows."""
 
-    Attributes:
-        frame: largest absolute difference of predicted frames in [-1, 1].
-        feature_error: largest difference of feature errors, relative to their mean; None without a unit.
-    """
-
-    frame: float
-    feature_error: float | None
+    frame: float  # largest absolute difference of predicted frames in [-1, 1]
+    feature_error: float | None  # largest difference of feature errors, relative to their mean; None without a unit
 
 
 def as_windows(inputs: Tensor, channels: int) -> Tensor:

@@ -11,18 +11,13 @@ from vadcli.model.network import Prediction
 
 @dataclass(frozen=True)
 class Losses:
-    """The terms of L = L_fra + λ1 (L_c + λ2 L_d), each a scalar tensor.
+    """The terms of L = L_fra + λ1 (L_c + λ2 L_d), each a scalar tensor."""
 
-    Attributes:
-        frame: L_fra (eq. 4), mean over all elements of frames in [-1, 1].
-        compactness: L_c (eq. 6), mean over windows and positions; of unit `memory` the entropy of its addresses, of
-            `items` its compactness; zero without a unit.
-        diversity: L_d (eq. 8), mean over windows; of unit `items` its separateness; zero for `memory` and without a
-            unit.
-    """
-
-    frame: Tensor
+    frame: Tensor  # L_fra (eq. 4), mean over all elements of frames in [-1, 1].
+    # L_c (eq. 6), mean over windows and positions; of unit `memory` the entropy of its addresses, of `items` its
+    # compactness; zero without a unit.
     compactness: Tensor
+    # L_d (eq. 8), mean over windows; of unit `items` its separateness; zero for `memory` and without a unit.
     diversity: Tensor
 
     def total(self, feature_weight: float, diversity_weight: float) -> Tensor:

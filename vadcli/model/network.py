@@ -22,17 +22,11 @@ Frozen = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Prediction:
-    """The network's results for a batch of windows.
+    """The network's results for a batch of windows."""
 
-    Attributes:
-        frame: (B, C, H, W), the predicted next frame in [-1, 1].
-        unit: what the unit gave; None for a network without one.
-        encoding: (B, C, h, w), what the unit read.
-    """
-
-    frame: Tensor
-    unit: UnitOutput | None
-    encoding: Tensor
+    frame: Tensor  # (B, C, H, W), the predicted next frame in [-1, 1]
+    unit: UnitOutput | None  # what the unit gave; None for a network without one
+    encoding: Tensor  # (B, C, h, w), what the unit read
 
     @property
     def feature_error(self) -> Tensor | None:

@@ -27,12 +27,6 @@ _NEEDS = "needs the extra `export`: pip install 'vadcli[export]'"
 def export_onnx(module: ExportedModule, path: Path, header: dict[str, Any], frames: Sequence[Tensor]) -> Agreement:
     """Write a network as ONNX, whole or not at all, and compare it with torch.
 
-    Args:
-        module: to export.
-        path: to write.
-        header: JSON kept in the file's metadata.
-        frames: batches of windows (B, T+1, H, W, C) uint8 to compare on.
-
     Raises:
         InputError: if the extra `export` is not installed.
         CheckpointError: if its frames differ from torch's too much.

@@ -15,12 +15,9 @@ class Prototyped(UnitOutput):
     """The prototype unit's result for an encoding: `encoding` is the one it read plus what was retrieved for it.
 
     Row m of `attention` is normalcy map m, the weights of eq. 1; `distance` is L_c before its mean.
-
-    Attributes:
-        arithmetic: of the unit.
     """
 
-    arithmetic: Arithmetic
+    arithmetic: Arithmetic  # of the unit
 
     def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:
         """L_c (eq. 6) and L_d (eq. 8)."""

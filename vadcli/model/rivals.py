@@ -87,13 +87,9 @@ def shrink(weights: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Matched(UnitOutput):
-    """The result of `ItemsUnit`: `attention` is w, the probabilities of matching, over items.
+    """The result of `ItemsUnit`: `attention` is w, the probabilities of matching, over items."""
 
-    Attributes:
-        cosines: (B, M, N), of the angle between each item and position.
-    """
-
-    cosines: Tensor
+    cosines: Tensor  # (B, M, N), of the angle between each item and position
 
     def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:
         """Compactness, the mean squared distance to the nearest item, and separateness.

@@ -114,23 +114,14 @@ def damaged(path: Path, error: Exception) -> CheckpointError:
 
 @dataclass(frozen=True, eq=False)
 class AdapterFile:
-    """An adapter as scoring needs it: everything but its weights.
+    """An adapter as scoring needs it: everything but its weights."""
 
-    Attributes:
-        path: of the file.
-        settings: of the run that made it.
-        parents: SHA-256 of the model that it adapts, as "base"; empty if it was made without a network.
-        training: record of the run.
-        facts: of its calibration, as JSON.
-        arrays: of its calibration.
-    """
-
-    path: Path
-    settings: Settings
-    parents: Mapping[str, str]
-    training: Mapping[str, Any]
-    facts: Any
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    path: Path  # of the file
+    settings: Settings  # of the run that made it
+    parents: Mapping[str, str]  # SHA-256 of the model that it adapts, as "base"; empty if it was made without a network
+    training: Mapping[str, Any]  # record of the run
+    facts: Any  # of its calibration, as JSON
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)  # of its calibration
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -9,19 +9,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class UnitOutput(ABC):
-    """A unit's result for an encoding.
+    """A unit's result for an encoding."""
 
-    Attributes:
-        encoding: (B, C, h, w), what goes on to the layers after the unit.
-        prototypes: (B, M, C), as retrieval used them.
-        attention: (B, M, N), which places each prototype and which prototypes each place is made of, N = h·w.
-        distance: (B, h, w), squared distance of each position to its most relevant prototype.
-    """
-
-    encoding: Tensor
-    prototypes: Tensor
-    attention: Tensor
-    distance: Tensor
+    encoding: Tensor  # (B, C, h, w), what goes on to the layers after the unit
+    prototypes: Tensor  # (B, M, C), as retrieval used them
+    attention: Tensor  # (B, M, N), which places each prototype and which prototypes each place is made of, N = h·w
+    distance: Tensor  # (B, h, w), squared distance of each position to its most relevant prototype
 
     @abstractmethod
     def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:

@@ -26,11 +26,7 @@ _LEAST_WIDTH = 320
 
 @contextmanager
 def annotated_video(path: Path) -> Iterator["AnnotatedVideo"]:
-    """A sink that writes an H.264 video, whole or not at all; without a frame nothing is written.
-
-    Args:
-        path: ends in .mp4.
-    """
+    """A sink that writes an H.264 video, whole or not at all; without a frame nothing is written."""
     with whole(path) as temporary, mp4(temporary) as opened:
         video = AnnotatedVideo(opened)
         yield video

@@ -29,15 +29,7 @@ def write_report(
     differences: Sequence[Difference],
     path: Path,
 ) -> None:
-    """Write the report, whole or not at all.
-
-    Args:
-        results: of an evaluation.
-        pools: scores and labels behind each.
-        document: the evaluation as JSON values.
-        differences: to an earlier evaluation, if there is one.
-        path: of the HTML file.
-    """
+    """Write the report, whole or not at all."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     where = document.get("localisation", [])

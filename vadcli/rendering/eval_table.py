@@ -13,12 +13,7 @@ from vadcli.terminal import printable, printable_lines
 
 
 def print_tables(tables: Sequence[Table], style: str) -> None:
-    """Tables with their footnotes on stdout.
-
-    Args:
-        tables: to print.
-        style: "markdown" or "terminal", where 80 columns are enough for results.
-    """
+    """Tables with their footnotes on stdout."""
     if style != "terminal":
         plain = markdown(tables)
         print(printable_lines(plain) if sys.stdout.isatty() else plain, end="")

@@ -31,11 +31,7 @@ def peak_picture(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
 
 
 class HeatMaps:
-    """Writes `SOURCE-FRAME.png` for every event as it ends.
-
-    Args:
-        folder: that exists.
-    """
+    """Writes `SOURCE-FRAME.png` for every event as it ends."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

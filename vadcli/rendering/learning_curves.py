@@ -36,12 +36,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def learning_curves(lines: Sequence[Mapping[str, float]], title: str) -> Figure:
-    """A panel for every figure of a log; what was measured on held-out footage stands beside what it belongs to.
-
-    Args:
-        lines: as `read_log` gives them.
-        title: of the whole.
-    """
+    """A panel for every figure of a log; what was measured on held-out footage stands beside what it belongs to."""
     names = dict.fromkeys(
         name.removeprefix(_HELD_OUT) for line in lines for name in line if name not in _NOT_CURVES
     )  # in the log's order

@@ -28,11 +28,6 @@ Named = tuple[str, Figure]
 def write_plots(results: Sequence[Result], pools: Sequence[Pool], folder: Path) -> list[Path]:
     """ROC and precision-recall curves and a timeline of every clip, one data set after the other.
 
-    Args:
-        results: of an evaluation.
-        pools: scores and labels behind each.
-        folder: made if it is missing.
-
     Returns:
         the files written.
     """
@@ -143,12 +138,7 @@ def _thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def timelines(pairs: Sequence[tuple[Result, Pool]], clips: Sequence[int]) -> Figure:
-    """A row a clip: the scores of each protocol on its own scale, abnormal frames shaded.
-
-    Args:
-        pairs: results of one data set with their scores, one a protocol.
-        clips: which clips.
-    """
+    """A row a clip: the scores of each protocol on its own scale, abnormal frames shaded."""
     figure = Figure(figsize=(10, 1.1 + 0.95 * len(clips)), layout="constrained")
     panels = figure.subplots(len(clips), 1, squeeze=False)[:, 0]
     for panel, number in zip(panels, clips, strict=True):

@@ -13,15 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lineage:
-    """The model that scores a source.
+    """The model that scores a source."""
 
-    Attributes:
-        network: in torch, for maps of its prototypes; None for an exported model, or without one.
-        lines: what it is and came from, as labels and texts.
-    """
-
-    network: "Network | None" = None
-    lines: Sequence[tuple[str, str]] = field(default=())
+    network: "Network | None" = None  # in torch, for maps of its prototypes; None for an exported model, or without one
+    lines: Sequence[tuple[str, str]] = field(default=())  # what it is and came from, as labels and texts
 
 
 class Sink(Protocol):

@@ -10,15 +10,10 @@ from vadcli.scoring.writers import clock
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Scores of a stretch of time.
+    """Scores of a stretch of time."""
 
-    Attributes:
-        least: smallest score; None where no frame has one.
-        most: largest.
-    """
-
-    least: float | None = None
-    most: float | None = None
+    least: float | None = None  # smallest score; None where no frame has one
+    most: float | None = None  # largest
 
     def joined(self, other: "Bin | None") -> "Bin":
         """Both stretches as one."""

@@ -13,14 +13,13 @@ from vadcli.files import check_output, named
 from vadcli.footage.cache import open_cache
 from vadcli.footage.image_store import ImageStore
 from vadcli.footage.source import find_sources, is_live
-from vadcli.model.tensor_file import PACKAGED_MODEL
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput, ObservedClip
-from vadcli.settings import ModelSettings, Settings
+from vadcli.settings import Settings, SourceSettings
 from vadcli.stages.adapter import Fitted, save_adapter
 from vadcli.stages.normal_footage import FootageStore, Opened
 from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import NO_MODEL
+from vadcli.stages.ready import load_base, network_input
 
 if TYPE_CHECKING:
     import torch
@@ -35,30 +34,23 @@ def adapt_stage(
 ) -> Fitted:
     """Learn what is normal at a camera, adapt a model to it, and write the adapter to `out`.
 
-    Args:
-        sources: videos, folders, streams and `-` for stdin, all of one camera; or one cache.
-        base: checkpoint to adapt; the model in the package if None, `none` for cues alone.
-        out: adapter to write.
-        settings: of sections `source`, `span`, `adapt` and `score`.
-        scene: which scene of a cache.
-        progress: told of every frame.
-
     Raises:
         VadError: for footage that is too short, or a model that cannot adapt.
     """
     check_output("--out", out, named(base, *(Path(source) for source in sources if not is_live(source))), "checkpoint")
-    checkpoint = None if base == NO_MODEL else _load(base or PACKAGED_MODEL)
+    checkpoint = load_base(base)
     with ExitStack() as stack:
         network = network_input(checkpoint.model) if checkpoint else None
-        openers = _openers(sources, network, settings, scene, progress, stack)
+        openers = normal_footage(sources, network, settings, scene, progress, stack)
         fitted = fit(openers, checkpoint, settings, progress)
     save_adapter(out, fitted, checkpoint, settings)
     return fitted
 
 
-def network_input(model: ModelSettings) -> NetworkInput:
-    """The images that a model reads."""
-    return NetworkInput(model.size, model.channels)
+def with_shots(settings: Settings, shots: int) -> Settings:
+    """Settings of an adaptation on K windows, on the device and in the precision that scores."""
+    machine = {"device": settings.score.device, "precision": settings.score.precision}
+    return settings.model_copy(update={"adapt": settings.adapt.model_copy(update={"shots": shots, **machine})})
 
 
 def fit(openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Settings, progress: Progress) -> Fitted:
@@ -66,12 +58,6 @@ def fit(openers: Iterable[Opened], checkpoint: "Checkpoint | None", settings: Se
 
     The first K windows are the support of the paper's update. All footage, up to `adapt.normal_seconds`, teaches what
     is normal and, where steps are asked for, trains all weights.
-
-    Args:
-        openers: of the camera's footage, in order.
-        checkpoint: of the model to adapt; None for cues alone.
-        settings: of sections `adapt` and `score`.
-        progress: told of every frame.
 
     Raises:
         VadError: for footage that is too short, or a model that cannot adapt.
@@ -170,13 +156,7 @@ def _tune(
     return tune(trainable, windows, read, how, checkpoint.settings.pretrain, device, precision, progress)
 
 
-def _load(path: Path) -> "Checkpoint":
-    from vadcli.model.checkpoint import load_checkpoint
-
-    return load_checkpoint(path, "pretrain", "metatrain")
-
-
-def _openers(
+def normal_footage(
     sources: Sequence[str],
     network: NetworkInput | None,
     settings: Settings,
@@ -184,12 +164,16 @@ def _openers(
     progress: Progress,
     stack: ExitStack,
 ) -> Iterator[Opened]:
-    """Each source in turn, opened when it is asked for."""
+    """Openers of a camera's normal footage, each opened in turn, when it is asked for.
+
+    Raises:
+        VadError: for sources that are not there, or do not fit together.
+    """
     caches = [source for source in sources if Path(source).suffix.lower() in {".h5", ".hdf5"}]
     if caches and len(sources) > 1:
         raise InputError(f"{caches[0]}: a cache is adapted to by itself. Give it alone, or videos and folders.")
     if caches:
-        if settings.source.model_fields_set:
+        if settings.source != SourceSettings():
             raise InputError(
                 f"{caches[0]}: a cache's frames are as `vad prepare` took them. Give --fps and zones to it."
             )

@@ -18,23 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was learned of a camera.
+    """What was learned of a camera."""
 
-    Attributes:
-        calibration: what is normal there.
-        weights: that were adapted, by name; none without a network.
-        losses: inner loss before each update.
-        support_frames: frames that the support windows span.
-        tuned: what came of training all weights; None where that was not asked for.
-        name: of the first source.
-    """
-
-    calibration: Calibration
-    weights: "Mapping[str, Tensor]" = field(default_factory=dict)
-    losses: Sequence[float] = ()
-    support_frames: int = 0
-    tuned: "Tuned | None" = None
-    name: str = ""
+    calibration: Calibration  # what is normal there
+    weights: "Mapping[str, Tensor]" = field(default_factory=dict)  # that were adapted, by name; none without a network
+    losses: Sequence[float] = ()  # inner loss before each update
+    support_frames: int = 0  # frames that the support windows span
+    tuned: "Tuned | None" = None  # what came of training all weights; None where that was not asked for
+    name: str = ""  # of the first source
 
     def training(self, settings: Settings) -> dict[str, Any]:
         """The record of the run that an adapter keeps."""

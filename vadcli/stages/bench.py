@@ -23,12 +23,6 @@ BATCHES = (1, 8)
 def bench_stage(model: ModelSettings, *, device_name: str, budget_s: float, progress: Progress) -> dict[str, Any]:
     """Measure everything once.
 
-    Args:
-        model: the network to measure, with random weights.
-        device_name: cpu, cuda or auto.
-        budget_s: seconds a measurement.
-        progress: every measurement is reported to it.
-
     Returns:
         plain values for JSON: `schema`, `machine`, `versions`, `model`, and `measurements`.
     """

@@ -41,21 +41,13 @@ CLIPS = {"training": ("01", "02"), "testing": ("01", "02")}
 
 @dataclass(frozen=True)
 class DemoArguments:
-    """What decides every byte of a demo folder.
+    """What decides every byte of a demo folder."""
 
-    Attributes:
-        scenes: number of scenes, at least 1.
-        seconds: length of each clip.
-        seed: another seed, other scenes.
-        size: height and width of the videos in pixels.
-        fps: frames a second.
-    """
-
-    scenes: int = 2
-    seconds: float = 20.0
-    seed: int = 0
-    size: tuple[int, int] = (256, 256)
-    fps: float = 10.0
+    scenes: int = 2  # number of scenes, at least 1
+    seconds: float = 20.0  # length of each clip
+    seed: int = 0  # another seed, other scenes
+    size: tuple[int, int] = (256, 256)  # height and width of the videos in pixels
+    fps: float = 10.0  # frames a second
 
     def to_json(self) -> dict[str, Any]:
         """The arguments as they stand in demo.json."""
@@ -90,12 +82,6 @@ class _Job:
 
 def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Progress) -> list[dict[str, Any]]:
     """Write a demo folder, or finish one that was interrupted.
-
-    Args:
-        folder: made if missing; otherwise empty or a demo of the same arguments.
-        arguments: what to make.
-        workers: processes to render with, at least 1.
-        progress: told of every finished clip.
 
     Returns:
         one entry a scene: name, kind, training and testing clip names, as in demo.json.

@@ -24,15 +24,6 @@ def table_stage(
 ) -> Table:
     """One of the paper's tables, with what this run and earlier ones measured beside it.
 
-    Args:
-        number: one of TABLES.
-        sources: to evaluate on now.
-        earlier: outputs of `vad eval --json`, such as of other models.
-        model: checkpoint; the model in the package if None.
-        options: of the evaluation; K = 0 alone by default, except for table 2.
-        settings: of sections `eval`, `score` and `adapt`.
-        progress: told of every window.
-
     Raises:
         InputError: for an unknown table or a file that is no evaluation.
     """

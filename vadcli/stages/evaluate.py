@@ -32,19 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What came of it.
+    """What came of it."""
 
-    Attributes:
-        results: all of them.
-        pools: scores and labels behind each result.
-        about: what holds for all, for the JSON document.
-        notes: what a reader must know, one line each.
-    """
-
-    results: tuple[Result, ...]
-    pools: tuple[Pool, ...]
-    about: Mapping[str, Any]
-    notes: tuple[str, ...] = field(default=())
+    results: tuple[Result, ...]  # all of them
+    pools: tuple[Pool, ...]  # scores and labels behind each result
+    about: Mapping[str, Any]  # what holds for all, for the JSON document
+    notes: tuple[str, ...] = field(default=())  # what a reader must know, one line each
 
     def more_tables(self) -> list[Table]:
         """Tables of what is not a frame score: events, and where, for footage with masks."""
@@ -60,13 +53,6 @@ def evaluate_stage(
     sources: Sequence[str], model: Path | None, options: Options, settings: Settings, progress: Progress
 ) -> Evaluation:
     """Evaluate a model on labelled footage: caches, each by itself, or files and folders together.
-
-    Args:
-        sources: to evaluate on.
-        model: checkpoint; the model in the package if None, `none` for cues alone.
-        options: shots, support, protocols, adapter.
-        settings: of sections `eval`, `score` and `adapt`.
-        progress: told of every frame.
 
     Raises:
         VadError: for footage, labels or models that do not fit, and where nothing that was asked for can be measured.

@@ -32,13 +32,6 @@ def evaluate_scores_stage(
 ) -> Evaluation:
     """Evaluate scores that another program, or `vad score`, wrote.
 
-    Args:
-        arguments: score files, folders or patterns.
-        labels: file, folder or cache; a cache gives controls, too.
-        alignment: dropped frames and polarity.
-        options: protocols; shots and support do not apply.
-        settings: of sections `eval` and `score`.
-
     Raises:
         InputError: for scores and labels that do not fit.
     """

@@ -14,7 +14,7 @@ from vadcli.progress import Progress
 from vadcli.scoring.baseline import Windows
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
-from vadcli.scoring.run import Finished, ScoringRun, Started
+from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import ScoredFrame
 from vadcli.settings import Settings
 from vadcli.stages.labelled import LabelledClip
@@ -30,17 +30,8 @@ def evidence_of(
     progress: Progress,
     judges: "Judges | None" = None,
 ) -> Iterator[Evidence]:
-    """What `vad score` says of every frame of labelled clips.
-
-    Args:
-        ready: the model.
-        clips: labelled.
-        openers: of the clips.
-        settings: of section `score`.
-        progress: told of every frame.
-        judges: of where it says so, for clips with masks.
-    """
-    run = ScoringRun(ready.measurer, ready.input_frames, ready.calibration, settings.score)
+    """What `vad score` says of every frame of labelled clips."""
+    run = ready.run(settings.score)
     frames: dict[str, list[ScoredFrame]] = {}
     maps: dict[str, ClipMaps] = {}
     progress.start("scoring")

@@ -11,13 +11,13 @@ from torch import Tensor
 from vadcli.errors import FootageError
 from vadcli.files import check_output, named
 from vadcli.footage.resize import network_image
-from vadcli.footage.source import Reading, open_source
+from vadcli.footage.source import open_source
 from vadcli.footage.windows import to_network
-from vadcli.footage.zones import Zones
 from vadcli.model.checkpoint import Checkpoint, header_of, load_checkpoint, load_network, model_file
 from vadcli.model.exported import Agreement, ExportedModule
 from vadcli.model.onnx import export_onnx
 from vadcli.settings import ModelSettings
+from vadcli.stages.reading import reading_with
 from vadcli.synthetic import make_scene, render
 
 WINDOWS = 6  # compared of every kind of footage
@@ -25,12 +25,6 @@ WINDOWS = 6  # compared of every kind of footage
 
 def export_stage(source: Path, out: Path, adapter: Path | None, check: str | None = None) -> Agreement:
     """Write `source`, adapted by `adapter`, to `out` and compare it with torch on noise, a made-up scene and footage.
-
-    Args:
-        source: checkpoint made by pretrain or metatrain.
-        out: to write.
-        adapter: whose weights and calibration go into it.
-        check: footage to compare on, too.
 
     Raises:
         VadError: for files that do not fit, or a result that differs from torch by more than a thousandth.
@@ -66,7 +60,7 @@ def _made_up(model: ModelSettings) -> Tensor:
 def _footage(made: Checkpoint, source: str) -> Tensor:
     """The first windows of a source, read as the model or adapter wants it."""
     model, how = made.model, made.settings.source
-    with open_source(source, Reading(how.fps, zones=Zones(how.mask_top, how.ignore, how.only))) as opened:
+    with open_source(source, reading_with(how)) as opened:
         frames = islice(opened, model.input_frames + WINDOWS)
         images = [torch.from_numpy(network_image(frame.view, model.size, model.channels)) for frame in frames]
     if len(images) <= model.input_frames:

@@ -14,9 +14,9 @@ from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.layouts import ClipSource, find_clips
 from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.source import Reading, open_source
-from vadcli.footage.zones import Zones
 from vadcli.scoring.observing import NetworkInput, Observed, ObservedClip, ObservedSource
 from vadcli.settings import SourceSettings
+from vadcli.stages.reading import zones_of
 
 Labels = NDArray[np.bool_]
 Masks = NDArray[np.bool_]  # (n, H, W)
@@ -24,40 +24,28 @@ Masks = NDArray[np.bool_]  # (n, H, W)
 
 @dataclass(frozen=True, eq=False)
 class LabelledClip:
-    """One clip that can be scored and compared.
+    """One clip that can be scored and compared."""
 
-    Attributes:
-        name: of the clip.
-        scene: whose camera it is.
-        open: as it is measured, from a time to a time in seconds; (0, infinity) for all of it.
-        labels: of frames, from their indices and how many frames the clip has.
-        masks: of frames by their indices, likewise; None where there are none.
-    """
-
-    name: str
-    scene: str
+    name: str  # of the clip
+    scene: str  # whose camera it is
+    # as it is measured, from a time to a time in seconds; (0, infinity) for all of it
     open: Callable[[], AbstractContextManager[Observed]]
-    labels: Callable[[NDArray[np.int64]], Labels]
+    labels: Callable[[NDArray[np.int64]], Labels]  # of frames, from their indices and how many frames the clip has
+    # of frames by their indices, likewise; None where there are none
     masks: Callable[[NDArray[np.int64]], Masks] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Test clips of one camera and its normal footage.
+    """Test clips of one camera and its normal footage."""
 
-    Attributes:
-        name: of the scene.
-        tests: labelled clips that are evaluated.
-        normal: openers of its normal footage; none where there is none.
-        normal_names: of the clips that those are of.
-        donor: the test clip whose longest normal stretch is the normal footage, where a scene has no normal clips; it
-            is not among the tests.
-    """
-
-    name: str
-    tests: tuple[LabelledClip, ...]
+    name: str  # of the scene
+    tests: tuple[LabelledClip, ...]  # labelled clips that are evaluated
+    # openers of its normal footage; none where there is none
     normal: tuple[Callable[[], AbstractContextManager[Observed]], ...]
-    normal_names: tuple[str, ...]
+    normal_names: tuple[str, ...]  # of the clips that those are of
+    # the test clip whose longest normal stretch is the normal footage, where a scene has no normal clips; it is not
+    # among the tests
     donor: str | None = None
 
 
@@ -170,7 +158,7 @@ def _masks_at(cache: Cache, clip: Clip, positions: Mapping[int, int], indices: N
 
 
 def _open(clip: ClipSource, source: SourceSettings, network: NetworkInput | None) -> ObservedSource:
-    reading = Reading(source.fps, clip.fps, Zones(max(source.mask_top, clip.mask_top), source.ignore, source.only))
+    reading = Reading(source.fps, clip.fps, zones_of(source, clip.mask_top))
     return ObservedSource(open_source(str(clip.source), reading), network)
 
 

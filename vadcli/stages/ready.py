@@ -1,16 +1,18 @@
 """A model made ready to score: a checkpoint with its adapter, an ONNX file, or none at all."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vadcli.errors import CheckpointError, InputError
+from vadcli.errors import CheckpointError, FootageError, InputError
 from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile, mapping
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.measuring import Measurer
 from vadcli.scoring.observing import NetworkInput
-from vadcli.settings import ModelSettings, Settings, SourceSettings
+from vadcli.scoring.run import Finished, ScoringRun
+from vadcli.settings import ModelSettings, ScoreSettings, Settings, SourceSettings
+from vadcli.stages.adapter import Fitted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,23 +25,14 @@ NO_MODEL = Path("none")  # cues alone
 
 @dataclass(frozen=True)
 class Ready:
-    """All that scoring needs but the sources.
+    """All that scoring needs but the sources."""
 
-    Attributes:
-        measurer: of a network's errors; None without a network.
-        model: what the network reads; None without one.
-        source: how sources are read for it.
-        calibration: what is normal; None to learn it from each source.
-        network: in torch; None for an ONNX file, or without one.
-        lineage: lines for people: files, hashes, training.
-    """
-
-    measurer: Measurer | None
-    model: ModelSettings | None
-    source: SourceSettings
-    calibration: Calibration | None = None
-    network: "Network | None" = None
-    lineage: tuple[tuple[str, str], ...] = ()
+    measurer: Measurer | None  # of a network's errors; None without a network
+    model: ModelSettings | None  # what the network reads; None without one
+    source: SourceSettings  # how sources are read for it
+    calibration: Calibration | None = None  # what is normal; None to learn it from each source
+    network: "Network | None" = None  # in torch; None for an ONNX file, or without one
+    lineage: tuple[tuple[str, str], ...] = ()  # lines for people: files, hashes, training
 
     @property
     def input_frames(self) -> int:
@@ -49,12 +42,37 @@ class Ready:
     @property
     def reads(self) -> NetworkInput | None:
         """Images of the network; None without one."""
-        return NetworkInput(self.model.size, self.model.channels) if self.model else None
+        return network_input(self.model) if self.model else None
 
     @property
     def on_gpu(self) -> bool:
         """Whether the network runs on a GPU."""
         return self.measurer is not None and self.measurer.device.type == "cuda"
+
+    @property
+    def side_by_side(self) -> int:
+        """Recordings decoded side by side: several on a GPU, where one decoder cannot keep it busy."""
+        return 4 if self.on_gpu else 1
+
+    def run(self, settings: ScoreSettings, *, opening: bool = False) -> ScoringRun:
+        """A run that scores sources; with `opening`, events are also given when they begin."""
+        return ScoringRun(
+            self.measurer,
+            self.input_frames,
+            self.calibration,
+            settings,
+            opening=opening,
+            side_by_side=self.side_by_side,
+        )
+
+    def failure(self, name: str, finished: Finished) -> Exception | None:
+        """The error of a source that ended, if it was not scored to its end."""
+        ended = finished.ended
+        if ended.error is None and (finished.scorer is None or not finished.scorer.frames):
+            frames = f"{ended.frames} frame{'s' * (ended.frames != 1)}"
+            needed = max(self.input_frames + 1, 2)
+            return FootageError(f"{name}: {frames}; a window needs {needed}. Use a longer clip.")
+        return ended.error
 
 
 def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> Ready:
@@ -74,7 +92,7 @@ def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> R
     else:
         if stored and not stored.parents:
             raise InputError(f"--adapter {adapter}: made without a network. Score with --model none, or adapt again.")
-        ready = _from_checkpoint(model or PACKAGED_MODEL, adapter, settings)
+        ready = _from_checkpoint(model, adapter, settings)
     if stored is None:
         return ready
     if ready.measurer and calibration and not calibration.has_network:
@@ -100,11 +118,23 @@ def adapted_ready(model: Path | None, support: "Tensor", settings: Settings) -> 
     from vadcli.model.runtime import pick_device
 
     checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
-    network = load_network(checkpoint)
-    device = pick_device(settings.score.device)
+    device, network = pick_device(settings.score.device), load_network(checkpoint)
     fitted = adapt_to_scene(checkpoint, network, support, steps=settings.adapt.updates, device=device)
-    network.load_state_dict(fitted.weights, strict=False)
-    return ready_network(checkpoint, network, settings, exact=fitted.weights)
+    return ready_network(checkpoint, fitted.weights, settings)
+
+
+def network_input(model: ModelSettings) -> NetworkInput:
+    """The images that a model reads."""
+    return NetworkInput(model.size, model.channels)
+
+
+def load_base(model: Path | None) -> "Checkpoint | None":
+    """The checkpoint that adapters are made from: the package's by default, None for cues alone."""
+    if model == NO_MODEL:
+        return None
+    from vadcli.model.checkpoint import load_checkpoint
+
+    return load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
 
 
 def model_of(model: Path | None) -> ModelSettings:
@@ -115,20 +145,17 @@ def model_of(model: Path | None) -> ModelSettings:
     return read_settings(path, read_header(path)).model
 
 
-def ready_network(
-    checkpoint: "Checkpoint", network: "Network", settings: Settings, *, exact: Container[str] = ()
-) -> Ready:
-    """A network in torch, ready to score.
+def ready_network(checkpoint: "Checkpoint", weights: "Mapping[str, Tensor]", settings: Settings) -> Ready:
+    """A checkpoint's network with adapted weights, ready to score."""
+    import torch
 
-    Args:
-        checkpoint: that it is of.
-        network: changed in place.
-        settings: device and precision.
-        exact: names of weights that stay in float32: one update moves them by less than bfloat16 shows.
-    """
+    from vadcli.model.checkpoint import load_network
     from vadcli.model.runtime import for_inference, pick_device, pick_precision
 
     device = pick_device(settings.score.device)
+    # One update moves weights by less than bfloat16 shows; changes by many steps are larger.
+    exact = {name for name, value in weights.items() if value.dtype == torch.float32}
+    network = load_network(checkpoint, weights=weights)
     network = for_inference(network, device, pick_precision(settings.score.precision, device), exact=exact)
     source = reading_of(checkpoint.settings, settings.source)
     lines: tuple[tuple[str, str], ...] = ()
@@ -137,21 +164,28 @@ def ready_network(
     return Ready(Measurer(network, device), checkpoint.model, source, network=network, lineage=lines)
 
 
+def ready_adapted(checkpoint: "Checkpoint | None", fitted: Fitted, settings: Settings) -> Ready:
+    """A model with what was learned of a camera, as its adapter's file would make it."""
+    if checkpoint is None:
+        return Ready(None, None, settings.source, fitted.calibration)
+    ready = ready_network(checkpoint, fitted.weights, settings)
+    return replace(ready, calibration=fitted.calibration, source=settings.source)
+
+
 def reading_of(fitted: Settings, asked: SourceSettings) -> SourceSettings:
     """How a source is read: as the user asks, and for the rest as the footage was that the scores are measured by."""
-    return fitted.source.model_copy(update={name: getattr(asked, name) for name in asked.model_fields_set})
+    return fitted.source.model_copy(update={name: value for name, value in asked if value is not None})
 
 
-def _from_checkpoint(model: Path, adapter: Path | None, settings: Settings) -> Ready:
-    import torch
+def _from_checkpoint(model: Path | None, adapter: Path | None, settings: Settings) -> Ready:
+    from vadcli.model.checkpoint import load_checkpoint, require_base
 
-    from vadcli.model.checkpoint import load_checkpoint, load_network
-
-    checkpoint = load_checkpoint(model, "pretrain", "metatrain")
-    adapted = load_checkpoint(adapter, "adapt") if adapter else None
-    # One update moves weights by less than bfloat16 shows; changes by many steps are larger.
-    exact = {name for name, value in adapted.weights.items() if value.dtype == torch.float32} if adapted else ()
-    return ready_network(checkpoint, load_network(checkpoint, adapted), settings, exact=exact)
+    checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
+    if adapter is None:
+        return ready_network(checkpoint, {}, settings)
+    adapted = load_checkpoint(adapter, "adapt")
+    require_base(adapted, checkpoint)
+    return ready_network(checkpoint, adapted.weights, settings)
 
 
 def _from_onnx(path: Path, adapter: AdapterFile | None, settings: Settings) -> Ready:

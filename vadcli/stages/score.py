@@ -16,12 +16,12 @@ from vadcli.footage.stream import shown
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
-from vadcli.scoring.observing import NetworkInput, Observation, ObservedSource
+from vadcli.scoring.observing import Observation, ObservedSource
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
-from vadcli.settings import FusionSettings, Settings
-from vadcli.stages.reading import open_observed, reading_of_source
-from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, model_of
+from vadcli.settings import ScoreSettings, Settings
+from vadcli.stages.reading import open_observed, reading_with
+from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, model_of, network_input
 from vadcli.stages.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
@@ -29,46 +29,25 @@ _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pi
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """What `vad score` was asked for.
+    """What `vad score` was asked for."""
 
-    Attributes:
-        sources: files, folders, patterns, `-`, URLs, `camera:N`.
-        model: checkpoint or ONNX file; None for the model in the package.
-        adapter: of `vad adapt`.
-        shots: windows of each source to adapt on first; None to adapt nothing.
-        form: how records are written.
-        records: which.
-        opening: also tell when events begin.
-        out: file for records; None for the given stream.
-        heatmaps: folder for pictures of events.
-        annotated: video to write.
-        report: HTML file to write.
-        shard: which of the sources: number and count, as `footage.shards.shard` takes them.
-        settings: of the run.
-    """
-
-    sources: Sequence[str]
-    settings: Settings
-    form: Format = "ndjson"
-    records: Records = "frames"
-    model: Path | None = None
-    adapter: Path | None = None
-    shots: int | None = None
-    opening: bool = False
-    out: Path | None = None
-    heatmaps: Path | None = None
-    annotated: Path | None = None
-    report: Path | None = None
-    shard: tuple[int, int] = (0, 1)
+    sources: Sequence[str]  # files, folders, patterns, `-`, URLs, `camera:N`
+    settings: Settings  # of the run
+    form: Format = "ndjson"  # how records are written
+    records: Records = "frames"  # which
+    model: Path | None = None  # checkpoint or ONNX file; None for the model in the package
+    adapter: Path | None = None  # of `vad adapt`
+    shots: int | None = None  # windows of each source to adapt on first; None to adapt nothing
+    opening: bool = False  # also tell when events begin
+    out: Path | None = None  # file for records; None for the given stream
+    heatmaps: Path | None = None  # folder for pictures of events
+    annotated: Path | None = None  # video to write
+    report: Path | None = None  # HTML file to write
+    shard: tuple[int, int] = (0, 1)  # which of the sources: number and count, as `footage.shards.shard` takes them
 
 
 def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     """Score sources; what was asked for is written even if the user stops it.
-
-    Args:
-        request: what to do.
-        stream: where records go without `out`.
-        progress: told of every frame.
 
     Raises:
         VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
@@ -112,14 +91,19 @@ def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
             "(--warmup), are taken for normal. To know the camera better: vad adapt NORMAL-VIDEO."
         )
         return
-    given = [f"score.{name}" for name in FusionSettings.model_fields if name in settings.score.model_fields_set]
+    usual, kept = ScoreSettings(), ready.calibration.facts.fusion
+    given = [
+        f"score.{name}"
+        for name, value in settings.score.fusion
+        if value not in (getattr(usual, name), getattr(kept, name))
+    ]
     if given:
         yield f"{', '.join(given)}: part of the adapter, which stays as it is. Adapt again to change it."
-    if "warmup" in settings.score.model_fields_set:
+    if settings.score.warmup != usual.warmup:
         yield "--warmup: not needed, the adapter is calibrated."
-    if source.fps is not None and "fps" not in asked.model_fields_set:
+    if source.fps is not None and asked.fps is None:
         done.append(f"{source.fps:g} frames a second at most (--fps)")
-    if source.mask_top and "mask_top" not in asked.model_fields_set:
+    if source.mask_top and asked.mask_top is None:
         done.append(f"the top {source.mask_top:.0%} blacked out (--mask-top)")
     if done:
         yield f"as the adapter says: {', '.join(done)}."
@@ -175,9 +159,9 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
     pictures = bool(request.heatmaps or request.annotated or request.report)
     names = [shown(str(source)) for source in sources]
     if ready is not None:
-        reading = reading_of_source(ready, request.settings, pictures=pictures)
+        reading = reading_with(ready.source, request.settings.span, pictures=pictures)
         openers = [
-            Opener(partial(open_observed, source, reading, ready.reads, pictures=pictures), live=is_live(str(source)))
+            Opener(partial(open_observed, source, reading, ready.reads), live=is_live(str(source)))
             for source in sources
         ]
         yield Part(ready, names, openers)
@@ -214,8 +198,8 @@ def _with_shots(request: ScoreRequest, source: str | Segments, pictures: bool) -
 
     settings, shots = request.settings, request.shots or 0
     model = model_of(request.model)
-    reading = reading_of_source(Ready(None, model, settings.source), settings, pictures=pictures)
-    observed = open_observed(source, reading, NetworkInput(model.size, model.channels), pictures=pictures)
+    reading = reading_with(settings.source, settings.span, pictures=pictures)
+    observed = open_observed(source, reading, network_input(model))
     needed = shots + model.input_frames
     head = observed.take(needed + 1, ahead=model.input_frames + 1)
     if len(head) <= needed:

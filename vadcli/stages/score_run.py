@@ -11,43 +11,28 @@ from vadcli.scoring.engine import Opener, Timing
 from vadcli.scoring.events import Finding
 from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Records
-from vadcli.scoring.run import Finished, ScoringRun, Started
+from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
 from vadcli.scoring.writers import RecordWriter, clock, shorten
 from vadcli.settings import ScoreSettings
 from vadcli.stages.ready import Ready
 
-# Recordings decoded side by side on a GPU, where one decoder cannot keep it busy.
-_SIDE_BY_SIDE_ON_GPU = 4
-
 
 @dataclass
 class Tally:
-    """What came of scoring.
+    """What came of scoring."""
 
-    Attributes:
-        sources: scored to their end.
-        frames: scored.
-        events: found.
-        first: the first event, for the gate's message.
-        highest: the highest score and its source and time; None without a score.
-        threshold: of the source of the highest score.
-        failed: what went wrong, an error a source.
-        unlearned: names of sources of which too little was seen to know what is normal.
-        interrupted: whether the user stopped it.
-        timing: where the time went.
-    """
-
-    sources: int = 0
-    frames: int = 0
-    events: int = 0
-    first: str = ""
-    highest: tuple[float, str, float] | None = None
-    threshold: float = 1.0
-    failed: list[VadError] = field(default_factory=list)
+    sources: int = 0  # scored to their end
+    frames: int = 0  # scored
+    events: int = 0  # found
+    first: str = ""  # the first event, for the gate's message
+    highest: tuple[float, str, float] | None = None  # the highest score and its source and time; None without a score
+    threshold: float = 1.0  # of the source of the highest score
+    failed: list[VadError] = field(default_factory=list)  # what went wrong, an error a source
+    # names of sources of which too little was seen to know what is normal
     unlearned: list[str] = field(default_factory=list)
-    interrupted: bool = False
-    timing: Timing = field(default_factory=Timing)
+    interrupted: bool = False  # whether the user stopped it
+    timing: Timing = field(default_factory=Timing)  # where the time went
 
     def require_no_anomaly(self) -> None:
         """Raise GateFailed if there was an event, FootageError if nobody can say whether there was one."""
@@ -69,11 +54,7 @@ class Tally:
             raise FootageError(f"{len(self.failed)} of {total} sources could not be scored; see above.")
 
     def summary(self, rate: float) -> str:
-        """What came of it in a line, and how to see more where there is nothing.
-
-        Args:
-            rate: false alarms an hour that were asked for.
-        """
+        """What came of it in a line, and how to see more where there is nothing."""
         events = f"{self.events} event{'s' * (self.events != 1)} in {self.frames:,} frames"
         if self.highest is None or self.events:
             return events
@@ -87,33 +68,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Part:
-    """Sources that one model scores.
+    """Sources that one model scores."""
 
-    Attributes:
-        ready: the model.
-        names: of the sources, as records have them.
-        openers: of the sources.
-        alone: whether this is the only part.
-    """
-
-    ready: Ready
-    names: Sequence[str]
-    openers: list[Opener[Observation]]
-    alone: bool = True
+    ready: Ready  # the model
+    names: Sequence[str]  # of the sources, as records have them
+    openers: list[Opener[Observation]]  # of the sources
+    alone: bool = True  # whether this is the only part
 
 
 class Run:
-    """One run of `vad score`.
-
-    Args:
-        settings: threshold, events, batch size.
-        records: which are written.
-        writer: of records.
-        sinks: of pictures.
-        progress: told of every frame.
-        notes: for people, told when the first source has begun.
-        opening: also tell when events begin.
-    """
+    """One run of `vad score`."""
 
     def __init__(
         self,
@@ -135,16 +99,8 @@ class Run:
     def score(self, part: Part) -> None:
         """Score the sources of a part; those that fail are in the tally."""
         ready = part.ready
-        side_by_side = _SIDE_BY_SIDE_ON_GPU if ready.on_gpu else 1
-        run = ScoringRun(
-            ready.measurer,
-            ready.input_frames,
-            ready.calibration,
-            self.settings,
-            opening=self.opening,
-            side_by_side=side_by_side,
-        )
-        together = min(side_by_side + sum(opener.live for opener in part.openers), len(part.openers)) > 1
+        run = ready.run(self.settings, opening=self.opening)
+        together = min(ready.side_by_side + sum(opener.live for opener in part.openers), len(part.openers)) > 1
         if together:
             self.progress.start(f"scoring {len(part.openers)} sources")
         try:
@@ -218,15 +174,11 @@ class Run:
         alone = part.alone and len(part.openers) == 1
         for note in ended.notes:
             self.progress.note(note)
-        if ended.error is not None:
-            self.fail(ended.error, alone=alone)
-        elif scorer is None or not scorer.frames:
-            needed = max(part.ready.input_frames + 1, 2)
-            frames = f"{ended.frames} frame{'s' * (ended.frames != 1)}"
-            self.fail(FootageError(f"{name}: {frames}; a window needs {needed}. Use a longer clip."), alone=alone)
+        if (error := part.ready.failure(name, finished)) is not None:
+            self.fail(error, alone=alone)
         else:
             self.tally.sources += 1
-            if scorer.calibration is None:
+            if scorer is not None and scorer.calibration is None:
                 self.tally.unlearned.append(name)
                 self.progress.note(
                     f"{name}: over before enough was seen to know what is normal, so there are no scores. "

@@ -1,7 +1,7 @@
 """A model on labelled footage: for every K, adapters made by `vad adapt`'s own code and scores by `vad score`'s."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,10 +15,10 @@ from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput, Observation
 from vadcli.settings import Settings
-from vadcli.stages.adapt import fit, network_input
+from vadcli.stages.adapt import fit, with_shots
 from vadcli.stages.evidence import Judges, evidence_of
 from vadcli.stages.labelled import LabelledClip, Scene
-from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, ready_network
+from vadcli.stages.ready import Ready, adapted_ready, get_ready, load_base, network_input, ready_adapted
 
 if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
@@ -28,27 +28,17 @@ Support = Literal["clip", "scene"]
 
 @dataclass(frozen=True)
 class Options:
-    """Options of an evaluation.
+    """Options of an evaluation."""
 
-    Attributes:
-        shots: every K; None takes 0, 1, 5 and 10 for a meta-trained model and 0 for others.
-        support: "scene" (an adapter from its normal footage) or "clip" (the head of each test clip, as the paper).
-        protocols: names.
-        scores: names; empty for all but those of single cues.
-        variant: of the labels; None for the usual ones.
-        adapter: made by `vad adapt`, in place of adapters made from each scene's normal footage.
-        labels: of files and folders.
-        localise: also measure where, on footage with masks.
-    """
-
-    shots: tuple[int, ...] | None = None
+    shots: tuple[int, ...] | None = None  # every K; None takes 0, 1, 5 and 10 for a meta-trained model and 0 for others
+    # "scene" (an adapter from its normal footage) or "clip" (the head of each test clip, as the paper)
     support: Support = "scene"
-    protocols: tuple[str, ...] = DEFAULT_PROTOCOLS
-    scores: tuple[str, ...] = ()
-    variant: str | None = None
-    adapter: Path | None = None
-    labels: Path | None = None
-    localise: bool = False
+    protocols: tuple[str, ...] = DEFAULT_PROTOCOLS  # names
+    scores: tuple[str, ...] = ()  # names; empty for all but those of single cues
+    variant: str | None = None  # of the labels; None for the usual ones
+    adapter: Path | None = None  # made by `vad adapt`, in place of adapters made from each scene's normal footage
+    labels: Path | None = None  # of files and folders
+    localise: bool = False  # also measure where, on footage with masks
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +60,8 @@ class Trial:
         self.given = get_ready(model, options.adapter, settings) if options.adapter else None
         if self.given is None and model is not None and model.suffix.lower() == ".onnx":
             self.given = get_ready(model, None, settings)
-        if self.given is None and model != NO_MODEL:
-            from vadcli.model.checkpoint import load_checkpoint
-
-            self.checkpoint = load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
+        if self.given is None:
+            self.checkpoint = load_base(model)
 
     @property
     def network(self) -> NetworkInput | None:
@@ -157,14 +145,9 @@ class Trial:
                     "Use --support clip, or add its normal clips."
                 )
             return get_ready(self.model, None, self.settings)
-        score = self.settings.score
-        machine = {"device": score.device, "precision": score.precision}
-        how = self.settings.adapt.model_copy(update={"shots": shots, **machine})
-        settings = self.settings.model_copy(update={"adapt": how})
+        settings = with_shots(self.settings, shots)
         fitted = fit((opener() for opener in scene.normal), checkpoint, settings, self.progress)
-        if checkpoint is None:
-            return Ready(None, None, settings.source, fitted.calibration)
-        return replace(ready_of(checkpoint, fitted.weights, settings), calibration=fitted.calibration)
+        return ready_adapted(checkpoint, fitted, settings)
 
     def _with_shots(self, clip: LabelledClip, shots: int) -> tuple[Ready, Callable[[], Any]]:
         """A model adapted on the head of a clip, as by `vad score --shots`, and the rest of the clip."""
@@ -177,16 +160,6 @@ class Trial:
             raise FootageError(f"{clip.name}: {len(images)} frames; {shots} shots need {needed} and one to score.")
         ready = adapted_ready(self.model, windows_of(images, self.checkpoint.model.input_frames), self.settings)
         return ready, partial(_Rest, clip.open, shots)
-
-
-def ready_of(checkpoint: "Checkpoint", weights: Mapping[str, Any], settings: Settings) -> Ready:
-    """A checkpoint's network with an adapter's weights, as scoring has it."""
-    import torch
-
-    from vadcli.model.checkpoint import load_network
-
-    exact = {name for name, value in weights.items() if value.dtype == torch.float32}
-    return ready_network(checkpoint, load_network(checkpoint, weights=weights), settings, exact=exact)
 
 
 class _Rest:

@@ -6,18 +6,13 @@ from vadcli.errors import FootageError
 from vadcli.files import check_output, named, whole
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import Reading, is_live, open_source
-from vadcli.footage.zones import Zones
 from vadcli.rendering.zones import draw_grid, draw_zones
 from vadcli.settings import SourceSettings
+from vadcli.stages.reading import zones_of
 
 
 def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
     """Write the first picture of a source, with what is not looked at darkened, under a grid of tenths.
-
-    Args:
-        source: a video, folder of pictures, stream or camera.
-        settings: whose zones are drawn.
-        out: a PNG or JPEG file.
 
     Returns:
         height and width of the source.
@@ -30,7 +25,7 @@ def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
         picture = next((frame.original for frame in opened), None)
     if picture is None:
         raise FootageError(f"{source}: no picture in it. Give another source.")
-    zones = Zones(settings.mask_top, settings.ignore, settings.only)
+    zones = zones_of(settings)
     drawn = cv2.cvtColor(draw_grid(draw_zones(picture, zones)), cv2.COLOR_RGB2BGR)
     with whole(out) as path:
         path.write_bytes(cv2.imencode(out.suffix.lower(), drawn)[1].tobytes())

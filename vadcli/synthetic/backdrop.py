@@ -19,21 +19,13 @@ _FAR = 1e6
 
 @dataclass(frozen=True)
 class Material:
-    """A surface.
+    """A surface."""
 
-    Attributes:
-        colour: RGB in [0, 1].
-        rough: relative strength of its spots.
-        spot_m: their size in metres.
-        tile_m: side of its tiles (or distance of windows); 0 for none.
-        joint: colour between tiles.
-    """
-
-    colour: RGB
-    rough: float = 0.15
-    spot_m: float = 0.5
-    tile_m: float = 0.0
-    joint: RGB = (0.3, 0.3, 0.3)
+    colour: RGB  # RGB in [0, 1]
+    rough: float = 0.15  # relative strength of its spots
+    spot_m: float = 0.5  # their size in metres
+    tile_m: float = 0.0  # side of its tiles (or distance of windows); 0 for none
+    joint: RGB = (0.3, 0.3, 0.3)  # colour between tiles
 
     def paint(self, s: Array, t: Array, footprint: Array) -> Array:
         """(..., 3) colours at metres (s, t) of the surface, seen by pixels that are `footprint` metres wide."""
@@ -68,20 +60,13 @@ def _noise(s: Array, t: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A rectangle, or the ellipse in it, in space.
+    """A rectangle, or the ellipse in it, in space."""
 
-    Attributes:
-        corner: (3,) where it begins.
-        along, across: (3,) its sides, at right angles.
-        material: that it shows.
-        leaves: an ellipse with a ragged edge.
-    """
-
-    corner: Array
+    corner: Array  # (3,) where it begins. along, across: (3,) its sides, at right angles.
     along: Array
     across: Array
-    material: Material
-    leaves: bool = False
+    material: Material  # that it shows
+    leaves: bool = False  # an ellipse with a ragged edge
 
     def cast(self, camera: Camera, rays: Array) -> tuple[Array, Array]:
         """(H, W) depth where rays meet it, far beyond all elsewhere, and (H, W, 3) colours."""
@@ -145,29 +130,16 @@ def tree(at: tuple[float, float], height: float, crown: Material) -> list[Sheet]
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """A scene without actors.
+    """A scene without actors."""
 
-    Attributes:
-        picture: (H, W, 3) uint8 RGB.
-        nearest: (H, W) depth in metres of things that stand, as far as the eye sees where none is.
-    """
-
-    picture: Array
-    nearest: Array
+    picture: Array  # (H, W, 3) uint8 RGB
+    nearest: Array  # (H, W) depth in metres of things that stand, as far as the eye sees where none is
 
 
 def draw_backdrop(
     camera: Camera, ground: Sequence[Sheet], standing: Sequence[Sheet], sky: RGB, size: tuple[int, int]
 ) -> Backdrop:
-    """Cast the still picture.
-
-    Args:
-        camera: who looks.
-        ground: lies on the ground, the upper layers last; hides nobody.
-        standing: hides who is behind it.
-        sky: colour behind all.
-        size: height and width of the picture.
-    """
+    """Cast the still picture."""
     rays = camera.rays(size)
     colour = np.broadcast_to(np.array(sky), (*size, 3)).copy()
     seen, nearest = np.full(size, _FAR), np.full(size, _FAR)

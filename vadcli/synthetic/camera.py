@@ -16,17 +16,11 @@ _LEAST_DEPTH_M = 0.3
 
 @dataclass(frozen=True)
 class Camera:
-    """Place and direction of the camera.
+    """Place and direction of the camera."""
 
-    Attributes:
-        height_m: above the ground.
-        pitch: downward tilt in radians; 0 looks at the horizon.
-        focal: focal length in picture heights.
-    """
-
-    height_m: float
-    pitch: float
-    focal: float
+    height_m: float  # above the ground
+    pitch: float  # downward tilt in radians; 0 looks at the horizon
+    focal: float  # focal length in picture heights
 
     def plane(self, points: Array) -> tuple[Array, Array]:
         """(..., 2) plane coordinates of world points (..., 3), and their (...) depth in metres along the axis."""

@@ -25,17 +25,11 @@ _SHADE = 0.72
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One frame of a clip.
+    """One frame of a clip."""
 
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        label: 1 when abnormal actors cover at least `VISIBLE_SHARE` of the picture (16 pixels at 128 x 128), else 0.
-        mask: (H, W) bool, their pixels without their shadows; all False where the label is 0.
-    """
-
-    image: Array
-    label: int
-    mask: Array
+    image: Array  # (H, W, 3) uint8 RGB
+    label: int  # 1 when abnormal actors cover at least `VISIBLE_SHARE` of the picture (16 pixels at 128 x 128), else 0
+    mask: Array  # (H, W) bool, their pixels without their shadows; all False where the label is 0
 
 
 def render(

@@ -29,29 +29,17 @@ class Sensor:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Everything about a camera's view that outlasts a clip.
+    """Everything about a camera's view that outlasts a clip."""
 
-    Attributes:
-        seed: it was made from.
-        kind: one of `KINDS`.
-        camera: who watches.
-        sensor: with which sensor.
-        ground: layers of the ground.
-        standing: what stands on it.
-        sky: colour behind all.
-        ways: of normal traffic.
-        free_z: distance of a line across the picture, near the camera, where nobody goes.
-    """
-
-    seed: int
-    kind: str
-    camera: Camera
-    sensor: Sensor
-    ground: list[Sheet]
-    standing: list[Sheet]
-    sky: RGB
-    ways: tuple[Way, ...]
-    free_z: float
+    seed: int  # it was made from
+    kind: str  # one of `KINDS`
+    camera: Camera  # who watches
+    sensor: Sensor  # with which sensor
+    ground: list[Sheet]  # layers of the ground
+    standing: list[Sheet]  # what stands on it
+    sky: RGB  # colour behind all
+    ways: tuple[Way, ...]  # of normal traffic
+    free_z: float  # distance of a line across the picture, near the camera, where nobody goes
 
 
 def kind_of(seed: int) -> str:

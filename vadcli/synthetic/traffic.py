@@ -14,22 +14,14 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """A way of normal traffic.
-
-    Attributes:
-        start, end: (2,) x and z in metres, outside the picture.
-        wide: people keep within so many metres.
-        rate: people or vehicles a minute.
-        speed: in metres a second; everybody keeps nearly to it.
-        drives: for vehicles, which all go one way.
-    """
+    """A way of normal traffic."""
 
     start: Array
     end: Array
-    wide: float
-    rate: float
-    speed: float
-    drives: bool = False
+    wide: float  # people keep within so many metres
+    rate: float  # people or vehicles a minute
+    speed: float  # in metres a second; everybody keeps nearly to it
+    drives: bool = False  # for vehicles, which all go one way
 
     @property
     def length(self) -> float:
@@ -59,19 +51,12 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Actor:
-    """A body and the frames in which it is there.
+    """A body and the frames in which it is there."""
 
-    Attributes:
-        body: what it looks like.
-        start: its first frame in the clip.
-        moments: where it is and what it does, frame by frame.
-        abnormal: (n,) bool.
-    """
-
-    body: Body
-    start: int
-    moments: list[Moment]
-    abnormal: Array
+    body: Body  # what it looks like
+    start: int  # its first frame in the clip
+    moments: list[Moment]  # where it is and what it does, frame by frame
+    abnormal: Array  # (n,) bool
 
 
 @dataclass(frozen=True)
