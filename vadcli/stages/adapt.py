@@ -16,11 +16,11 @@ from vadcli.footage.source import find_sources, is_live
 from vadcli.model.tensor_file import PACKAGED_MODEL
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput, ObservedClip
-from vadcli.settings import ModelSettings, Settings
+from vadcli.settings import ModelSettings, Settings, SourceSettings
 from vadcli.stages.adapter import Fitted, save_adapter
 from vadcli.stages.normal_footage import FootageStore, Opened
 from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import NO_MODEL
+from vadcli.stages.ready import NO_MODEL, reading_of
 
 if TYPE_CHECKING:
     import torch
@@ -50,9 +50,10 @@ def adapt_stage(
     checkpoint = None if base == NO_MODEL else _load(base or PACKAGED_MODEL)
     with ExitStack() as stack:
         network = network_input(checkpoint.model) if checkpoint else None
-        openers = _openers(sources, network, settings, scene, progress, stack)
+        source = reading_of(checkpoint.settings, settings.source) if checkpoint else settings.source
+        openers = _openers(sources, network, settings, source, scene, progress, stack)
         fitted = fit(openers, checkpoint, settings, progress)
-    save_adapter(out, fitted, checkpoint, settings)
+    save_adapter(out, fitted, checkpoint, settings.model_copy(update={"source": source}))
     return fitted
 
 
@@ -180,6 +181,7 @@ def _openers(
     sources: Sequence[str],
     network: NetworkInput | None,
     settings: Settings,
+    reads: SourceSettings,
     scene: str | None,
     progress: Progress,
     stack: ExitStack,
@@ -197,7 +199,7 @@ def _openers(
         return
     if scene is not None:
         raise InputError(f"--scene {scene}: only a cache has scenes; {sources[0]} is not one.")
-    reading = reading_with(settings.source, settings.span)
+    reading = reading_with(reads, settings.span, progress=progress)
     for source in find_sources(sources, progress.note):
         yield open_observed(source, reading, network)
 

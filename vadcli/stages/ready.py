@@ -107,12 +107,12 @@ def adapted_ready(model: Path | None, support: "Tensor", settings: Settings) -> 
     return ready_network(checkpoint, network, settings, exact=fitted.weights)
 
 
-def model_of(model: Path | None) -> ModelSettings:
-    """What a checkpoint reads, for those who need frames before the network."""
+def settings_of_model(model: Path | None) -> Settings:
+    """What a checkpoint was made with, for those who need frames before the network."""
     from vadcli.model.tensor_file import read_header, read_settings
 
     path = model or PACKAGED_MODEL
-    return read_settings(path, read_header(path)).model
+    return read_settings(path, read_header(path))
 
 
 def ready_network(

@@ -20,8 +20,8 @@ from vadcli.scoring.observing import NetworkInput, Observation, ObservedSource
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import FusionSettings, Settings
-from vadcli.stages.reading import open_observed, reading_of_source
-from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, model_of
+from vadcli.stages.reading import open_observed, reading_of_source, span_with
+from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, reading_of, settings_of_model
 from vadcli.stages.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
@@ -76,7 +76,9 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     found = shard(find_sources(request.sources, progress.note), *request.shard)
     if request.settings.span.join and any(map(is_live, found)):
         raise InputError("--join: joins files, and a stream is one recording already. Leave it out.")
-    sources: Sequence[str | Segments] = joined(found) if request.settings.span.join else found
+    sources: Sequence[str | Segments] = (
+        joined(found, span_with(request.settings.span).names_in) if request.settings.span.join else found
+    )
     _check(request, found, len(sources))
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
@@ -175,7 +177,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
     pictures = bool(request.heatmaps or request.annotated or request.report)
     names = [shown(str(source)) for source in sources]
     if ready is not None:
-        reading = reading_of_source(ready, request.settings, pictures=pictures)
+        reading = reading_of_source(ready, request.settings, run.progress, pictures=pictures)
         openers = [
             Opener(partial(open_observed, source, reading, ready.reads, pictures=pictures), live=is_live(str(source)))
             for source in sources
@@ -184,7 +186,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
         return
     for name, source in zip(names, sources, strict=True):
         try:
-            observed, fitted = _with_shots(request, source, pictures)
+            observed, fitted = _with_shots(request, source, pictures, run.progress)
         except FootageError as error:
             run.fail(error, alone=len(sources) == 1)
             continue
@@ -208,13 +210,16 @@ class _Once:
         return nullcontext(self.observed)
 
 
-def _with_shots(request: ScoreRequest, source: str | Segments, pictures: bool) -> tuple[ObservedSource, Ready]:
+def _with_shots(
+    request: ScoreRequest, source: str | Segments, pictures: bool, progress: Progress
+) -> tuple[ObservedSource, Ready]:
     """A source whose first windows a model was fitted to, and that model; they are not among its observations."""
     from vadcli.footage.windows import windows_of
 
     settings, shots = request.settings, request.shots or 0
-    model = model_of(request.model)
-    reading = reading_of_source(Ready(None, model, settings.source), settings, pictures=pictures)
+    made = settings_of_model(request.model)
+    model, ready = made.model, Ready(None, made.model, reading_of(made, settings.source))
+    reading = reading_of_source(ready, settings, progress, pictures=pictures)
     observed = open_observed(source, reading, NetworkInput(model.size, model.channels), pictures=pictures)
     needed = shots + model.input_frames
     head = observed.take(needed + 1, ahead=model.input_frames + 1)
