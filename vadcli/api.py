@@ -27,7 +27,7 @@ from vadcli.stages.adapter import Fitted, save_adapter
 from vadcli.stages.arrays import ArrayReader
 from vadcli.stages.normal_footage import Opened
 from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import Ready, get_ready, load_base, ready_adapted
+from vadcli.stages.ready import Ready, get_ready, load_base, reading_of, ready_adapted
 
 if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
@@ -98,7 +98,8 @@ class Detector:
                 openers = [open_observed(reader, reading_with(settings.source), network)]
             else:
                 settings = settings.model_copy(update={"source": _at_rate(settings.source, fps)})
-                openers = normal_footage(names, network, settings, None, _Log(), stack)
+                reads = reading_of(checkpoint.settings, settings.source) if checkpoint else settings.source
+                openers = normal_footage(names, network, settings, reads, None, _Log(), stack)
             fitted = fit(openers, checkpoint, settings, _Log())
         return Detector(self.model, settings, ready_adapted(checkpoint, fitted, settings), fitted, checkpoint)
 

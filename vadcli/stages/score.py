@@ -20,8 +20,8 @@ from vadcli.scoring.observing import Observation, ObservedSource
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings
-from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, model_of, network_input
+from vadcli.stages.reading import open_observed, reading_with, span_with
+from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, network_input, reading_of, settings_of_model
 from vadcli.stages.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
@@ -55,7 +55,9 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     found = shard(find_sources(request.sources, progress.note), *request.shard)
     if request.settings.span.join and any(map(is_live, found)):
         raise InputError("--join: joins files, and a stream is one recording already. Leave it out.")
-    sources: Sequence[str | Segments] = joined(found) if request.settings.span.join else found
+    sources: Sequence[str | Segments] = (
+        joined(found, span_with(request.settings.span).names_in) if request.settings.span.join else found
+    )
     _check(request, found, len(sources))
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
@@ -159,7 +161,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
     pictures = bool(request.heatmaps or request.annotated or request.report)
     names = [shown(str(source)) for source in sources]
     if ready is not None:
-        reading = reading_with(ready.source, request.settings.span, pictures=pictures)
+        reading = reading_with(ready.source, request.settings.span, pictures=pictures, progress=run.progress)
         openers = [
             Opener(partial(open_observed, source, reading, ready.reads), live=is_live(str(source)))
             for source in sources
@@ -168,7 +170,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
         return
     for name, source in zip(names, sources, strict=True):
         try:
-            observed, fitted = _with_shots(request, source, pictures)
+            observed, fitted = _with_shots(request, source, pictures, run.progress)
         except FootageError as error:
             run.fail(error, alone=len(sources) == 1)
             continue
@@ -192,13 +194,16 @@ class _Once:
         return nullcontext(self.observed)
 
 
-def _with_shots(request: ScoreRequest, source: str | Segments, pictures: bool) -> tuple[ObservedSource, Ready]:
+def _with_shots(
+    request: ScoreRequest, source: str | Segments, pictures: bool, progress: Progress
+) -> tuple[ObservedSource, Ready]:
     """A source whose first windows a model was fitted to, and that model; they are not among its observations."""
     from vadcli.footage.windows import windows_of
 
     settings, shots = request.settings, request.shots or 0
-    model = model_of(request.model)
-    reading = reading_with(settings.source, settings.span, pictures=pictures)
+    made = settings_of_model(request.model)
+    model, source_settings = made.model, reading_of(made, settings.source)
+    reading = reading_with(source_settings, settings.span, pictures=pictures, progress=progress)
     observed = open_observed(source, reading, network_input(model))
     needed = shots + model.input_frames
     head = observed.take(needed + 1, ahead=model.input_frames + 1)
