@@ -4,14 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadcli.evaluation import intervals
-from vadcli.evaluation.intervals import (
-    difference_interval,
-    draw_weights,
-    influences,
-    interval,
-    spread,
-    wins,
-)
+from vadcli.evaluation.intervals import difference_interval, draw_weights, influences, interval, spread, wins
 from vadcli.evaluation.metrics import clip_aucs, micro_auc
 from vadcli.evaluation.pool import pool
 

@@ -5,14 +5,7 @@ import pytest
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
-from vadcli.evaluation.localisation import (
-    Localiser,
-    PixelCounts,
-    count_regions,
-    link_tracks,
-    total,
-    ucsd_frame_scores,
-)
+from vadcli.evaluation.localisation import Localiser, PixelCounts, count_regions, link_tracks, total, ucsd_frame_scores
 
 
 def box(rows, columns, size=(20, 20)):

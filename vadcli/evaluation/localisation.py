@@ -239,11 +239,7 @@ class Localiser:
         self.annotated = True
 
     def add(
-        self,
-        maps: Maps,
-        masks: Masks,
-        tracks: Sequence[NDArray[np.int32]] | None = None,
-        regions: Maps | None = None,
+        self, maps: Maps, masks: Masks, tracks: Sequence[NDArray[np.int32]] | None = None, regions: Maps | None = None
     ) -> None:
         """Count one clip.
 
