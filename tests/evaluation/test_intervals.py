@@ -35,13 +35,6 @@ def test_wins_count_every_pair_of_frames(seed, levels):
     assert np.array_equal(wins(data), slow_wins(data))
 
 
-def test_wins_are_the_same_in_small_chunks(monkeypatch):
-    data = clips(1, count=5, frames=300, levels=2)
-    expected = wins(data)
-    monkeypatch.setattr(intervals, "_CHUNK", 128)
-    assert np.array_equal(wins(data), expected)
-
-
 def test_a_resample_by_weights_is_the_auc_of_the_repeated_clips():
     data = clips(4)
     weights = draw_weights(6, 3, seed=2)[1]
