@@ -76,6 +76,18 @@ def test_a_stream_has_no_scores_until_enough_was_seen():
     assert scores[:48] == [None] * 48 and None not in scores[52:]
 
 
+def test_a_stream_gets_used_to_what_lasts_and_a_recording_where_that_is_asked_for():
+    long = Film(1800, runs=range(200, 1800), seed=7)  # it runs for the rest of three minutes
+    calibration = calibration_of(NORMAL)
+    seen = observations(long)
+    late = {}
+    for name, learn in (("as it was", False), ("learning", True)):
+        how = HOW.model_copy(update={"learn": learn})
+        outcomes = run(SourceScorer("gate.mp4", info(1800), how, calibration), seen)
+        late[name] = np.mean([o.frame.record.score for o in outcomes[-200:]])
+    assert late["learning"] < 0.7 * late["as it was"]
+
+
 def test_a_black_beginning_and_a_title_card_teach_nothing():
     black = [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * 30
     card = [np.full((HEIGHT, WIDTH, 3), 240, np.uint8)] * 30

@@ -67,6 +67,10 @@ def command(
     if fitted.tuned:
         before, after = fitted.tuned.errors
         done.append(f"{fitted.tuned.steps} training steps (held-out error {before:.3g} → {after:.3g})")
+    rate = settings.score.false_alarms_per_hour
+    expected = fitted.calibration.fusion.expected(rate)
+    if expected > rate:
+        done.append(f"so little footage knows little: expect up to {expected:.0f} alarms an hour at first")
     hint(f"{'; '.join(done)}. Next: vad score VIDEO --adapter {out}", quiet)
     if as_json:
         tell_made(

@@ -30,8 +30,8 @@ VERSION = 4
 LEAST_FRAMES = 8  # fewer say nothing about what is normal
 _MOST_FRAMES = 1 << 16  # whose motion is held, and
 _MOST_LOOKS = 1 << 12  # whose look is, before every other one is let go
-_MOST_ROWS = 1 << 14  # of the table, and
-_ROW_S = 0.25  # between them, at least
+MOST_ROWS = 1 << 14  # of the table, and
+ROW_S = 0.25  # between them, at least
 _AGAIN = "Adapt again: vad adapt NORMAL-VIDEO."
 
 
@@ -251,7 +251,7 @@ class NormalFootage:
             values = np.array([smoother(row, time_s) for row, time_s in zip(part, at.tolist(), strict=True)])
             smoothed.append(values[~np.isnan(values[:, -1])] if self._with_network else values)
         apart_s = self._every / self.fps
-        step = max(1, round(_ROW_S / apart_s), -(-len(table) // _MOST_ROWS))
+        step = max(1, round(ROW_S / apart_s), -(-len(table) // MOST_ROWS))
         return Calibration(
             Baseline(rows, look),
             np.concatenate([part[::step] for part in smoothed]).astype(np.float32),

@@ -15,6 +15,7 @@ from vadcli.scoring.cues import Map
 from vadcli.scoring.errors import FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAME_PEAK, psnr_db
 from vadcli.scoring.events import EventFinder, Finding
 from vadcli.scoring.fusion import CUES, Floats, Fusion
+from vadcli.scoring.habit import Habit
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation
 from vadcli.scoring.places import REASONS, MotionTrail, Places
@@ -81,7 +82,8 @@ class SourceScorer:
     """Scores one source.
 
     With a calibration every frame is scored as it comes. Without, the source's beginning teaches what is normal: of a
-    recording it is scored afterwards, each tenth by what the other nine taught; of a stream it has no score.
+    recording it is scored afterwards, each tenth by what the other nine taught; of a stream it has no score. A stream
+    goes on being learned from; a recording where that is asked for.
 
     Args:
         name: of the source, for records.
@@ -110,7 +112,12 @@ class SourceScorer:
         self._settings, self._live = settings, live
         self._beginning = Beginning(info.fps, self.warm_up_s)
         self._trail, self._smoother = MotionTrail(settings.smooth_seconds), CueSmoother(settings.smooth_seconds)
-        self._follower = LookFollower(calibration.baseline.look) if calibration else None
+        self._follower: LookFollower | None = None
+        self._learns = live or settings.learn
+        self._habit: Habit | None = None
+        self._fusion: Fusion | None = None
+        if calibration is not None:
+            self._begin(calibration)
         self._finder = EventFinder[ScoredFrame](
             name, self.threshold or 1.0, AlarmRule.of(settings), 1 / info.fps, opening=opening
         )
@@ -118,11 +125,11 @@ class SourceScorer:
     @property
     def threshold(self) -> float | None:
         """The score above which events begin; None while learning."""
-        return None if self.calibration is None else self._threshold(self.calibration)
+        return None if self.calibration is None else self._threshold(self._fusion or self.calibration.fusion)
 
-    def _threshold(self, calibration: Calibration) -> float:
+    def _threshold(self, fusion: Fusion) -> float:
         asked = self._settings.threshold
-        return calibration.fusion.threshold(self._settings.false_alarms_per_hour) if asked is None else asked
+        return fusion.threshold(self._settings.false_alarms_per_hour) if asked is None else asked
 
     def add(self, observation: Observation, errors: FrameErrors | None, *, measured: bool) -> Iterator[Outcome]:
         """Take the next frame.
@@ -181,7 +188,12 @@ class SourceScorer:
             self._follower = LookFollower(calibration.baseline.look) if calibration else None
             yield from (self._outcome(held.unpacked(), calibration) for held in part)
         self.calibration = learned.calibration
-        self._follower = LookFollower(learned.calibration.baseline.look)
+        self._begin(learned.calibration)
+
+    def _begin(self, calibration: Calibration) -> None:
+        """Score by a calibration from now on, and go on learning where that is asked for."""
+        self._follower, self._fusion = LookFollower(calibration.baseline.look), None
+        self._habit = Habit(calibration) if self._learns else None
 
     def _outcome(self, held: Held, calibration: Calibration | None) -> Outcome:
         observation, errors = held.observation, held.errors
@@ -193,14 +205,16 @@ class SourceScorer:
         if calibration is None:
             return Outcome(ScoredFrame(record, observation, errors, self.info))
         places, values = self._seen(observation, errors, calibration)
-        fusion = calibration.fusion
+        fusion = self._fusion or calibration.fusion
         terms = fusion.terms(values)
         score = float(fusion.score(terms))
         by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}
         record = replace(record, score=score, **(by_name | ({} if errors else {"error": None})))  # type: ignore[arg-type]
         frame = ScoredFrame(record, observation, errors, self.info, terms, places, fusion)
-        self._finder.threshold = self._threshold(calibration)
+        self._finder.threshold = self._threshold(fusion)
         found = self._finder.add(observation.index, observation.time_s, score, frame)
+        if self._habit is not None:
+            self._fusion = self._habit.add(values, observation.time_s, sounding=self._finder.active) or self._fusion
         if self._finder.active:
             frame = replace(frame, record=replace(record, anomaly=True))
         return Outcome(frame, [self._located(one) for one in found])
