@@ -210,6 +210,7 @@ class ScoreSettings(FusionSettings):
         12.0, gt=0, le=100000, description="rate at which normal footage may raise alarms"
     )
     threshold: float | None = Field(None, description="alarm above this score, whatever the rate")
+    learn: bool = Field(False, description="go on learning what is normal from recordings too, as from streams")
     warmup: float = Field(
         30,
         gt=0,

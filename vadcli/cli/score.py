@@ -14,6 +14,7 @@ from vadcli.settings import Settings
     "score.threshold",
     "score.false_alarms_per_hour",
     "score.warmup",
+    "score.learn",
     "source.fps",
     "source.mask_top",
     "source.ignore",
