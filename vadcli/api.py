@@ -27,7 +27,7 @@ from vadcli.stages.adapter import Fitted, save_adapter
 from vadcli.stages.arrays import ArrayReader
 from vadcli.stages.normal_footage import Opened
 from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import Ready, get_ready, load_base, ready_adapted
+from vadcli.stages.ready import Ready, get_ready, load_base, reading_of, ready_adapted
 
 if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
@@ -98,7 +98,8 @@ class Detector:
                 openers = [open_observed(reader, reading_with(settings.source), network)]
             else:
                 settings = settings.model_copy(update={"source": _at_rate(settings.source, fps)})
-                openers = normal_footage(names, network, settings, None, _Log(), stack)
+                reads = reading_of(checkpoint.settings, settings.source) if checkpoint else settings.source
+                openers = normal_footage(names, network, settings, reads, None, _Log(), stack)
             fitted = fit(openers, checkpoint, settings, _Log())
         return Detector(self.model, settings, ready_adapted(checkpoint, fitted, settings), fitted, checkpoint)
 
@@ -120,7 +121,8 @@ class Detector:
 
         Args:
             source: path, URL, folder or `camera:0`, several of them, or an iterable of frames: arrays of uint8,
-                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a length is live.
+                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a length is live: nothing of it is held
+                back, and it goes on being learned from.
             fps: frames a second: of frames their own rate, which must be given; of sources the most that are taken.
 
         Raises:
@@ -140,7 +142,8 @@ class Detector:
             sources, names, reading = [frames], ["frames"], reading_with(self.ready.source)
         else:
             sources = find_sources(given, _Log().note)
-            names, reading = list(map(shown, sources)), reading_with(_at_rate(self.ready.source, fps))
+            names = list(map(shown, sources))
+            reading = reading_with(_at_rate(self.ready.source, fps), progress=_Log())
         openers = [
             Opener[Observation](partial(open_observed, each, reading, self.ready.reads), live=_is_live(each))
             for each in sources

@@ -21,7 +21,8 @@ except ImportError:  # Windows has none
 
 VIDEO_SUFFIXES = frozenset([
     ".mp4", ".m4v", ".mov", ".3gp", ".avi", ".mkv", ".webm", ".ogv", ".flv", ".wmv", ".asf", ".y4m", ".mjpeg",
-    ".mjpg", ".mpg", ".mpeg", ".vob", ".ts", ".m2ts", ".mts", ".h264", ".264", ".h265", ".265", ".hevc",
+    ".mjpg", ".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".m2ts", ".mts", ".h264", ".264", ".h265", ".265", ".hevc", ".dav",
+    ".mxf", ".divx", ".f4v", ".3g2", ".mod", ".qt",
 ])  # fmt: skip
 IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp"])
 Kind = Literal["records", "report", "checkpoint", "cache", "video", "picture", "exported model"]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Variant = Literal["sharp", "official", "paper"]
 Padding = Literal["zeros", "edge"]
@@ -45,10 +46,20 @@ def _moment(value: Any) -> Any:
     return sum(part * 60**place for place, part in enumerate(reversed(parts)))
 
 
+def _zone(name: str) -> str:
+    """The name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError("a time zone is a name such as UTC or Europe/Berlin") from error
+    return name
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Polygon = Annotated[tuple[tuple[Share, Share], ...], BeforeValidator(_polygon), Field(min_length=2)]
 Seconds = Annotated[float, Field(ge=0)]
 Moment = Annotated[Seconds | datetime, BeforeValidator(_moment)]
+Zone = Annotated[str, AfterValidator(_zone)]
 Side = Annotated[int, Field(ge=16, le=2048, multiple_of=8)]
 Size = Annotated[tuple[Side, Side], BeforeValidator(_pair)]
 Positive = Annotated[int, Field(ge=1)]
@@ -94,7 +105,7 @@ class SourceSettings(Reading):
 
 
 class SpanSettings(Section):
-    """The stretch of a recording to read, and its time; an adapter remembers none of it."""
+    """The stretch of a recording to read, its time and its track; an adapter remembers none of it."""
 
     start: Moment | None = Field(None, description="begin there: seconds, HH:MM:SS, or a time of day")
     end: Moment | None = Field(None, description="end there, likewise")
@@ -102,6 +113,10 @@ class SpanSettings(Section):
     began: datetime | None = Field(
         None, description="when the recording began, where its name and container do not say: 2025-11-25T10:00:00"
     )
+    names_in: Zone | None = Field(
+        None, description="time zone of times that do not say theirs, in names and flags: UTC, Europe/Berlin"
+    )
+    track: int | None = Field(None, ge=1, description="which video track of a file with several, counted from 1")
     join: bool = Field(False, description="read segments of one camera as one recording, in the order of their times")
 
 

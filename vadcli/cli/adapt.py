@@ -14,8 +14,8 @@ from vadcli.settings import Settings
 
 @with_settings(
     "adapt.shots", "adapt.steps", "adapt.normal_seconds", "source.fps", "source.mask_top",
-    "source.ignore", "source.only", "span.start", "span.end", "span.duration", "span.began", "adapt.seed",
-    "adapt.device", "adapt.precision",
+    "source.ignore", "source.only", "span.start", "span.end", "span.duration", "span.began",
+    "span.names_in", "span.track", "adapt.seed", "adapt.device", "adapt.precision",
 )  # fmt: skip
 def command(
     sources: Annotated[

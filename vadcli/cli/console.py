@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
@@ -30,12 +29,12 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
         yield Quiet()
     elif sys.stderr.isatty():
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True, overflow="crop")),
+            TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True, overflow="crop")),
         )
         with RichProgress(*columns, console=stderr_console(), transient=True) as bars:
             live = Live(bars)
@@ -126,7 +125,7 @@ class Live(_Counting):
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new bar."""
         super().start(what, total, unit)
-        shown = escape(shortened(printable(what), 22, end=True))
+        shown = shortened(printable(what), 22, end=True)
         self.task = self.bars.add_task(shown, total=total, count="", rate="", figures="")
 
     def advance(self, amount: float = 1, **figures: float | str) -> None:
@@ -135,7 +134,7 @@ class Live(_Counting):
         shown = "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items())
         count = f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "")
         if figures:
-            self.bars.update(self.task, figures=escape(printable(shown)))
+            self.bars.update(self.task, figures=printable(shown))
         self.bars.update(self.task, advance=amount, count=count, rate=self.rate())
 
     def finish(self) -> None:

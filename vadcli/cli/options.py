@@ -23,7 +23,7 @@ _SECTION_PANELS = {
 _KEY_PANELS = dict.fromkeys(("device", "precision", "workers"), "Machine") | {"score.batch_size": "Machine"}
 _METAVARS = {
     "prepare.size": "SIZE", "model.size": "SIZE", "source.ignore": "POLYGON", "source.only": "POLYGON",
-    "span.start": "TIME", "span.end": "TIME", "span.began": "TIME",
+    "span.start": "TIME", "span.end": "TIME", "span.began": "TIME", "span.names_in": "TZ",
 }  # fmt: skip
 _NAMES = {"shots": ("--shots", "-k"), "second_order": ("--second-order/--first-order",)}
 

@@ -23,6 +23,8 @@ from vadcli.settings import Settings
     "span.end",
     "span.duration",
     "span.began",
+    "span.names_in",
+    "span.track",
     "span.join",
     "score.batch_size",
     "score.device",

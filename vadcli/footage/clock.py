@@ -1,30 +1,39 @@
 """Times that only rise, from a container's clock, which may start anywhere, restart, jump back or spike."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 HOLE_S = 1.0  # without pictures, unless they come as seldom as that
 DAY_S = 86400.0  # no recording has a hole so long: its clock was set anew
 STEPS = 4.0  # usual steps between pictures; what is longer is looked at twice
 LEAST_S = 1e-4  # between two pictures that the container gives one time
+MOST_ALIKE = 8  # times that do not move; after more of them they are no times
+LOOKED_AHEAD = 12  # pictures after a doubtful one, in which the clock may come back
 
 T = TypeVar("T")
+_Timed: TypeAlias = tuple[T, float | None]
 
 
 def timed(
-    pictures: Iterable[tuple[T, float | None]], step_s: float, start_s: float | None = None, reach_s: float = 10.0
+    pictures: Iterable[_Timed[T]],
+    step_s: float,
+    start_s: float | None = None,
+    reach_s: float = 10.0,
+    looks_ahead: int = LOOKED_AHEAD,
 ) -> Iterator[tuple[T, float, bool]]:
     """Pictures with their times since the beginning, in seconds, and whether something is missing before them.
 
-    A time that only one picture has (a spike) is passed over; a hole of more than a second stays as long as it is, and
-    where the clock was set anew the times go on from the picture before. To tell these apart, the picture after a
-    doubtful one is read first.
+    Times that only a few pictures have (a spike) are passed over; a hole of more than a second stays as long as it is;
+    where the clock was set anew, or stands still, the times go on from the picture before. To tell these apart, some
+    pictures after a doubtful one are read first.
 
     Args:
         pictures: in the order they are shown, each with the container's time, None where it has none.
         step_s: usual time between two of them, as far as is known; it is learned on the way.
         start_s: the container's time of the beginning; None for the first picture's.
         reach_s: how long after `start_s` the first picture may be; else it is the beginning.
+        looks_ahead: pictures after a doubtful one that are read before it is handed over, at most.
 
     >>> [time for _, time, _ in timed(zip("abcde", [7.0, 7.5, 900.0, 8.5, 9.0]), 0.5)]
     [0.0, 0.5, 1.0, 1.5, 2.0]
@@ -33,24 +42,26 @@ def timed(
     >>> [time for _, time, _ in timed(zip("abcd", [3.0, 3.5, 0.0, 0.5]), 0.5)]
     [0.0, 0.5, 1.0, 1.5]
     """
-    stream = iter(pictures)
+    stream, ahead = iter(pictures), deque[_Timed[T]]()
     origin = before = 0.0
-    time_s, current = -1.0, next(stream, None)
-    while current is not None:
-        (item, now), following, looked, missing = current, None, False, False
+    time_s, alike, spiked = -1.0, 0, 0
+    while (taken := ahead.popleft() if ahead else next(stream, None)) is not None:
+        item, now = taken
+        missing = False
         if time_s < 0:
             now = 0.0 if now is None else now
             origin = start_s if start_s is not None and 0 <= now - start_s <= reach_s else now
             time_s = now - origin
         else:
-            now = before + step_s if now is None else now
+            alike = alike + 1 if now == before else 0
+            now = before + step_s if now is None or alike > MOST_ALIKE or spiked else now
+            spiked = max(0, spiked - 1)
             gone = now - before
             hole = gone > max(HOLE_S, 2 * step_s)
             if not -step_s < gone <= STEPS * step_s:
-                following, looked = next(stream, None), True
-                after = following[1] if following else None
-                if after is not None and 0 < after - before <= STEPS * step_s and not 0 < after - now <= STEPS * step_s:
-                    now, hole = before + step_s, False
+                spiked = _back_after(ahead, stream, before, now, step_s, looks_ahead)
+                if spiked:
+                    now, hole, spiked = before + step_s, False, spiked - 1
                 elif gone <= 0 or gone > DAY_S:
                     missing, origin = True, now - time_s - step_s
                 missing = missing or hole
@@ -59,4 +70,21 @@ def timed(
             time_s = max(now - origin, time_s + LEAST_S)
         before = max(now, before) if -step_s < now - before <= 0 else now
         yield item, time_s, missing
-        current = following if looked else next(stream, None)
+
+
+def _back_after(
+    ahead: deque[_Timed[T]], stream: Iterator[_Timed[T]], before: float, now: float, step_s: float, most: int
+) -> int:
+    """After how many pictures a clock that jumped from `before` to `now` is where it would be without; 0 for never."""
+    for count in range(1, most + 1):
+        if len(ahead) < count:
+            following = next(stream, None)
+            if following is None:
+                return 0
+            ahead.append(following)
+        after = ahead[count - 1][1]
+        if after is None:
+            continue
+        if 0 < after - before <= (count + STEPS - 1) * step_s and not 0 < after - now <= (count + STEPS - 1) * step_s:
+            return count
+    return 0

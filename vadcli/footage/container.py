@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from vadcli.errors import FootageError
 from vadcli.footage.frames import Image, SourceInfo
 from vadcli.footage.opencv import cv2
 from vadcli.footage.pipe import Pipe
@@ -26,6 +27,7 @@ MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than sever
 KEPT_BYTES = 1 << 25  # of packets that were looked at and are decoded later
 KEY_WAIT = 250  # pictures after which one that begins anew is waited for no longer
 _OPTIONS = {"merge_pmt_versions": "1"}  # of MPEG-TS: pictures that go on under another number are read on
+NO_TIMES = 0x80  # a flag of FFmpeg's formats
 _END: Any = object()
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE}
 _TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
@@ -50,7 +52,7 @@ class Decoded:
 
 
 class Container:
-    """An open container and its first real stream of pictures; sound and data are never read.
+    """An open container and one of its tracks of pictures; sound and data are never read.
 
     Attributes:
         start_s: when its pictures begin, by its own clock; None if it does not say.
@@ -58,6 +60,10 @@ class Container:
         broken: packets after the last picture that could not be decoded.
         skipped: pictures before the first that does not depend on others.
         alone: whether there is no other stream in it.
+        tracks: of pictures in it, covers aside.
+        track: the number of the one that is read, counted from 1.
+        timeless: whether its format has no times; those of its packets are made up.
+        unrated: whether nor does it say how fast its pictures follow each other.
         passed: packets of pictures that were passed over by `begin_at`.
         frames: how many pictures its index counts; None if it has none.
         fps: as its header says, or as its first packets let guess.
@@ -65,25 +71,35 @@ class Container:
         coding: its format, its codec and the layout of its pixels.
     """
 
-    def __init__(self, target: Any, *, threads: int | None = 1, timeout_s: float | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        target: Any,
+        *,
+        threads: int | None = 1,
+        timeout_s: float | None = None,
+        track: int | None = None,
+        **options: Any,
+    ) -> None:
         """Open it.
 
         Args:
             target: an absolute path, a URL, or a pipe, which is closed with the container.
             threads: of the decoder; None chooses by the size of its pictures.
             timeout_s: of opening and of each read, for networks.
+            track: which track of pictures, counted from 1; None for the one that players show.
             options: of `av.open`.
 
         Raises:
             av.FFmpegError: when it cannot be opened.
             ValueError: when there are no pictures in it.
+            FootageError: when it has no such track.
         """
         self._pipe = target if isinstance(target, Pipe) else None
         demuxer = _OPTIONS | options.pop("options", {})
         self._opened = av.open(target, timeout=timeout_s, metadata_errors="replace", options=demuxer, **options)
         try:
-            self._stream = self._pictures()
-        except ValueError:
+            self._stream = self._pictures(track)
+        except (ValueError, FootageError):
             self._opened.close()
             raise
         for stream in self._opened.streams:
@@ -98,6 +114,9 @@ class Container:
         self.begin_s = 0.0
         self._late_pts: list[int] = []
         self.alone = len(self._opened.streams) == 1
+        form = self._opened.format
+        self.timeless = bool(form.flags & NO_TIMES) or form.name.endswith("_pipe")
+        self.unrated = self.timeless and not context.framerate
         start, lasts = self._stream.start_time, self._stream.duration
         self.start_s = None if start is None else float(start * self._tick)
         whole = self._opened.duration
@@ -204,14 +223,18 @@ class Container:
                 mended = hurt or (mended and not frame.key_frame)
                 corrupt = frame.is_corrupt
 
-    def _pictures(self) -> VideoStream:
-        """The stream of pictures that players show; a cover is none."""
-        best = self._opened.streams.best("video")
-        streams: list[VideoStream] = sorted(self._opened.streams.video, key=lambda stream: stream is not best)
-        for stream in streams:
-            if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
-                return stream
-        raise ValueError("no pictures")
+    def _pictures(self, track: int | None) -> VideoStream:
+        """The stream of pictures that was asked for, or that players show; a cover is none."""
+        best, cover = self._opened.streams.best("video"), Disposition.attached_pic
+        found: list[VideoStream] = list(self._opened.streams.video)
+        tracks = [one for one in found if not one.disposition & cover and one.codec_context is not None]
+        self.tracks = len(tracks)
+        if track is not None and not 1 <= track <= len(tracks):
+            raise FootageError(f"--track {track}: {len(tracks)} tracks of pictures here. Count from 1.")
+        if not tracks:
+            raise ValueError("no pictures")
+        self.track = track or next((number for number, one in enumerate(tracks, 1) if one is best), 1)
+        return tracks[self.track - 1]
 
     def _late(self, packets: Iterator[Any]) -> Iterator[Any]:
         """Packets from the last whole picture but one before the beginning that was asked for, decoded by nobody."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+_ASF, _ASF_FACTS = bytes.fromhex("3026b2758e66cf11"), bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 EDGE_BYTES = 1 << 20  # how much of either end of a file is looked at
 
 
@@ -24,6 +25,20 @@ def why_unreadable(path: Path) -> str:
 def why_no_video() -> str:
     """The clause where nothing more is known."""
     return "no video in it that can be decoded (sound only, damaged, or unknown format). Convert it with ffmpeg."
+
+
+def cut_short(head: bytes, size: int) -> str:
+    r"""What shows that an AVI or WMV file lost its end; nothing where nothing does.
+
+    >>> cut_short(b"RIFF\x00\x00\x01\x00AVI LIST", 1000)
+    'it has 1,000 bytes of 65,544'
+    """
+    wanted = 0
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        wanted = int.from_bytes(head[4:8], "little") + 8
+    elif head.startswith(_ASF) and (at := head.find(_ASF_FACTS)) >= 0 and not head[at + 88] & 1:  # which is live
+        wanted = int.from_bytes(head[at + 40 : at + 48], "little")
+    return f"it has {size:,} bytes of {wanted:,}" if size < wanted < 1 << 48 else ""
 
 
 def moov_comes_late(head: bytes) -> bool:

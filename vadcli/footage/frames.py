@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -83,7 +83,11 @@ class SourceInfo:
         """The time of day at some second of the source, as RFC 3339 has it; None where nobody knows."""
         if self.began is None:
             return None
-        return (self.began + timedelta(seconds=time_s)).isoformat(timespec="milliseconds")
+        zone = self.began.tzinfo
+        if self.began.utcoffset() == self.began.astimezone().utcoffset():
+            zone = None  # this machine's own, which may change to summer time on the way
+        moment = self.began.astimezone(UTC) + timedelta(seconds=time_s)
+        return moment.astimezone(zone).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, slots=True)

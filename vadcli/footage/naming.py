@@ -7,6 +7,19 @@ from pathlib import Path
 
 from vadcli.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
+# Hidden folders, and those of network disks, recycle bins, snapshots and archives.
+_SYSTEMS = re.compile(
+    r"\.|[@#~](?:eaDir|tmp|recycle|recently|snapshot|sharebin)|\$RECYCLE\.BIN$|RECYCLER$|lost\+found$|__MACOSX$"
+    r"|System Volume Information$",
+    re.IGNORECASE,
+)
+_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # and no end of a time or number in the name
+_VIDEO = re.compile(
+    rb".{4}ftyp|RIFF.{4}AVI |\x1aE\xdf\xa3|\x00\x00\x01[\xb3\xba]|(?:\x47.{187}){2}\x47|.{4}(?:\x47.{191}){2}\x47"
+    rb"|FLV\x01|0&\xb2u\x8ef\xcf\x11|DHAV|OggS|GIF8|\x00\x00\x00\x01[\x67\x40\x09]|YUV4MPEG2",
+    re.DOTALL,
+)
+
 
 def natural(path: Path | str) -> list[tuple[int, int, str]]:
     """A sort key by which frame_2 comes before frame_10.
@@ -19,8 +32,23 @@ def natural(path: Path | str) -> list[tuple[int, int, str]]:
 
 
 def videos_in(folder: Path) -> list[Path]:
-    """Video files directly in a folder, in natural order; hidden files are not footage."""
-    return _with_suffix(folder, VIDEO_SUFFIXES)
+    """Video files directly in a folder, by their suffix or, without one, by how they begin, in natural order.
+
+    Hidden files are not footage.
+    """
+    bare = [path for path in folder.iterdir() if not _SUFFIX.fullmatch(path.suffix) and begins_as_video(path)]
+    return sorted(_with_suffix(folder, VIDEO_SUFFIXES) + bare, key=lambda p: natural(p.name))
+
+
+def begins_as_video(path: Path) -> bool:
+    """Whether a file that is not hidden begins as containers of video do, whatever its name."""
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return _VIDEO.match(file.read(512)) is not None
+    except OSError:
+        return False
 
 
 def images_in(folder: Path) -> list[Path]:
@@ -29,8 +57,8 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """Folders directly in a folder, in natural order, without hidden ones."""
-    found = [p for p in folder.iterdir() if not p.name.startswith(".") and p.is_dir()]
+    """Folders directly in a folder, in natural order, without hidden ones and those that systems make."""
+    found = [p for p in folder.iterdir() if not _SYSTEMS.match(p.name) and p.is_dir()]
     return sorted(found, key=lambda p: natural(p.name))
 
 
@@ -61,6 +89,21 @@ def once(paths: Sequence[Path]) -> list[Path]:
         found.setdefault(os.path.realpath(path) if path.exists() else str(path), path)  # a link to nothing is named
     kept = set(found.values())
     return [path for path in dict.fromkeys(paths) if path in kept]
+
+
+def unread_below(folder: Path) -> str | None:
+    """The note on files in a folder and below it that begin as videos do, and whose suffix is none of them."""
+    known = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+    found = [
+        path
+        for inner in tree(folder)
+        for path in sorted(inner.iterdir(), key=lambda p: natural(p.name))
+        if _SUFFIX.fullmatch(path.suffix) and path.suffix.lower() not in known and begins_as_video(path)
+    ]
+    if not found:
+        return None
+    names = ", ".join(path.name for path in found[:3]) + (" …" if len(found) > 3 else "")
+    return f"{folder}: left out though they may be videos: {names}. Give them by name to read them."
 
 
 def left_out(folder: Path, pictures: int) -> str:

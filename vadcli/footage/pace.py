@@ -8,6 +8,7 @@ LOOKED_EVERY_S = 1.0
 PATIENCE = 10  # looks without lag after which more frames are tried again
 DRIFT = 1e-3  # of the stream's clock against ours, a second
 MOST = 50
+STEADY_LOOKS, STEADY_SHARE = 3, 0.1  # with a lag that changes by less: it is the stream's own
 
 
 class Pace:
@@ -27,7 +28,7 @@ class Pace:
     def begin_anew(self) -> None:
         """Forget how late frames came: another connection has another delay."""
         self._least, self._before_s = math.inf, math.inf
-        self._looked_s, self._lag_s, self._calm = -math.inf, 0.0, 0
+        self._looked_s, self._lag_s, self._calm, self._steady = -math.inf, 0.0, 0, 0
 
     def keeps(self, time_s: float, now_s: float) -> bool:
         """Whether to hand a frame over.
@@ -48,6 +49,11 @@ class Pace:
 
     def _look(self, lag_s: float, now_s: float) -> None:
         passed = now_s - self._looked_s
+        steady = self.keeps_one_in > 1 and abs(lag_s - self._lag_s) < STEADY_SHARE * passed
+        self._steady = self._steady + 1 if steady and lag_s > LATE_S else 0
+        if self._steady == STEADY_LOOKS:  # leaving out shortens nothing: frames come late, and are taken at once
+            self._least += lag_s
+            lag_s, self._steady, self.keeps_one_in = 0.0, 0, 1
         if lag_s > LATE_S and lag_s >= self._lag_s:
             taken = max(passed - (lag_s - self._lag_s), self._step_s)  # seconds of the stream in those that passed
             wanted = math.ceil(1.1 * self.keeps_one_in * passed / taken) if math.isfinite(passed) else 2

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,14 @@ class PictureReader:
         frames_read: handed over so far.
     """
 
-    def __init__(self, folder: Path, name: str, fps: float | None = None) -> None:
+    def __init__(self, folder: Path, name: str, fps: float | None = None, zone: tzinfo | None = None) -> None:
         """Look at a folder.
 
         Args:
             folder: holds JPEG, PNG, TIFF, BMP, PNM or WebP files.
             name: what messages call it.
             fps: frames a second, since pictures do not say.
+            zone: of times in names; None for this machine's.
 
         Raises:
             FootageError: when it holds none, or the first is damaged.
@@ -49,7 +51,7 @@ class PictureReader:
             self.notes.append(f"{name}: pictures do not say their rate; taken as {fps:g} a second (--fps)")
         height, width = read_picture(self._files[0]).shape[:2]
         count = len(self._files)
-        self.info = SourceInfo(name, fps, count, height, width, count / fps, began_of(folder))
+        self.info = SourceInfo(name, fps, count, height, width, count / fps, began_of(folder, None, zone))
 
     def __iter__(self) -> Iterator[Picture]:
         """Pictures in order; making one raises FootageError where its file is damaged or of another size."""

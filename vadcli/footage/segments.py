@@ -1,19 +1,19 @@
 """Recordings of one camera, cut into segments by its recorder, read in time as one source."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 
 from vadcli.errors import FootageError
-from vadcli.footage.began import began_of, camera_of
+from vadcli.footage.began import began_of, camera_of, metadata_of, skipped_at, time_in_name, without_count
 from vadcli.footage.frames import Image, Picture
 from vadcli.footage.naming import natural
 from vadcli.footage.resize import resized
 from vadcli.footage.span import WHOLE, Span
-from vadcli.footage.video import VideoReader, open_video
+from vadcli.footage.video import CutOffError, VideoReader, open_video
 
 SEAM_S = 2.0  # between segments that follow each other, since names count whole seconds
 
@@ -25,17 +25,27 @@ class Segments:
     Attributes:
         name: what messages and records call them.
         paths: of the files.
+        began: when each began; empty where one does not say.
+        notes: what the user should know of that.
     """
 
     name: str
     paths: tuple[str, ...]
+    began: tuple[datetime, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
 
 
-def joined(sources: Sequence[str]) -> list[Segments]:
+def joined(sources: Sequence[str], zone: tzinfo | None = None) -> list[Segments]:
     """Files, those of one camera together: whose paths differ only by times, days and counts; cameras in their order.
+
+    A number after a time is a count, and not the camera's, where no two files share it.
+
+    Args:
+        sources: files.
+        zone: of times in names that do not say it; None for this machine's.
 
     >>> [len(one.paths) for one in joined(["gate_20251125_100000.mp4", "yard_1.mp4", "gate_20251125_110000.mp4"])]
     [2, 1]
@@ -43,13 +53,21 @@ def joined(sources: Sequence[str]) -> list[Segments]:
     cameras: dict[str, list[Path]] = {}
     for source in sources:
         cameras.setdefault(camera_of(Path(source)), []).append(Path(source))
-    return [Segments(name or str(paths[0].parent), _in_time(paths)) for name, paths in cameras.items()]
+    counted: dict[str, list[Path]] = {}
+    for name, paths in cameras.items():
+        counted.setdefault(without_count(name), []).extend(paths)
+    for name, paths in counted.items():
+        stamps = {time_in_name(path) for path in paths}
+        if name not in cameras and len(stamps) == len(paths) == sum(without_count(one) == name for one in cameras):
+            cameras = {name if without_count(one) == name else one: found for one, found in cameras.items()}
+            cameras[name] = paths
+    return [_in_time(name or str(paths[0].parent), sorted(paths, key=natural), zone) for name, paths in cameras.items()]
 
 
 class SegmentReader:
     """Pictures of segments: each from when its name says that it began, or right after the one before it.
 
-    A segment that cannot be read is told and left out.
+    A segment that cannot be read is left out, and iteration ends by saying so.
 
     Attributes:
         info: of the first that can be read, with the length of all; later pictures keep its size.
@@ -57,26 +75,31 @@ class SegmentReader:
         frames_read: handed over so far.
     """
 
-    def __init__(self, segments: Segments, threads: int | None = None, span: Span = WHOLE) -> None:
+    def __init__(
+        self, segments: Segments, threads: int | None = None, span: Span = WHOLE, rate: float | None = None
+    ) -> None:
         """Look at the segments.
 
         Args:
             segments: the files.
             threads: as for `open_video`.
             span: what is read, in times of the whole.
+            rate: as for `open_video`.
 
         Raises:
             FootageError: when none can be read.
         """
-        self.notes: list[str] = []
+        self.notes, self._unread = list(segments.notes), list[str]()
         self.frames_read, self._threads, self._stopped, self._lost = 0, threads, False, False
+        self._opened = False
+        self._rate, self._track = rate, span.track
         paths = list(segments.paths)
         while paths and (reader := self._open(paths[0])) is None:
             del paths[0]
         if not paths or reader is None:
-            raise FootageError("\n".join(self.notes))
+            raise FootageError(*self._unread)
         self._reader: VideoReader | None = reader
-        begun = _all_known([began_of(Path(path)) for path in paths])
+        begun = segments.began[-len(paths) :]
         self._parts = [(path, (one - begun[0]).total_seconds()) for path, one in zip(paths, begun, strict=False)]
         self._parts = self._parts or [(path, 0.0) for path in paths]
         last_s = reader.info.duration_s if begun else None
@@ -87,21 +110,27 @@ class SegmentReader:
                 last.close()
         lasts_s = self._parts[-1][1] + last_s if last_s else None
         frames = None if lasts_s is None else round(lasts_s * reader.info.fps)
-        began = span.began or reader.info.began
+        began = span.began or (begun[0] if begun else reader.info.began)
         self.info = replace(reader.info, name=segments.name, began=began, duration_s=lasts_s, frames=frames)
         self._begin_s, _ = span.of(self.info)
         if self._begin_s:
             self.close()
 
     def __iter__(self) -> Iterator[Picture]:
-        """Pictures in order, their times since the first segment began."""
+        """Pictures in order, their times since the first segment began.
+
+        Raises:
+            CutOffError: after the last picture, where a segment could not be read whole.
+        """
         step = 1 / self.info.fps
         time_s = -step
+        until_s, overlaps = math.inf, list[str]()
         for (path, planned), (_, next_s) in zip(self._parts, [*self._parts[1:], ("", math.inf)], strict=True):
             if self._stopped:
                 return
             if planned < next_s <= self._begin_s:
                 continue
+            overlaps += [path] if 0 < planned < until_s - SEAM_S < math.inf else []
             offset = planned if planned - time_s > SEAM_S else time_s + step
             self._reader = self._reader or self._open(path, max(0.0, self._begin_s - offset))
             try:
@@ -114,6 +143,15 @@ class SegmentReader:
             except FootageError as error:
                 self._leave_out(error)
             self.close()
+            until_s = planned + time_s - offset + step
+        if overlaps:
+            self.notes.append(
+                f"{self.info.name}: {len(overlaps)} of {len(self._parts)} segments begin before the one before them "
+                f"ends, the first is {overlaps[0]}. In an hour that comes twice names do not tell the order: --names-in"
+            )
+        if self._unread:
+            bad = f"{len(self._unread)} of {len(self._parts)} segments could not be read whole"
+            raise CutOffError(f"{self.info.name}: {bad}: {self._unread[0]}")
 
     def interrupt(self) -> None:
         """End before the next picture; from any thread."""
@@ -129,28 +167,44 @@ class SegmentReader:
     def _open(self, path: str, begin_s: float = 0.0) -> VideoReader | None:
         """A segment from some second on; None, and a note, if it cannot be read."""
         try:
-            return open_video(Path(path), path, self._threads, lambda info: begin_s)
+            reader = open_video(
+                Path(path), path, self._threads, lambda info: begin_s, rate=self._rate, track=self._track
+            )
+            self.notes += [] if self._opened else reader.told  # those of all are alike
+            self._opened, reader.told = True, []
+            return reader
         except FootageError as error:
             self._leave_out(error)
             return None
 
     def _leave_out(self, error: FootageError) -> None:
         self._lost = True
-        self.notes += [str(error)] if str(error) not in self.notes else []
+        self._unread += [str(error)] if str(error) not in self._unread else []
 
     def _rgb(self, picture: Picture) -> Image:
         return resized(picture.rgb(), self.info.height, self.info.width)
 
 
-def _all_known(times: Sequence[datetime | None]) -> list[datetime]:
-    """The times, or none of them where one is not known."""
+def _in_time(name: str, paths: Sequence[Path], zone: tzinfo | None) -> Segments:
+    """Paths of one camera by when their recordings began; by their names where one does not say."""
+    named, told = {path: time_in_name(path) for path in paths}, {path: metadata_of(path) for path in paths}
+    notes = []
+    naive = [time for time in named.values() if time is not None and time.tzinfo is None]
+    if standard := next((found for time in naive if (found := skipped_at(time, zone))), None):
+        zone = standard  # whoever writes an hour that there was not knows no summer time
+        notes.append(f"{name}: names hold an hour that was skipped for summer time; all are read as {zone}. --names-in")
+    begun = _known(paths, told, zone)
+    if len({path for path, time in named.items() if time is not None}) == len(paths) > 1:
+        by_name = _known(paths, {}, zone)
+        if max(begun) - min(begun) < (max(by_name) - min(by_name)) / 2:  # containers say when they were exported
+            begun = by_name
+    order = sorted(range(len(paths)), key=lambda number: begun[number]) if begun else range(len(paths))
+    ordered = tuple(begun[number] for number in order) if begun else ()
+    return Segments(name, tuple(str(paths[number]) for number in order), ordered, tuple(notes))
+
+
+def _known(paths: Sequence[Path], told: Mapping[Path, dict[str, str]], zone: tzinfo | None) -> list[datetime]:
+    """When recordings began; nothing where one does not say."""
+    times = [began_of(path, told.get(path), zone) for path in paths]
     known = [time for time in times if time is not None]
     return known if len(known) == len(times) else []
-
-
-def _in_time(paths: Sequence[Path]) -> tuple[str, ...]:
-    """Paths by when their recordings began; by their names where one does not say."""
-    ordered = sorted(paths, key=natural)
-    if begun := _all_known([began_of(path) for path in ordered]):
-        ordered = [path for _, path in sorted(zip(begun, ordered, strict=True), key=lambda pair: pair[0])]
-    return tuple(map(str, ordered))

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Picture, SourceInfo
 from vadcli.footage.identity import location_of
-from vadcli.footage.naming import images_in, left_out, natural, once, tree, videos_below
+from vadcli.footage.naming import images_in, left_out, natural, once, tree, unread_below, videos_below
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.pipe import is_pipe
 from vadcli.footage.resize import view_of, view_size
@@ -31,7 +31,7 @@ class Reading:
 
     Attributes:
         fps: thin to at most this many frames a second, by their times.
-        pictures_fps: rate of a folder of pictures, which does not say; None for `fps`.
+        pictures_fps: rate of a folder of pictures or a file without times, which do not say; None for `fps`.
         zones: what of the picture is looked at; the rest of a view is black, and originals are whole.
         span: which stretch is read. Times and indices count from the beginning of the source all the same.
         original: also hand over each frame at its own size.
@@ -82,11 +82,12 @@ class Source:
         """Of a reader that is at its beginning; use `open_source`.
 
         Raises:
-            FootageError: when the stretch to read is not in it.
+            FootageError: when the stretch to read is not in it, or nothing of the picture is looked at.
         """
-        info = replace(reader.info, began=reading.span.began or reader.info.began)
+        info = replace(reader.info, began=reading.span.began_at(reader.info.began))
         try:
             within = reading.span.of(info)
+            reading.zones.require_something(view_size(info.height, info.width), info.name)
         except FootageError:
             reader.close()
             raise
@@ -164,27 +165,27 @@ def open_source(source: str | Segments, reading: Reading = Reading()) -> Source:
 
 
 def _reader_of(source: str | Segments, reading: Reading) -> Reader:
-    span = reading.span
+    span, rate = reading.span, reading.pictures_fps or reading.fps
     if isinstance(source, Segments):
-        return SegmentReader(source, reading.threads, span)
+        return SegmentReader(source, reading.threads, span, rate)
     if source == "-":
-        return open_stdin()
+        return open_stdin(rate=rate, track=span.track)
     if source.startswith("camera:"):
         return open_camera(source, reading.tell)
     if "://" in source:
         return open_url(source, reading.tell)
     path = Path(source)
     if path.is_dir():
-        return PictureReader(path, source, reading.pictures_fps or reading.fps)
+        return PictureReader(path, source, rate, span.names_in)
     if not path.exists():
         raise FootageError(f"{source}: not found. Check the path.")
     if is_pipe(path):
-        return open_fifo(path, source)
+        return open_fifo(path, source, rate=rate, track=span.track)
 
     def begin(info: SourceInfo) -> float:
-        return span.of(replace(info, began=span.began or info.began))[0]
+        return span.of(replace(info, began=span.began_at(info.began)))[0]
 
-    return open_video(path, source, reading.threads, begin)
+    return open_video(path, source, reading.threads, begin, zone=span.names_in, rate=rate, track=span.track)
 
 
 def _frames(reader: Reader, reading: Reading, within: tuple[float, float]) -> Generator[Frame, None, None]:
@@ -261,6 +262,8 @@ def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
         found = [folder]
     else:
         found = found or [each for each, count in pictures.items() if count]
+    if unread := unread_below(folder):
+        tell(unread)
     if not found:
         raise FootageError(f"{folder}: no videos or pictures in this folder. Give a video, or a folder of them.")
     return found

@@ -1,10 +1,11 @@
-"""The stretch of a recording to read: from and to seconds of it, or times of day."""
+"""Which pictures of a recording are read: from and to seconds of it, or times of day, and of which track."""
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from vadcli.errors import FootageError
+from vadcli.footage.began import aware
 from vadcli.footage.frames import SourceInfo
 
 
@@ -17,12 +18,20 @@ class Span:
         end: likewise; None for the end.
         duration_s: how long, instead of `end`.
         began: when the source began, instead of what its name or container says.
+        names_in: zone of times in names, and of those above, that do not say theirs; None for this machine's.
+        track: which of several tracks with pictures, counted from 1; None for the one that players show.
     """
 
     start: float | datetime | None = None
     end: float | datetime | None = None
     duration_s: float | None = None
     began: datetime | None = None
+    names_in: tzinfo | None = None
+    track: int | None = None
+
+    def began_at(self, found: datetime | None) -> datetime | None:
+        """When a source began that says so itself, or not."""
+        return found if self.began is None else aware(self.began, self.names_in)
 
     def of(self, info: SourceInfo) -> tuple[float, float]:
         """First second of a source, and the second before which it ends; infinity for its own end.
@@ -50,7 +59,7 @@ class Span:
                 f"{info.name}: {flag} {moment:%Y-%m-%dT%H:%M:%S} is a time of day, and nobody knows when the recording "
                 "began. Say it with --began, or give seconds."
             )
-        return (moment.astimezone() - info.began).total_seconds()
+        return (aware(moment, self.names_in) - info.began).total_seconds()
 
 
 WHOLE = Span()

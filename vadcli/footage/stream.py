@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import av
 
 from vadcli.errors import FootageError
-from vadcli.footage.clock import timed
+from vadcli.footage.clock import HOLE_S, STEPS, timed
 from vadcli.footage.container import Container, Decoded
 from vadcli.footage.frames import Change, Image, Picture, SourceInfo
 from vadcli.footage.gaps import Gaps
@@ -25,8 +25,13 @@ from vadcli.footage.video import VideoReader
 
 TIMEOUT_SECONDS = 10.0  # without a packet, a stream counts as lost
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
+LOOKS_AHEAD = 4  # pictures, to tell a spike of the stream's clock from a gap
 GIVE_UP_SECONDS = 600.0  # a stream that stays away for so long is gone
 CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}  # formats of FFmpeg, and names
+ONE_PICTURE = (
+    "{}: one picture and no more, as from an address of snapshots. "
+    "Give that of the stream: rtsp://, or MJPEG over http://."
+)
 _SECRET = re.compile(r"user|login|pass|pwd|psw|auth|token|secret|key", re.IGNORECASE)
 
 Tell = Callable[[Change], None]
@@ -52,6 +57,9 @@ def open_url(
         without_password(url),
         "no video stream answers there. Check the address, the network and the password.",
     )
+    if container.coding[0] == "image2":
+        container.close()
+        raise FootageError(ONE_PICTURE.format(info.name))
     if info.duration_s is not None:
         return VideoReader(container, info)
     return StreamReader(container, info, connect, tell=tell, give_up_s=give_up_s)
@@ -84,8 +92,9 @@ def _first(connect: Callable[[], Container], name: str, problem: str) -> tuple[C
 class StreamReader:
     """Pictures of a live stream, reopened with growing waits whenever it is lost.
 
-    Times are the stream's own while it lasts. After a gap they go on at what the clock says has passed, so that they
-    jump by the length of the gap. Where whoever takes the pictures is too slow, some are left out, evenly.
+    Times are the stream's own while it lasts, or the clock's where it has none. After a gap they go on at what the
+    clock says has passed, so that they jump by the length of the gap. Where whoever takes the pictures is too slow,
+    some are left out, evenly.
 
     Attributes:
         info: of the first connection; it has no number of frames. Pictures keep its size.
@@ -115,7 +124,7 @@ class StreamReader:
         self.info = replace(info, frames=None, duration_s=None, began=datetime.now().astimezone())
         self.frames_read = 0
         self._gaps = Gaps()
-        self._container, self._connect, self._by_clock = container, connect, by_clock
+        self._container, self._connect, self._by_clock = container, connect, by_clock or container.timeless
         self._tell, self._give_up_s = tell, give_up_s
         self._pace = Pace(1 / info.fps)
         self._stop = threading.Event()
@@ -132,7 +141,7 @@ class StreamReader:
         """Pictures in order, until interrupted.
 
         Raises:
-            FootageError: when the stream stays away.
+            FootageError: when the stream stays away, or is one picture.
         """
         began, time_s, offset = time.monotonic(), 0.0, 0.0
         anew = after_gap = False
@@ -140,6 +149,8 @@ class StreamReader:
             for one, now, missing in self._connection(began, offset):
                 if self._stop.is_set():
                     return
+                if missing:  # whoever sends began anew, or sent nothing: that lag does not grow
+                    self._pace.begin_anew()
                 after_gap |= self._gaps.add(one, time_s, now, anew or missing)
                 anew, time_s = False, now
                 self.frames_read += 1
@@ -150,6 +161,8 @@ class StreamReader:
                     self._say("behind", now, "more frames come than can be taken; some are left out, evenly.")
                 yield Picture(self.frames_read - 1, now, after_gap, partial(self._rgb, one))
                 after_gap = False
+            if self.frames_read == 1:
+                raise FootageError(ONE_PICTURE.format(self.info.name))
             if not self._open_again(time_s):
                 return
             anew, offset = True, max(time.monotonic() - began, time_s + 1 / self.info.fps)
@@ -169,11 +182,21 @@ class StreamReader:
 
     def _connection(self, began: float, offset: float) -> Iterator[tuple[Decoded, float, bool]]:
         """Pictures of one connection with their times, until it is lost."""
-        clocks = (
-            (one, time.monotonic() - began - offset if self._by_clock else one.clock_s) for one in self._container
-        )
+        late: float | None = None
         with suppress(av.FFmpegError):
-            for one, now, missing in timed(clocks, 1 / self.info.fps):
+            if self._by_clock:
+                before, step = offset, 1 / self.info.fps
+                for one in self._container:
+                    gone = (now := time.monotonic() - began) - before
+                    yield one, now, gone > max(HOLE_S, STEPS * step)
+                    before, step = now, step + 0.1 * (gone - step)
+                return
+            clocks = ((one, one.clock_s) for one in self._container)
+            for one, now, missing in timed(clocks, 1 / self.info.fps, looks_ahead=LOOKS_AHEAD):
+                before, behind = late, time.monotonic() - began - offset - now
+                if missing and before is not None and behind - before > HOLE_S:  # its clock stood still meanwhile
+                    offset, behind = offset + behind - before, before
+                late = behind
                 yield one, offset + now, missing
 
     def _open_again(self, time_s: float) -> bool:
@@ -188,6 +211,8 @@ class StreamReader:
                 self._container = self._connect()
                 self._container.info(self.info.name)
                 return True
+            if wait_s == LONGEST_WAIT_SECONDS:
+                self._say("lost", time_s, f"still lost after {time.monotonic() - lost:.0f} s; it is tried again.")
             if time.monotonic() - lost > self._give_up_s:
                 raise FootageError(f"{self.info.name}: lost for {self._give_up_s:.0f} s. Start again when it is back.")
             wait_s = min(2 * wait_s, LONGEST_WAIT_SECONDS)

@@ -5,6 +5,7 @@ import stat
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import tzinfo
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -12,10 +13,10 @@ from pathlib import Path
 import av
 
 from vadcli.errors import FootageError
-from vadcli.footage.began import began_of
+from vadcli.footage.began import began_of, disagreement
 from vadcli.footage.clock import DAY_S, STEPS, timed
 from vadcli.footage.container import KEPT_BYTES, Container, shown_size
-from vadcli.footage.diagnosis import moov_comes_late, why_unreadable
+from vadcli.footage.diagnosis import cut_short, moov_comes_late, why_unreadable
 from vadcli.footage.frames import Picture, SourceInfo
 from vadcli.footage.gaps import Gaps
 from vadcli.footage.identity import utf8_location
@@ -26,6 +27,8 @@ SHORT_SHARE = 0.95  # a recording that ends before this share of what its header
 LOOKED_AT = 500  # packets from which the rate is measured
 SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
 STDIN = "stdin"
+HEAD_BYTES = 1 << 16  # in which containers say how long they are
+FRAGMENTED = b"mvex"  # a box of an mp4 in parts
 _HOW = "Pipe MPEG-TS or Matroska, as in `ffmpeg -i IN -c copy -f mpegts - | vad score -`."
 
 
@@ -40,25 +43,36 @@ class VideoReader:
         info: size as shown (rotation applied), rate and length.
         frames_read: handed over or passed over so far.
         coding: its format, its codec and the layout of its pixels.
+        told: notes on what was taken for granted.
     """
 
-    def __init__(self, container: Container, info: SourceInfo, ends: Callable[[], float | None] | None = None) -> None:
+    def __init__(
+        self,
+        container: Container,
+        info: SourceInfo,
+        ends: Callable[[], float | None] | None = None,
+        *,
+        evenly: bool = False,
+        cut_off: str = "",
+    ) -> None:
         """Take over an open container.
 
         Args:
             container: at its beginning.
             info: of it.
             ends: looks up when the last of all its streams ends; None if it cannot be read twice.
+            evenly: time pictures by the rate alone, since the container does not.
+            cut_off: what shows that the file is shorter than it should be; nothing where it is not.
         """
         self.info, self.frames_read = info, container.passed
         self._container, self._ends, self._stopped = container, ends, False
-        self._gaps = Gaps(container.begin_s)
-        self.coding = container.coding
+        self._gaps, self._evenly, self._cut_off = Gaps(container.begin_s), evenly, cut_off
+        self.coding, self.told = container.coding, list[str]()
 
     @property
     def notes(self) -> list[str]:
         """Gaps in the frames read so far, one line each."""
-        return self._gaps.lines(self.info.name)
+        return [*self.told, *self._gaps.lines(self.info.name)]
 
     def __iter__(self) -> Iterator[Picture]:
         """Pictures in order.
@@ -69,8 +83,8 @@ class VideoReader:
         """
         name, container, step, time_s = self.info.name, self._container, 1 / self.info.fps, 0.0
         height, width = self.info.height, self.info.width
-        clock_s = 0.0  # since the beginning, by the container, whose clock may jump
-        decoded = ((one, one.clock_s) for one in container)
+        clock_s = 0.0  # most since the beginning, by the container, whose clock may jump
+        decoded = ((one, None if self._evenly else one.clock_s) for one in container)
         try:
             for one, now, missing in timed(decoded, step, container.start_s, START_REACH_S + container.begin_s):
                 if self._stopped:
@@ -82,12 +96,14 @@ class VideoReader:
                     )
                 after_gap = self._gaps.add(one, time_s, now, missing)
                 time_s = now
-                clock_s = (one.clock_s or 0.0) - (container.start_s or 0.0)
+                clock_s = max(clock_s, (one.clock_s or 0.0) - (container.start_s or 0.0))
                 self.frames_read += 1
                 yield Picture(self.frames_read - 1, time_s, after_gap, partial(container.rgb, one.frame))
         except av.FFmpegError as error:
             raise CutOffError(f"{name}: nothing after {time_s:.1f} s can be read ({error.strerror}).") from error
         self._gaps.damaged(time_s, container.broken)
+        if self._cut_off and not self._stopped:
+            raise CutOffError(f"{name}: cut off after {time_s:.1f} s: {self._cut_off}. Copy it again.")
         if self._is_short(max(time_s, clock_s) + step):
             raise CutOffError(
                 f"{name}: cut off: {self.frames_read} frames decoded, none after {time_s:.1f} s of "
@@ -113,7 +129,14 @@ class VideoReader:
 
 
 def open_video(
-    path: Path, name: str, threads: int | None = None, begin: Callable[[SourceInfo], float] = lambda info: 0.0
+    path: Path,
+    name: str,
+    threads: int | None = None,
+    begin: Callable[[SourceInfo], float] = lambda info: 0.0,
+    *,
+    zone: tzinfo | None = None,
+    rate: float | None = None,
+    track: int | None = None,
 ) -> VideoReader:
     """A reader of a video file, whose rate and length are found out where its header does not say them.
 
@@ -122,6 +145,9 @@ def open_video(
         name: what messages call it.
         threads: decoding threads; None chooses.
         begin: the second to begin at, or a little earlier; what lies before that is not decoded.
+        zone: of a time in its name; None for this machine's.
+        rate: pictures a second, where nothing in it says; None takes a usual one, and says so.
+        track: as for `Container`.
 
     Raises:
         FootageError: saying what is wrong with it.
@@ -129,25 +155,40 @@ def open_video(
     target = utf8_location(path)  # absolute, so that nothing before a colon is taken for a protocol
     try:
         with path.open("rb") as file:
-            file.read(1)
-        container = Container(target, threads=threads)
-        info, used_up = _looked_at(container, path, name)
+            short = cut_short(file.read(HEAD_BYTES), path.stat().st_size)
+        container = Container(target, threads=threads, track=track)
+        info, used_up, evenly, assumed = _looked_at(container, path, name, rate)
         if used_up:
             container.close()
-            container = Container(target, threads=threads)
-        container.begin_at(begin(info))
+            container = Container(target, threads=threads, track=track)
+        container.begin_at(0.0 if evenly else begin(info))
         shown = container.info(name)
     except (av.FFmpegError, ValueError) as error:
         raise FootageError(f"{name}: {why_unreadable(path)}") from error
     except OSError as error:
         raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
-    return VideoReader(container, replace(info, height=shown.height, width=shown.width), lambda: _last_time(target))
+    info = replace(info, height=shown.height, width=shown.width, began=began_of(path, container.metadata, zone))
+    reader = VideoReader(container, info, lambda: _last_time(target), evenly=evenly, cut_off=short)
+    if clause := disagreement(path, container.metadata, zone):
+        reader.told.append(f"{name}: {clause}")
+    _tell_of(reader, container, assumed)
+    return reader
 
 
-def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo, bool]:
-    """Facts about a container, corrected by the times of its packets, and whether it is used up by that.
+def _tell_of(reader: VideoReader, container: Container, assumed: bool) -> None:
+    """Note what was taken for granted: a rate that nothing says, and the track that is read of several."""
+    name, info = reader.info.name, reader.info
+    if assumed:
+        reader.told.append(f"{name}: it does not say when its pictures were taken; {info.fps:g} a second (--fps)")
+    if container.tracks > 1:
+        reader.told.append(f"{name}: track {container.track} of {container.tracks} is read; --track takes another")
 
-    The first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
+
+def _looked_at(container: Container, path: Path, name: str, rate: float | None) -> tuple[SourceInfo, bool, bool, bool]:
+    """Facts about a container, corrected by the times of its packets.
+
+    Beside them: whether it is used up by that, whether its packets have no times, and whether its rate is a guess. The
+    first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
     """
     fps, lasts_s, frames = container.fps, container.duration_s, container.frames
     size = path.stat().st_size
@@ -155,15 +196,20 @@ def _looked_at(container: Container, path: Path, name: str) -> tuple[SourceInfo,
     used_up = whole and size > KEPT_BYTES
     count, times, ended = container.clocks(None if whole else LOOKED_AT, keep=not used_up)
     steps = [after - before for before, after in pairwise(times) if 0 < after - before < DAY_S]
+    if container.timeless or (count > 1 and not steps):
+        unknown = container.unrated or not container.timeless
+        fps, frames = rate or fps if unknown else fps, count if ended else frames
+        lasts_s = None if frames is None else frames / fps
+        return SourceInfo(name, fps, frames, 0, 0, lasts_s), used_up, True, unknown and rate is None
     if steps:
         usual = statistics.median(steps)
         ordinary = [step for step in steps if step <= STEPS * usual]
         fps = len(ordinary) / sum(ordinary)
     if ended:
         frames = count
-        lasts_s = (sum(steps) if len(times) == count and steps else (count - 1) / fps) + 1 / fps
-    began = began_of(path, container.metadata)
-    return SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s, began), used_up
+        last_s = max((time_s for _, time_s, _ in timed(((None, time) for time in times), 1 / fps)), default=0.0)
+        lasts_s = (last_s if len(times) == count and steps else (count - 1) / fps) + 1 / fps
+    return SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s), used_up, False, False
 
 
 def _last_time(target: str) -> float | None:
@@ -179,8 +225,13 @@ def _last_time(target: str) -> float | None:
     return max(times) - min(times) if times else None
 
 
-def open_stdin(descriptor: int = 0) -> VideoReader:
+def open_stdin(descriptor: int = 0, *, rate: float | None = None, track: int | None = None) -> VideoReader:
     """A reader of the container on stdin; one that was redirected from a file is read as that file.
+
+    Args:
+        descriptor: of stdin.
+        rate: as for `open_video`.
+        track: likewise.
 
     Raises:
         FootageError: when stdin is a terminal, empty, or holds nothing that can be read forward.
@@ -193,23 +244,23 @@ def open_stdin(descriptor: int = 0) -> VideoReader:
         raise FootageError(f"{STDIN}: a terminal, not a video. {_HOW}")
     as_file = Path(f"/dev/fd/{descriptor}")
     if stat.S_ISREG(mode) and as_file.exists():
-        return open_video(as_file, STDIN)
-    return _open_forward(Pipe(descriptor, owned=False), STDIN)
+        return open_video(as_file, STDIN, rate=rate, track=track)
+    return _open_forward(Pipe(descriptor, owned=False), STDIN, rate, track)
 
 
-def open_fifo(path: Path, name: str) -> VideoReader:
-    """A reader of a FIFO; waits for whoever writes to it.
+def open_fifo(path: Path, name: str, *, rate: float | None = None, track: int | None = None) -> VideoReader:
+    """A reader of a FIFO; waits for whoever writes to it. Arguments as for `open_video`.
 
     Raises:
         FootageError: when it may not be read, or holds nothing that can be read forward.
     """
     try:
-        return _open_forward(Pipe(os.open(path, os.O_RDONLY), owned=True), name)
+        return _open_forward(Pipe(os.open(path, os.O_RDONLY), owned=True), name, rate, track)
     except OSError as error:
         raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
 
 
-def _open_forward(pipe: Pipe, name: str) -> VideoReader:
+def _open_forward(pipe: Pipe, name: str, rate: float | None, track: int | None) -> VideoReader:
     try:
         if not pipe.head:
             raise FootageError(f"{name}: empty; whoever writes to it sent nothing. {_HOW}")
@@ -219,10 +270,17 @@ def _open_forward(pipe: Pipe, name: str) -> VideoReader:
                 "Give the file itself, or pipe MPEG-TS: `ffmpeg -i IN -c copy -f mpegts - | …`."
             )
         try:
-            container = Container(pipe)
-            return VideoReader(container, container.info(name))
+            container = Container(pipe, track=track)
+            info = container.info(name)
         except (av.FFmpegError, ValueError) as error:
             raise FootageError(f"{name}: no video in it that can be read. {_HOW}") from error
+        if FRAGMENTED in pipe.head:  # whose header knows its first part alone
+            info, container.duration_s = replace(info, frames=None, duration_s=None), None
+        if container.unrated:
+            info = replace(info, fps=rate or info.fps, frames=None, duration_s=None)
+        reader = VideoReader(container, info, evenly=container.timeless)
+        _tell_of(reader, container, container.unrated and rate is None)
+        return reader
     except BaseException:
         pipe.close()
         raise

@@ -6,10 +6,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vadcli.errors import FootageError
 from vadcli.footage.opencv import cv2
 
 Polygon: TypeAlias = tuple[tuple[float, float], ...]  # (x, y) in [0, 1]; two points are opposite corners of a rectangle
 
+LEAST_SHARE = 1e-3  # of the picture; less is an oversight
 FINER = 8  # a pixel counts by where most of it lies
 
 
@@ -34,6 +36,14 @@ class Zones:
             seen &= ~_inside(self.ignore, size)
         seen[: round(self.mask_top * size[0])] = False
         return seen
+
+    def require_something(self, size: tuple[int, int], name: str) -> None:
+        """Raise FootageError where so good as nothing of a source's picture is looked at."""
+        if self != EVERYWHERE and self.looked_at(size).mean() < LEAST_SHARE:
+            raise FootageError(
+                f"{name}: nothing of the picture is left to look at. Change --ignore, --only or --mask-top; "
+                "vad zones shows what they leave."
+            )
 
 
 EVERYWHERE = Zones()

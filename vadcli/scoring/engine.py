@@ -121,6 +121,10 @@ class Engine(Generic[I, E]):
         input_frames: images read to predict the next one (T).
         batch_size: most items at a time.
         side_by_side: recordings read at a time; live sources are all read at once.
+
+    Attributes:
+        timing: where the time went.
+        unsaid: notes of sources that were not at their end when the iterator was closed.
     """
 
     def __init__(
@@ -133,7 +137,7 @@ class Engine(Generic[I, E]):
     ) -> None:
         self.measure, self.input_frames = measure, input_frames
         self.batch_size, self.side_by_side = batch_size, side_by_side
-        self.timing = Timing()
+        self.timing, self.unsaid = Timing(), tuple[str, ...]()
 
     def run(self, openers: list[Opener[I]]) -> Generator[Output[I, E], None, None]:
         """Everything about the sources as it becomes known; each source's items come in order.
@@ -151,6 +155,7 @@ class Engine(Generic[I, E]):
                 yield from batch
         finally:
             readers.stop()
+            self.unsaid = tuple(readers.unsaid)
             _drain(done)
             worker.join(timeout=30.0)
 
@@ -230,6 +235,7 @@ class _Readers(Generic[I, E]):
         self._waiting, self._read_now = deque(range(len(openers))), list[int]()
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
+        self.unsaid: list[str] = []
 
     def gather(self) -> list[Output[I, E]]:
         """The next batch; empty when all sources have ended, or reading was stopped."""
@@ -283,16 +289,20 @@ class _Readers(Generic[I, E]):
         try:
             with self._openers[source].open() as items:
                 own.put(Begun(source, items.info))
-                for item in items:
-                    if self._stopped.is_set():
-                        break
-                    own.put(Scored(source, item))
-                    frames += 1
-                notes = items.notes
+                try:
+                    for item in items:
+                        if self._stopped.is_set():
+                            break
+                        own.put(Scored(source, item))
+                        frames += 1
+                finally:
+                    notes = items.notes
         except Exception as caught:
             error = caught
         if not self._stopped.is_set():
             own.put(Ended(source, frames, error, notes))
+        else:
+            self.unsaid += notes
 
 
 def _drain(full: "queue.Queue[Any]") -> None:

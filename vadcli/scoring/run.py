@@ -70,6 +70,11 @@ class ScoringRun:
         """Where the time went."""
         return self._engine.timing
 
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """Notes of sources that were not at their end when the iterator was closed."""
+        return self._engine.unsaid
+
     def run(
         self, openers: list[Opener[Observation]], names: Sequence[str]
     ) -> Generator[Started | Stepped | Finished, None, None]:

@@ -19,7 +19,7 @@ from vadcli.settings import Settings, SourceSettings
 from vadcli.stages.adapter import Fitted, save_adapter
 from vadcli.stages.normal_footage import FootageStore, Opened
 from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import load_base, network_input
+from vadcli.stages.ready import load_base, network_input, reading_of
 
 if TYPE_CHECKING:
     import torch
@@ -41,9 +41,10 @@ def adapt_stage(
     checkpoint = load_base(base)
     with ExitStack() as stack:
         network = network_input(checkpoint.model) if checkpoint else None
-        openers = normal_footage(sources, network, settings, scene, progress, stack)
+        source = reading_of(checkpoint.settings, settings.source) if checkpoint else settings.source
+        openers = normal_footage(sources, network, settings, source, scene, progress, stack)
         fitted = fit(openers, checkpoint, settings, progress)
-    save_adapter(out, fitted, checkpoint, settings)
+    save_adapter(out, fitted, checkpoint, settings.model_copy(update={"source": source}))
     return fitted
 
 
@@ -160,6 +161,7 @@ def normal_footage(
     sources: Sequence[str],
     network: NetworkInput | None,
     settings: Settings,
+    reads: SourceSettings,
     scene: str | None,
     progress: Progress,
     stack: ExitStack,
@@ -181,7 +183,7 @@ def normal_footage(
         return
     if scene is not None:
         raise InputError(f"--scene {scene}: only a cache has scenes; {sources[0]} is not one.")
-    reading = reading_with(settings.source, settings.span)
+    reading = reading_with(reads, settings.span, progress=progress)
     for source in find_sources(sources, progress.note):
         yield open_observed(source, reading, network)
 

@@ -8,7 +8,7 @@ from typing import Self
 from vadcli.errors import FootageError
 from vadcli.scoring.observing import Observation, Observed
 from vadcli.settings import Settings
-from vadcli.stages.ready import Ready, adapted_ready, model_of
+from vadcli.stages.ready import Ready, adapted_ready, settings_of_model
 
 
 class Rest:
@@ -46,7 +46,7 @@ def fitted_on_head(
     """
     from vadcli.footage.windows import windows_of
 
-    reads = model_of(model).input_frames
+    reads = settings_of_model(model).model.input_frames
     needed, observations = shots + reads, iter(observed)
     head = list(islice(observations, needed + 1))
     if len(head) <= needed:

@@ -135,12 +135,12 @@ def load_base(model: Path | None) -> "Checkpoint | None":
     return load_checkpoint(model or PACKAGED_MODEL, "pretrain", "metatrain")
 
 
-def model_of(model: Path | None) -> ModelSettings:
-    """What a checkpoint reads, for those who need frames before the network."""
+def settings_of_model(model: Path | None) -> Settings:
+    """What a checkpoint was made with, for those who need frames before the network."""
     from vadcli.model.tensor_file import read_header, read_settings
 
     path = model or PACKAGED_MODEL
-    return read_settings(path, read_header(path)).model
+    return read_settings(path, read_header(path))
 
 
 def ready_network(checkpoint: "Checkpoint", weights: "Mapping[str, Tensor]", settings: Settings) -> Ready:

@@ -21,8 +21,8 @@ from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings
 from vadcli.stages.head import fitted_on_head
-from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import NO_MODEL, Ready, get_ready, model_of, network_input
+from vadcli.stages.reading import open_observed, reading_with, span_with
+from vadcli.stages.ready import NO_MODEL, Ready, get_ready, network_input, reading_of, settings_of_model
 from vadcli.stages.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
@@ -56,7 +56,9 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     found = shard(find_sources(request.sources, progress.note), *request.shard)
     if request.settings.span.join and any(map(is_live, found)):
         raise InputError("--join: joins files, and a stream is one recording already. Leave it out.")
-    sources: Sequence[str | Segments] = joined(found) if request.settings.span.join else found
+    sources: Sequence[str | Segments] = (
+        joined(found, span_with(request.settings.span).names_in) if request.settings.span.join else found
+    )
     _check(request, found, len(sources))
     with ExitStack() as stack:
         ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
@@ -160,15 +162,17 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
     pictures = bool(request.heatmaps or request.annotated or request.report)
     names = [shown(str(source)) for source in sources]
     if ready is not None:
-        reading = reading_with(ready.source, request.settings.span, pictures=pictures)
+        reading = reading_with(ready.source, request.settings.span, pictures=pictures, progress=run.progress)
         openers = [
             Opener(partial(open_observed, source, reading, ready.reads), live=is_live(str(source)))
             for source in sources
         ]
         yield Part(ready, names, openers)
         return
-    reading = reading_with(request.settings.source, request.settings.span, pictures=pictures)
-    shots, network = request.shots or 0, network_input(model_of(request.model))
+    made = settings_of_model(request.model)
+    source_settings = reading_of(made, request.settings.source)
+    reading = reading_with(source_settings, request.settings.span, pictures=pictures, progress=run.progress)
+    shots, network = request.shots or 0, network_input(made.model)
     for name, source in zip(names, sources, strict=True):
         try:
             observed = open_observed(source, reading, network)

@@ -117,6 +117,8 @@ class Run:
                 for outcome in scorer.finish():
                     self._take(scorer, outcome)
                 self._close(scorer)
+            for note in run.unsaid:
+                self.progress.note(note)
             self.tally.timing.add(run.timing)
 
     def fail(self, error: Exception, *, alone: bool) -> None:
