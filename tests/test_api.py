@@ -170,9 +170,10 @@ def test_evaluate_gives_the_document_of_the_command(vad, model, tmp_path):
         (tmp_path / "gate" / f"{number}.csv").write_text(f"frame,label\n{rows}\n")
     found = vadcli.evaluate(tmp_path / "gate", tmp_path / "gate", "none", bootstrap=20, protocols=["online"])
     how = ("--model", "none", "--labels", tmp_path / "gate", "--set", "eval.bootstrap=20", "--protocol", "online")
-    answer = vad("eval", tmp_path / "gate", *how, "--json")
+    answer = vad("eval", tmp_path / "gate", *how, "--json", "--report", tmp_path / "r.html")
     assert answer.code == 0, answer.err
     assert json.loads(json.dumps(found.to_json())) == json.loads(answer.out)
+    assert "calibration, gate" in (tmp_path / "r.html").read_text()
 
 
 def test_importing_loads_nothing_and_cues_alone_need_no_torch():

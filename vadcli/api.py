@@ -121,7 +121,8 @@ class Detector:
 
         Args:
             source: path, URL, folder or `camera:0`, several of them, or an iterable of frames: arrays of uint8,
-                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a length is live.
+                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a length is live: nothing of it is held
+                back, and it goes on being learned from.
             fps: frames a second: of frames their own rate, which must be given; of sources the most that are taken.
 
         Raises:
@@ -141,7 +142,8 @@ class Detector:
             sources, names, reading = [frames], ["frames"], reading_with(self.ready.source)
         else:
             sources = find_sources(given, _Log().note)
-            names, reading = list(map(shown, sources)), reading_with(_at_rate(self.ready.source, fps))
+            names = list(map(shown, sources))
+            reading = reading_with(_at_rate(self.ready.source, fps), progress=_Log())
         openers = [
             Opener[Observation](partial(open_observed, each, reading, self.ready.reads), live=_is_live(each))
             for each in sources

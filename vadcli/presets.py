@@ -27,9 +27,7 @@ def preset_names() -> list[str]:
 
 
 def load_settings(
-    preset: str | Path | None = None,
-    assignments: Iterable[str] = (),
-    flags: Mapping[str, Any] | None = None,
+    preset: str | Path | None = None, assignments: Iterable[str] = (), flags: Mapping[str, Any] | None = None
 ) -> Settings:
     """Settings by precedence: flag, `--set`, preset, `VAD_*` environment variables, config file, default.
 

@@ -193,10 +193,7 @@ def csv_scores(tmp_path, text):
         ("clip,frame\na,1\n", "s.csv:2: no score in clip, frame"),
         ("clip,frame,score\na,0.5,1\n", "frame 0.5; frames are whole numbers"),
         ("clip,frame,score\na,-1,1\n", "frame -1; frames count from 0"),
-        (
-            "clip,frame,score\na,0,1\na,4000000000000,2\n",
-            r"s.csv:3: clip a: frame 4e\+12; frames are whole",
-        ),
+        ("clip,frame,score\na,0,1\na,4000000000000,2\n", r"s.csv:3: clip a: frame 4e\+12; frames are whole"),
         ("clip,frame,score\na,inf,1\n", "s.csv:2: clip a: frame inf; frames are whole numbers"),
         ("clip,frame,score\na,0,1,7\n", "s.csv:2: 1 values more than columns"),
     ],

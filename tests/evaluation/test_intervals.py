@@ -4,14 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vadcli.evaluation import intervals
-from vadcli.evaluation.intervals import (
-    difference_interval,
-    draw_weights,
-    influences,
-    interval,
-    spread,
-    wins,
-)
+from vadcli.evaluation.intervals import difference_interval, draw_weights, influences, interval, spread, wins
 from vadcli.evaluation.metrics import clip_aucs, micro_auc
 from vadcli.evaluation.pool import pool
 
@@ -40,13 +33,6 @@ def slow_wins(data):
 def test_wins_count_every_pair_of_frames(seed, levels):
     data = clips(seed, levels=levels)
     assert np.array_equal(wins(data), slow_wins(data))
-
-
-def test_wins_are_the_same_in_small_chunks(monkeypatch):
-    data = clips(1, count=5, frames=300, levels=2)
-    expected = wins(data)
-    monkeypatch.setattr(intervals, "_CHUNK", 128)
-    assert np.array_equal(wins(data), expected)
 
 
 def test_a_resample_by_weights_is_the_auc_of_the_repeated_clips():

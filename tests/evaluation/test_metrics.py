@@ -121,10 +121,7 @@ def test_a_scenes_auc_pools_its_own_clips_and_no_others():
     cut = [slice(0, 30), slice(30, 50), slice(50, 90)]
     data = pool("abc", [scores[c] for c in cut], [labels[c] for c in cut], scenes=["hall", "lawn", "hall"])
     hall = np.r_[0:30, 50:90]
-    expected = {
-        "hall": pairwise_auc(labels[hall], scores[hall]),
-        "lawn": pairwise_auc(labels[cut[1]], scores[cut[1]]),
-    }
+    expected = {"hall": pairwise_auc(labels[hall], scores[hall]), "lawn": pairwise_auc(labels[cut[1]], scores[cut[1]])}
     assert scene_aucs(data) == pytest.approx(expected, abs=1e-12)
 
 

@@ -66,9 +66,7 @@ def test_official_agrees_with_its_literal_transcription(shots, seed):
     lengths = np.random.default_rng(seed).integers(15, 200, 7)
     clips = [clip(str(i), 100 * seed + i, int(n)) for i, n in enumerate(lengths)]
     expected = literal_official(
-        [c.signals[FRAME] for c in clips],
-        [c.signals[FEATURE] for c in clips],
-        0.7 if shots else 0.5,
+        [c.signals[FRAME] for c in clips], [c.signals[FEATURE] for c in clips], 0.7 if shots else 0.5
     )
     ours = OFFICIAL.scores(clips, Request("fused", shots))
     largest = max(np.abs(-mine - np.array(theirs)).max() for mine, theirs in zip(ours, expected, strict=True))
@@ -148,12 +146,7 @@ def test_official_does_not_mind_the_unit_of_an_error(by, feature_by):
 def test_min_max_over_each_clip_lifts_the_pooled_auc_of_cameras_that_differ():
     loud, quiet = clip("loud", 1, lift=3.0), clip("quiet", 2, lift=3.0)
     loud = Evidence(
-        "loud",
-        "s",
-        25.0,
-        loud.frames,
-        loud.labels,
-        {kind: 20 * values for kind, values in loud.signals.items()},
+        "loud", "s", 25.0, loud.frames, loud.labels, {kind: 20 * values for kind, values in loud.signals.items()}
     )
     raw, scaled = (micro_auc(score([loud, quiet], protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL))
     assert scaled > raw + 0.1

@@ -121,11 +121,7 @@ def complaint(path, clips=CLIPS):
         ("x.m", "x.gt_frame = [1.5:2];\n", "x.m:1: gt_frame is [1.5:2], no ranges"),
         ("x.m", "x.gt_frame = [-1:2];\n", "x.m:1: gt_frame is [-1:2], no ranges"),
         ("x.m", "x.gt_frame = [1:2\n", "x.m:1: gt_frame is [1:2], no ranges"),
-        (
-            "x.m",
-            f"\nx.gt_frame=[1:{'9' * 5000}];",
-            "x.m:2: frame 99999999999999999999; frames are from 1",
-        ),
+        ("x.m", f"\nx.gt_frame=[1:{'9' * 5000}];", "x.m:2: frame 99999999999999999999; frames are from 1"),
         ("x.m", "x.gt_frame=[0:3];", "x.m:1: frame 0; frames are from 1"),
         ("x.m", "nothing here", "no line `gt_frame"),
         ("x.m", "gt_frame = [1:2];", "labels of 1 clips for 2 here"),

@@ -6,13 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from tests.model.literal import (
-    literal_forward,
-    literal_items,
-    literal_items_update,
-    literal_loss,
-    literal_separateness,
-)
+from tests.model.literal import literal_forward, literal_items, literal_items_update, literal_loss, literal_separateness
 from vadcli.model.losses import losses
 from vadcli.model.network import Network, count_parameters
 from vadcli.model.rivals import ItemsUnit, MemoryUnit, shrink

@@ -25,14 +25,7 @@ def results(clips=3, frames=60):
 def test_the_same_results_give_the_same_bytes(tmp_path):
     made = results()
     first, second = (write_plots(*made, tmp_path / name) for name in ("a", "b"))
-    assert [path.name for path in first] == [
-        "roc.png",
-        "roc.svg",
-        "pr.png",
-        "pr.svg",
-        "timelines.png",
-        "timelines.svg",
-    ]
+    assert [path.name for path in first] == ["roc.png", "roc.svg", "pr.png", "pr.svg", "timelines.png", "timelines.svg"]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 

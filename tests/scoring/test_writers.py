@@ -118,8 +118,7 @@ def test_csv_leaves_empty_what_is_not_known_and_joins_lists_by_spaces():
 
 
 @pytest.mark.parametrize(
-    ("form", "expected"),
-    [("json", "[]\n"), ("ndjson", ""), ("table", ""), ("srt", ""), ("vtt", "WEBVTT\n\n")],
+    ("form", "expected"), [("json", "[]\n"), ("ndjson", ""), ("table", ""), ("srt", ""), ("vtt", "WEBVTT\n\n")]
 )
 def test_nothing_found_is_a_valid_file(form: Format, expected: str):
     assert written(form, "events", empty=True) == expected

@@ -138,10 +138,7 @@ def test_other_footage_of_a_name_that_the_cache_has_is_refused_naming_both(make_
         f"vad: {second}: would be clip monday, which the cache has of another monday.mp4 with other content. "
         "Give it a name of its own, or use another --out."
     )
-    assert [(clip.name, clip.source) for clip in open_cache(out).clips] == [
-        ("monday", "monday.mp4"),
-        ("more", "more"),
-    ]
+    assert [(clip.name, clip.source) for clip in open_cache(out).clips] == [("monday", "monday.mp4"), ("more", "more")]
 
 
 def test_equal_relative_paths_in_two_folders_are_two_sources(make_video, tmp_path, monkeypatch):

@@ -6,16 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from vadcli.cli.console import progress
-from vadcli.cli.options import (
-    AsJson,
-    Model,
-    Quiet,
-    file_option,
-    in_panel,
-    one_of,
-    output_option,
-    with_settings,
-)
+from vadcli.cli.options import AsJson, Model, Quiet, file_option, in_panel, one_of, output_option, with_settings
 from vadcli.errors import InputError
 from vadcli.files import check_output, check_output_folder, named
 from vadcli.processes import started_by_torchrun
@@ -81,8 +72,7 @@ def command(
         ),
     ] = None,
     localise: Annotated[
-        bool,
-        _trial("--localise", help="Also measure where (pixel AUC, UCSD criterion, RBDC, TBDC); needs masks."),
+        bool, _trial("--localise", help="Also measure where (pixel AUC, UCSD criterion, RBDC, TBDC); needs masks.")
     ] = False,
     labels_variant: Annotated[
         str | None, _trial("--labels-variant", help="Another label set of the cache, by name.")

@@ -24,15 +24,15 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class EventScores:
-    """Events found and false alarms at one threshold; counts are means where a result is one over draws."""
+    """Events found and false alarms at one threshold."""
 
     threshold: float  # an alarm begins above this; the mean where clips differ
     true_events: int  # stretches of abnormal labels
-    detected: float  # those that an alarm touches, within tolerance
-    alarms: float  # alarms raised, after merging
+    detected: int  # those that an alarm touches, within tolerance
+    alarms: int  # alarms raised, after merging
     # stretches of alarm in normal footage: apart from events by more than the tolerance before them and more than the
     # linger after them. An alarm that never ends has one for each normal stretch.
-    false_alarms: float
+    false_alarms: int
     precision: float | None  # share of alarms that touch a true event, within tolerance; None without an alarm
     recall: float | None  # share of true events detected; None without a true event
     delay_s: float | None  # mean seconds from the start of a detected event to its alarm; None without a detected event

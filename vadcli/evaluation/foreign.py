@@ -155,9 +155,7 @@ def _split(clips: Sequence[ForeignClip], labels: Labels, how: Alignment) -> Sequ
     ends = np.cumsum(kept)
     return [
         replace(
-            clips[0],
-            name=name,
-            signals={kind: values[end - size : end] for kind, values in clips[0].signals.items()},
+            clips[0], name=name, signals={kind: values[end - size : end] for kind, values in clips[0].signals.items()}
         )
         for name, end, size in zip(lengths, ends, kept, strict=True)
     ]

@@ -1,18 +1,14 @@
 """Intervals of an AUC: clips are resampled, since the frames of one clip are not independent."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from vadcli.evaluation.metrics import micro_auc, placements
-from vadcli.evaluation.pool import Floats, Indices, Pool
+from vadcli.evaluation.pool import Floats, Pool
 
 MOST_CLIPS = 1000  # beyond this many the clips × clips matrix costs more than the linear interval is off
-_BLOCK = 64
-_CHUNK = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,46 +21,18 @@ class Interval:
 
 
 def wins(data: Pool) -> Floats:
-    """(C, C), abnormal frames of clip i against normal frames of clip j: how many pairs are ranked rightly.
+    """(C, C), abnormal frames of clip i against normal frames of clip j: pairs that are ranked rightly, ties half.
 
-    Ties count half. The AUC of any multiset of clips w is (w·A·w) / ((w·P)(w·N)), so one such matrix gives
-    every resample of clips without looking at a frame again.
+    The AUC of any multiset of clips w is (w·A·w) / ((w·P)(w·N)), so one such matrix gives every resample of clips.
     """
-    clips = data.clip_of
-    ties_last = np.lexsort((~data.labels, data.scores))  # abnormal first among equals: equals do not count
-    ties_first = np.lexsort((data.labels, data.scores))  # normal first among equals: equals count
-    count = len(data.names)
-    return (
-        _ordered_wins(clips[ties_last], data.labels[ties_last], count)
-        + _ordered_wins(clips[ties_first], data.labels[ties_first], count)
-    ) / 2
-
-
-def _ordered_wins(clips: Indices, positive: NDArray[np.bool_], count: int) -> Floats:
-    """(C, C), pairs (abnormal of i, normal of j) where the normal one comes earlier in the given order.
-
-    Pairs in different blocks of the order are one matrix product of the blocks' counts; pairs within a block
-    are counted one distance at a time. Cost: n/64·C² products and 32·n steps; memory bounded by a chunk.
-    """
-    result = np.zeros((count, count))
-    before = np.zeros(count)
-    rows = max(1, _CHUNK // max(count, _BLOCK))
-    for start in range(0, len(clips), rows * _BLOCK):
-        own, flags = clips[start : start + rows * _BLOCK], positive[start : start + rows * _BLOCK]
-        blocks = -(-len(own) // _BLOCK)
-        cell = np.arange(len(own)) // _BLOCK * count + own
-        positives = np.bincount(cell[flags], minlength=blocks * count).reshape(blocks, count).astype(np.float64)
-        negatives = np.bincount(cell[~flags], minlength=blocks * count).reshape(blocks, count).astype(np.float64)
-        earlier = np.cumsum(negatives, axis=0) - negatives + before
-        result += positives.T @ earlier
-        before = earlier[-1] + negatives[-1]
-        inner = np.zeros(count * count, dtype=np.int64)
-        position = np.arange(len(own)) % _BLOCK
-        for distance in range(1, min(_BLOCK, len(own))):
-            pair = flags[distance:] & ~flags[:-distance] & (position[distance:] >= distance)
-            inner += np.bincount(own[distance:][pair] * count + own[:-distance][pair], minlength=count * count)
-        result += inner.reshape(count, count)
-    return result
+    clips, count = data.clip_of, len(data.names)
+    abnormal, owners = data.scores[data.labels], clips[data.labels]
+    columns = []
+    for clip in range(count):
+        normal = np.sort(data.scores[(clips == clip) & ~data.labels])
+        below = np.searchsorted(normal, abnormal, "left") + np.searchsorted(normal, abnormal, "right")
+        columns.append(np.bincount(owners, weights=below / 2, minlength=count))
+    return np.stack(columns, axis=1)
 
 
 def influences(data: Pool) -> Floats:
@@ -83,31 +51,26 @@ def influences(data: Pool) -> Floats:
     return effect
 
 
-def interval(data: Pool | Sequence[Pool], resamples: int, seed: int) -> Interval | None:
-    """95 % interval of the micro AUC, or of its mean over several scorings of the same clips.
+def interval(data: Pool, resamples: int, seed: int) -> Interval | None:
+    """95 % interval of the micro AUC over multisets of the clips; None for fewer than two, whose spread nothing tells.
 
-    Args:
-        data: scored clips; several where a support was drawn several times.
-        resamples: how many multisets of C clips are drawn.
-        seed: of the draws; the same clips and seed give the same draws, whatever the scores.
-
-    Returns:
-        None for fewer than two clips, whose spread nothing tells.
+    The same clips and seed give the same draws, whatever the scores.
     """
-    every = [data] if isinstance(data, Pool) else list(data)
-    count = len(every[0].names)
+    count = len(data.names)
     if count < 2:
         return None
     if count > MOST_CLIPS:
-        return _linear(every)
+        margin = spread(influences(data)) * float(norm.ppf(0.975))
+        area = micro_auc(data)
+        return Interval(max(0.0, area - margin), min(1.0, area + margin), "linear over clips")
     weights = draw_weights(count, resamples, seed)
-    positives = weights @ every[0].abnormal
-    pairs = positives * (weights @ every[0].lengths - positives)
+    positives = weights @ data.abnormal
+    pairs = positives * (weights @ data.lengths - positives)
     usable = pairs > 0
     if usable.sum() < 2:
         return None
-    won = sum((np.einsum("bi,bi->b", weights @ wins(one), weights) for one in every), start=np.zeros(resamples))
-    low, high = np.quantile(won[usable] / pairs[usable] / len(every), [0.025, 0.975])
+    won = np.einsum("bi,bi->b", weights @ wins(data), weights)
+    low, high = np.quantile(won[usable] / pairs[usable], [0.025, 0.975])
     return Interval(float(low), float(high), "bootstrap over clips")
 
 
@@ -115,13 +78,6 @@ def draw_weights(count: int, resamples: int, seed: int) -> Floats:
     """(resamples, C), how often each clip is drawn."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
-
-
-def _linear(every: Sequence[Pool]) -> Interval:
-    area = float(np.mean([micro_auc(data) for data in every]))
-    effect: Floats = np.mean([influences(data) for data in every], axis=0)
-    margin = spread(effect) * float(norm.ppf(0.975))
-    return Interval(max(0.0, area - margin), min(1.0, area + margin), "linear over clips")
 
 
 def spread(influence: Floats) -> float:

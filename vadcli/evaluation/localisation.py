@@ -236,31 +236,20 @@ class Localiser:
     def __init__(self) -> None:
         self.pixels, self.regions = PixelCounts(), list[RegionCounts]()
         self.labels, self.scores = list[Flags](), list[Floats]()
-        self.annotated = True
 
-    def add(
-        self,
-        maps: Maps,
-        masks: Masks,
-        tracks: Sequence[NDArray[np.int32]] | None = None,
-        regions: Maps | None = None,
-    ) -> None:
+    def add(self, maps: Maps, masks: Masks, regions: Maps | None = None) -> None:
         """Count one clip.
 
         Args:
             maps: (n, H, W), not negative, larger for less normal.
             masks: (n, H, W), True where abnormal.
             regions: (n, H, W), detected regions painted with their scores, in place of thresholded maps.
-            tracks: n arrays (H, W) of track numbers, if annotated; otherwise linked from masks by overlap.
         """
         self.pixels.add(maps, masks)
         labels, scores = ucsd_frame_scores(maps, masks)
         self.labels.append(labels)
         self.scores.append(scores)
-        self.annotated = self.annotated and tracks is not None
-        self.regions.append(
-            count_regions(maps if regions is None else regions, link_tracks(masks) if tracks is None else tracks)
-        )
+        self.regions.append(count_regions(maps if regions is None else regions, link_tracks(masks)))
 
     def scores_of_all(self) -> LocalisationScores | None:
         """Figures of the maps so far; None unless they have both abnormal and normal frames."""
@@ -279,5 +268,5 @@ class Localiser:
             tbdc=every.tbdc(),
             regions=every.regions,
             tracks=every.tracks,
-            tracks_from="annotation" if self.annotated else "masks linked by overlap",
+            tracks_from="masks linked by overlap",
         )

@@ -6,14 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vadcli.evaluation.events import (
-    Criterion,
-    EventScores,
-    events_within,
-    just_below,
-    latency_aware_ap,
-    score_events,
-)
+from vadcli.evaluation.events import Criterion, EventScores, events_within, just_below, latency_aware_ap, score_events
 from vadcli.evaluation.evidence import Evidence
 from vadcli.evaluation.intervals import influences, interval
 from vadcli.evaluation.metrics import FALSE_POSITIVE_RATES, clip_aucs, curve, mean_or_none, scene_aucs

@@ -203,10 +203,4 @@ def _column(path: Path, name: str, kind: str, columns: Mapping[str, list[Any]]) 
     return np.array(values, dtype=np.float64)
 
 
-_READERS = {
-    ".ndjson": _from_ndjson,
-    ".jsonl": _from_ndjson,
-    ".csv": _from_csv,
-    ".npy": _from_npy,
-    ".mat": _from_mat,
-}
+_READERS = {".ndjson": _from_ndjson, ".jsonl": _from_ndjson, ".csv": _from_csv, ".npy": _from_npy, ".mat": _from_mat}

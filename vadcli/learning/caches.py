@@ -40,15 +40,15 @@ def describe(cache: Cache) -> str:
 
 
 def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
-    """Settings whose network reads the cache's frames: size and channels follow it unless they were set.
+    """Settings whose network reads the cache's frames: size and channels follow it unless others are asked for.
 
     Raises:
         InputError: if they were set to something else.
     """
     follow = {"size": cache.size, "channels": cache.channels}
     for name, value in follow.items():
-        if name in settings.model.model_fields_set and getattr(settings.model, name) != value:
-            wanted = getattr(settings.model, name)
+        wanted = getattr(settings.model, name)
+        if wanted not in (value, getattr(ModelSettings(), name)):
             shown = "x".join(map(str, wanted)) if isinstance(wanted, tuple) else wanted
             raise InputError(
                 f"{path}: frames of {describe(cache)}, but model.{name} is {shown}. Prepare with --{name} {shown}."
@@ -63,11 +63,11 @@ def model_to_go_on_with(settings: Settings, start: Checkpoint) -> ModelSettings:
         InputError: if a setting asks for another.
     """
     model = start.model
-    for name in settings.model.model_fields_set:
-        if getattr(settings.model, name) != getattr(model, name):
+    for name, asked in settings.model:
+        if asked not in (getattr(model, name), getattr(ModelSettings(), name)):
             raise InputError(
-                f"{start.path}: its model.{name} is {getattr(model, name)}, and {getattr(settings.model, name)} is "
-                "asked for. Leave that out, or train without --from."
+                f"{start.path}: its model.{name} is {getattr(model, name)}, and {asked} is asked for. "
+                "Leave that out, or train without --from."
             )
     return model.model_copy(update={"unit": settings.model.unit}) if model.unit == "none" else model
 

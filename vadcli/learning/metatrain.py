@@ -113,10 +113,7 @@ def metatrain(
         return figures
 
     train(
-        learner,
-        Course("meta-training", "episodes", settings.episodes, settings.meta_batch, take_step),
-        settings,
-        job,
+        learner, Course("meta-training", "episodes", settings.episodes, settings.meta_batch, take_step), settings, job
     )
     warn_of_collapse(learner.last, network, job.progress)
     return learner, {name: value.detach().exp() for name, value in log_alpha.items()}

@@ -34,11 +34,7 @@ def steps_of(windows: Windows, settings: PretrainSettings) -> int:
 
 
 def pretrain(
-    network: Network,
-    windows: Windows,
-    checks: Windows | None,
-    settings: PretrainSettings,
-    job: Job,
+    network: Network, windows: Windows, checks: Windows | None, settings: PretrainSettings, job: Job
 ) -> Learner:
     """Train `network` in place, for as many steps as `steps_of` tells.
 

@@ -21,12 +21,7 @@ class Adaptation:
 
 
 def adapt_to_scene(
-    checkpoint: Checkpoint,
-    network: Network,
-    support: Tensor,
-    *,
-    steps: int,
-    device: torch.device,
+    checkpoint: Checkpoint, network: Network, support: Tensor, *, steps: int, device: torch.device
 ) -> Adaptation:
     """Update the weights of a checkpoint on K windows of a scene, in float32.
 

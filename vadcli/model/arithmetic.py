@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,31 +21,16 @@ def to_unit_length(length: Tensor) -> Tensor:
     return length.clamp_min(SHORTEST).reciprocal()
 
 
-def softmax_over_positions(scores: Tensor) -> Tensor:
-    """Eq. 1 weights, positive and summing to 1 over positions: (B, M, N) to (B, M, N)."""
-    return scores.softmax(dim=2)
-
-
-def softmax_over_prototypes(similarities: Tensor) -> Tensor:
-    """Eq. 2 weights, positive and summing to 1 over prototypes: (B, M, N) to (B, M, N)."""
-    return similarities.softmax(dim=1)
-
-
-def ratio_over_positions(scores: Tensor) -> Tensor:
-    """Eq. 1 as printed, w / Σw over positions: (B, M, N) to (B, M, N)."""
-    return _ratio(scores, dim=2)
-
-
-def ratio_over_prototypes(similarities: Tensor) -> Tensor:
-    """Eq. 2 as printed, s / Σs over prototypes: (B, M, N) to (B, M, N)."""
-    return _ratio(similarities, dim=1)
-
-
 def _ratio(weights: Tensor, dim: int) -> Tensor:
     """The weights over their sum; ψ is signed, so sums nearer to 0 than RATIO_GUARD are moved out to it, sign kept."""
     total = weights.sum(dim, keepdim=True)
     guard = torch.copysign(torch.full_like(total, RATIO_GUARD), total)
     return weights / torch.where(total.abs() < RATIO_GUARD, guard, total)
+
+
+# Weights (B, M, N) of eq. 1, over positions, and eq. 2, over prototypes: positive by a softmax, or as printed, w / Σw.
+softmax_over_positions, softmax_over_prototypes = (partial(torch.softmax, dim=dim) for dim in (2, 1))
+ratio_over_positions, ratio_over_prototypes = (partial(_ratio, dim=dim) for dim in (2, 1))
 
 
 def nearest_is_most_similar(squares: Tensor, similarities: Tensor, relevance: Tensor) -> Tensor:

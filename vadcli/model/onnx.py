@@ -35,7 +35,7 @@ def export_onnx(module: ExportedModule, path: Path, header: dict[str, Any], fram
         import onnx
         import onnxscript  # noqa: F401 (torch's exporter needs it)
     except ImportError as error:
-        raise InputError(f"vad export --format onnx {_NEEDS}") from error
+        raise InputError(f"vad export {_NEEDS}") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -71,8 +71,6 @@ class OnnxNetwork:
     def __init__(self, session: Any, header: dict[str, Any], settings: Settings) -> None:
         self.session, self.header, self.settings = session, header, settings
         self.names = [output.name for output in session.get_outputs()]
-        takes_frames = session.get_inputs()[0].type == _FRAMES
-        self._channels = session.get_inputs()[0].shape[-1] if takes_frames else 0
 
     @classmethod
     def open(cls, path: Path) -> "OnnxNetwork":
@@ -110,12 +108,11 @@ class OnnxNetwork:
         Returns:
             frames (B, C, H, W); feature errors (B, h, w), None without a unit.
         """
-        inputs = inputs.detach().cpu().float()
-        named = self.run(as_windows(inputs, self._channels) if self._channels else inputs)
+        named = self.run(as_windows(inputs.detach().cpu().float(), self.settings.model.channels))
         return named["frame"], named.get("feature_error")
 
     def run(self, windows: Tensor) -> dict[str, Tensor]:
-        """All outputs by name, for windows as the file has them: uint8 frames, or (B, T·C, H, W) in an older one."""
+        """All outputs by name, for windows (B, T+1, H, W, C) uint8."""
         try:
             outputs = self.session.run(None, {"windows": np.ascontiguousarray(windows.numpy())})
         except Exception as error:  # ONNX Runtime's own, again
@@ -143,18 +140,16 @@ def _forget_origin(graph: Any) -> None:
 def _check_shapes(path: Path, session: Any, model: ModelSettings) -> None:
     """Refuse a file whose network is not the one that its header tells of."""
     given = {one.name: one for one in (*session.get_inputs(), *session.get_outputs())}
-    windows: tuple[int, ...] = (model.channels * model.input_frames, *model.size)  # floats, in files until 0.1
-    if takes_frames := "windows" in given and given["windows"].type == _FRAMES:
-        windows = (model.input_frames + 1, *model.size, model.channels)
-    asked = {"windows": windows, "frame": (model.channels, *model.size)}
-    if unknown := given.keys() - {"windows", "features", *OUTPUTS}:  # of earlier versions
+    windows = (model.input_frames + 1, *model.size, model.channels)
+    asked: dict[str, tuple[int, ...]] = {"windows": windows, "frame": (model.channels, *model.size)}
+    if unknown := given.keys() - {"windows", *OUTPUTS}:
         raise CheckpointError(f"{path}: has an input or output {min(unknown)}, which `vad export` never writes.")
     for name, shape in asked.items():
         got = tuple(given[name].shape) if name in given else ()
         fits = len(got) == 1 + len(shape) and all(
             side in (of, None) or isinstance(side, str) for side, of in zip(got[1:], shape, strict=True)
         )
-        if not fits or given[name].type != (_FRAMES if name == "windows" and takes_frames else "tensor(float)"):
+        if not fits or given[name].type != (_FRAMES if name == "windows" else "tensor(float)"):
             raise CheckpointError(
                 f"{path}: {name} is {' x '.join(map(str, got)) or 'absent'}, where its settings ask for "
                 f"batch x {' x '.join(map(str, shape))}. Export it again."

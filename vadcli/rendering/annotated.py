@@ -14,8 +14,7 @@ from vadcli.footage.frames import Image
 from vadcli.footage.h264 import PictureWriter, mp4
 from vadcli.footage.opencv import cv2
 from vadcli.rendering.overlay import draw_heat, draw_regions, enlarged, picture_of, write_text
-from vadcli.rendering.sink import Lineage
-from vadcli.scoring.events import Finding
+from vadcli.rendering.sink import Sink
 from vadcli.scoring.fusion import CUES
 from vadcli.scoring.places import REASONS
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
@@ -34,7 +33,7 @@ def annotated_video(path: Path) -> Iterator["AnnotatedVideo"]:
             raise InputError(f"{path}: not written: no frame was scored.")
 
 
-class AnnotatedVideo:
+class AnnotatedVideo(Sink):
     """Draws frames, each at its own time, above a strip with the scores of the last ones."""
 
     def __init__(self, opened: OutputContainer) -> None:
@@ -42,19 +41,10 @@ class AnnotatedVideo:
         self._writer: PictureWriter | None = None
         self._scores: deque[float | None] = deque()
 
-    def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
-        """Nothing is known of the picture yet."""
-
     def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
         """Write the frame."""
         self._writer = self._writer or PictureWriter(self._opened, scorer.info.fps)
         self._writer.write(self._canvas(scorer, frame), frame.observation.time_s)
-
-    def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
-        """Frames show it."""
-
-    def end(self, scorer: SourceScorer) -> None:
-        """`finish` ends it."""
 
     def finish(self) -> int:
         """Write what was held back; how many frames there are."""

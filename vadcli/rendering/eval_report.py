@@ -86,8 +86,6 @@ def _facts(results: Sequence[Result], document: Mapping[str, Any]) -> list[tuple
             facts.append((name, ", ".join(f"{key} {value}" for key, value in document[name].items())))
     for row in document.get("calibration", []):
         donor = f", the longest normal stretch of {row['donor']}" if row["donor"] else ""
-        facts.append(
-            (f"calibration, {row['scene']}", f"{row['frames']} normal frames of {len(row['clips'])} clips{donor}")
-        )
+        facts.append((f"calibration, {row['scene']}", f"normal footage of {len(row['clips'])} clips{donor}"))
     facts.append(("settings", ", ".join(f"{key} {value}" for key, value in document["settings"].items())))
     return facts

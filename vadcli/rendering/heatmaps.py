@@ -9,7 +9,7 @@ from vadcli.files import naming, whole
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 from vadcli.rendering.overlay import draw_heat, draw_regions, enlarged, picture_of, write_text
-from vadcli.rendering.sink import Lineage
+from vadcli.rendering.sink import Sink
 from vadcli.scoring.events import Finding
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
 from vadcli.scoring.writers import clock
@@ -30,18 +30,12 @@ def peak_picture(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
     return picture
 
 
-class HeatMaps:
+class HeatMaps(Sink):
     """Writes `SOURCE-FRAME.png` for every event as it ends."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stems: dict[str, str] = {}
-
-    def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
-        """Nothing to prepare."""
-
-    def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
-        """Only events are drawn."""
 
     def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """Write the event's picture."""
@@ -56,9 +50,6 @@ class HeatMaps:
             raise InputError(f"{path}: OpenCV could not encode the picture.")
         with naming(path), whole(path) as temporary:
             temporary.write_bytes(data.tobytes())
-
-    def end(self, scorer: SourceScorer) -> None:
-        """Nothing is left to write."""
 
     def _stem(self, source: str) -> str:
         """The source's stem, with a number where another source has the same."""

@@ -2,7 +2,6 @@
 
 import base64
 import heapq
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,11 +16,8 @@ from vadcli import __version__
 from vadcli.files import naming, whole
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
-from vadcli.model.network import Network
 from vadcli.rendering.heatmaps import peak_picture
-from vadcli.rendering.normalcy import draw_map, normalcy_maps
-from vadcli.rendering.overlay import picture_of
-from vadcli.rendering.sink import Lineage
+from vadcli.rendering.sink import Lineage, Sink
 from vadcli.rendering.timeline import Span, Timeline, timeline_svg
 from vadcli.scoring.events import Event, Finding
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
@@ -31,7 +27,7 @@ from vadcli.settings import ScoreSettings
 # Bounds that keep memory and file constant however long the footage is.
 EVENTS_LISTED = 200
 PICTURES = 24
-_PICTURE_WIDTH, _MAP_WIDTH = 560, 160
+_PICTURE_WIDTH = 560
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 # A listed event in a heap: its peak, its number, the event, and its picture as a data URL or nothing.
@@ -53,16 +49,12 @@ class _Section:
     """The part of a report on one source, gathered while it is scored; bounded."""
 
     timeline: Timeline
-    lineage: Lineage
-    recent: deque[Image]
     listed: list[_Listed] = field(default_factory=list)
     events: int = 0
     last_s: float = 0.0
-    typical: tuple[float, float, list[Image], Image] | None = None  # |score|, time, window, picture
-    strangest: tuple[float, float, list[Image], Image] | None = None  # -score, time, window, picture
 
 
-class Report:
+class Report(Sink):
     """Gathers a bounded picture of every source."""
 
     def __init__(self, settings: ScoreSettings) -> None:
@@ -74,28 +66,15 @@ class Report:
 
     def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
         """Make room for a source."""
-        reads = lineage.network.settings.input_frames if lineage.network else 0
-        timeline = Timeline(seconds=1 / scorer.info.fps)
-        self._open[scorer] = _Section(timeline, lineage, deque(maxlen=reads + 1))
-        self._lineage |= dict.fromkeys(lineage.lines)
+        self._open[scorer] = _Section(Timeline(seconds=1 / scorer.info.fps))
+        self._lineage |= dict.fromkeys(lineage)
 
     def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
-        """Add a frame to the timeline, and keep its window if it is the most typical or the strangest."""
+        """Add a frame to the timeline."""
         section, observation = self._open[scorer], frame.observation
-        if observation.image is not None:
-            section.recent.append(observation.image)
         section.last_s = observation.time_s + 1 / scorer.info.fps
-        score = None if frame.record is None else frame.record.score
-        if score is None:
-            return
-        section.timeline.add(observation.time_s, score)
-        if section.lineage.network is None or len(section.recent) < (section.recent.maxlen or 1):
-            return
-        kept = (observation.time_s, list(section.recent), picture_of(observation))
-        if section.typical is None or abs(score) < section.typical[0]:
-            section.typical = (abs(score), *kept)
-        if section.strangest is None or -score < section.strangest[0]:
-            section.strangest = (-score, *kept)
+        if frame.record is not None and frame.record.score is not None:
+            section.timeline.add(observation.time_s, frame.record.score)
 
     def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """Keep an event if it is among the highest."""
@@ -105,7 +84,7 @@ class Report:
         pictured = sorted((one[0] for one in section.listed if one[3]), reverse=True)
         picture = ""
         if len(pictured) < PICTURES or event.peak_score > pictured[PICTURES - 1]:
-            picture = _data_url(_fit(peak_picture(scorer, finding), _PICTURE_WIDTH), ".jpg")
+            picture = _data_url(_fit(peak_picture(scorer, finding), _PICTURE_WIDTH))
         heapq.heappush(section.listed, (event.peak_score, section.events, event, picture))
         if len(section.listed) > EVENTS_LISTED:
             heapq.heappop(section.listed)
@@ -140,7 +119,6 @@ class Report:
                     _row(number, one, picture if picture in pictures else "") for _, number, one, picture in events
                 ],
                 "unlisted": section.events - len(events),
-                "normalcy": _normalcy(section) if len(self._done) < 4 else [],
             }
         )
 
@@ -186,31 +164,6 @@ def _row(number: int, event: Event, picture: str) -> dict[str, Any]:
     }
 
 
-def _normalcy(section: _Section) -> list[dict[str, Any]]:
-    """Maps of a typical frame and of the strangest."""
-    groups = []
-    for when, kept in (("in a typical frame", section.typical), ("in the strangest frame", section.strangest)):
-        if kept is None or section.lineage.network is None:
-            continue
-        _, time_s, window, picture = kept
-        drawn = _drawn_maps(section.lineage.network, window, picture)
-        if drawn:
-            groups.append({"when": f"{when}, at {clock(time_s)}", "pictures": drawn})
-    return groups
-
-
-def _drawn_maps(network: Network, window: list[Image], picture: Image) -> list[dict[str, Any]]:
-    maps = normalcy_maps(network, window)
-    if maps is None:
-        return []
-    height = max(1, round(_MAP_WIDTH * picture.shape[0] / picture.shape[1]))
-    drawn = [{"data": _data_url(_fit(picture, _MAP_WIDTH), ".jpg"), "caption": "the frame"}]
-    for number, one in enumerate(maps, 1):
-        data = _data_url(draw_map(one, height, _MAP_WIDTH), ".png")
-        drawn.append({"data": data, "caption": f"prototype {number}"})
-    return drawn
-
-
 def _fit(picture: Image, width: int) -> Image:
     if picture.shape[1] == width:
         return picture
@@ -219,9 +172,8 @@ def _fit(picture: Image, width: int) -> Image:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
 
 
-def _data_url(picture: Image, suffix: str) -> str:
-    kind = {".jpg": "jpeg", ".png": "png"}[suffix]
-    encoded, data = cv2.imencode(suffix, picture[..., ::-1])
+def _data_url(picture: Image) -> str:
+    encoded, data = cv2.imencode(".jpg", picture[..., ::-1])
     if not encoded:
-        raise ValueError(f"OpenCV could not encode {suffix} of {picture.shape}")
-    return f"data:image/{kind};base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
+        raise ValueError(f"OpenCV could not encode a picture of {picture.shape}")
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"

@@ -1,26 +1,15 @@
 """The interface of renderings: calls for every source, frame and event that is scored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
 from vadcli.scoring.events import Finding
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
 
-if TYPE_CHECKING:
-    from vadcli.model.network import Network
+Lineage = Sequence[tuple[str, str]]  # of a model: its files and what they came from, as labels and texts
 
 
-@dataclass(frozen=True)
-class Lineage:
-    """The model that scores a source."""
-
-    network: "Network | None" = None  # in torch, for maps of its prototypes; None for an exported model, or without one
-    lines: Sequence[tuple[str, str]] = field(default=())  # what it is and came from, as labels and texts
-
-
-class Sink(Protocol):
-    """Draws what is scored, in bounded memory."""
+class Sink:
+    """Draws what is scored, in bounded memory; by itself nothing."""
 
     def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
         """A source was opened."""

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vadcli import __version__
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import (
-    CONTROLS,
-    CUES,
-    Evidence,
-    available_scores,
-)
+from vadcli.evaluation.evidence import CONTROLS, CUES, Evidence, available_scores
 from vadcli.evaluation.pool import Pool
 from vadcli.evaluation.protocols import Protocol, Request, find_protocol
 from vadcli.evaluation.results import Result, document, measure, score

@@ -24,11 +24,7 @@ from vadcli.stages.trial import Options
 
 
 def evaluate_scores_stage(
-    arguments: Sequence[str],
-    labels: Path,
-    alignment: Alignment,
-    options: Options,
-    settings: Settings,
+    arguments: Sequence[str], labels: Path, alignment: Alignment, options: Options, settings: Settings
 ) -> Evaluation:
     """Evaluate scores that another program, or `vad score`, wrote.
 

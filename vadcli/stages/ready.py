@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vadcli.model.checkpoint import Checkpoint
-    from vadcli.model.network import Network
 
 NO_MODEL = Path("none")  # cues alone
 
@@ -31,7 +30,6 @@ class Ready:
     model: ModelSettings | None  # what the network reads; None without one
     source: SourceSettings  # how sources are read for it
     calibration: Calibration | None = None  # what is normal; None to learn it from each source
-    network: "Network | None" = None  # in torch; None for an ONNX file, or without one
     lineage: tuple[tuple[str, str], ...] = ()  # lines for people: files, hashes, training
 
     @property
@@ -161,7 +159,7 @@ def ready_network(checkpoint: "Checkpoint", weights: "Mapping[str, Tensor]", set
     lines: tuple[tuple[str, str], ...] = ()
     if checkpoint.path is not None:
         lines = tuple(lineage("model", checkpoint.path, checkpoint.sha256, checkpoint.parents, checkpoint.training))
-    return Ready(Measurer(network, device), checkpoint.model, source, network=network, lineage=lines)
+    return Ready(Measurer(network, device), checkpoint.model, source, lineage=lines)
 
 
 def ready_adapted(checkpoint: "Checkpoint | None", fitted: Fitted, settings: Settings) -> Ready:

@@ -1,7 +1,7 @@
 """`vad score`: sources to records, events and pictures, frame by frame, in constant memory."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,13 @@ from vadcli.footage.stream import shown
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
-from vadcli.scoring.observing import Observation, ObservedSource
+from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings
+from vadcli.stages.head import fitted_on_head
 from vadcli.stages.reading import open_observed, reading_with, span_with
-from vadcli.stages.ready import NO_MODEL, Ready, adapted_ready, get_ready, network_input, reading_of, settings_of_model
+from vadcli.stages.ready import NO_MODEL, Ready, get_ready, network_input, reading_of, settings_of_model
 from vadcli.stages.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
@@ -168,50 +169,21 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
         ]
         yield Part(ready, names, openers)
         return
+    made = settings_of_model(request.model)
+    source_settings = reading_of(made, request.settings.source)
+    reading = reading_with(source_settings, request.settings.span, pictures=pictures, progress=run.progress)
+    shots, network = request.shots or 0, network_input(made.model)
     for name, source in zip(names, sources, strict=True):
         try:
-            observed, fitted = _with_shots(request, source, pictures, run.progress)
+            observed = open_observed(source, reading, network)
+            rest, fitted = fitted_on_head(observed, name, request.model, shots, request.settings)
         except FootageError as error:
             run.fail(error, alone=len(sources) == 1)
             continue
-        with observed:
+        with rest:
             run.progress.note(
-                f"{name}: adapted on its first {request.shots} windows, "
-                f"{(request.shots or 0) + fitted.input_frames} frames that are not scored"
+                f"{name}: adapted on its first {shots} windows, "
+                f"{shots + fitted.input_frames} frames that are not scored"
             )
-            opener = Opener[Observation](_Once(observed).open, live=is_live(str(source)))
+            opener = Opener[Observation](rest.open, live=is_live(str(source)))
             yield Part(fitted, [name], [opener], alone=len(sources) == 1)
-
-
-@dataclass(frozen=True)
-class _Once:
-    """A source that is open already."""
-
-    observed: ObservedSource
-
-    def open(self) -> AbstractContextManager[ObservedSource]:
-        """The source; whoever opened it closes it."""
-        return nullcontext(self.observed)
-
-
-def _with_shots(
-    request: ScoreRequest, source: str | Segments, pictures: bool, progress: Progress
-) -> tuple[ObservedSource, Ready]:
-    """A source whose first windows a model was fitted to, and that model; they are not among its observations."""
-    from vadcli.footage.windows import windows_of
-
-    settings, shots = request.settings, request.shots or 0
-    made = settings_of_model(request.model)
-    model, source_settings = made.model, reading_of(made, settings.source)
-    reading = reading_with(source_settings, settings.span, pictures=pictures, progress=progress)
-    observed = open_observed(source, reading, network_input(model))
-    needed = shots + model.input_frames
-    head = observed.take(needed + 1, ahead=model.input_frames + 1)
-    if len(head) <= needed:
-        observed.close()
-        raise FootageError(
-            f"{shown(str(source))}: {len(head)} frames; {shots} shots need {needed} and one to score. "
-            "Use a longer clip, or fewer --shots."
-        )
-    support = windows_of([one.image for one in head[:needed] if one.image is not None], model.input_frames)
-    return observed, adapted_ready(request.model, support, settings)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from vadcli.errors import FootageError, GateFailed, VadError
 from vadcli.progress import Progress
-from vadcli.rendering.sink import Lineage, Sink
+from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener, Timing
 from vadcli.scoring.events import Finding
 from vadcli.scoring.observing import Observation
@@ -141,7 +141,7 @@ class Run:
                 f"{scorer.name}: learning what is normal from {scorer.warm_up_s:.3g} s of it (--warmup); {then}"
             )
         for sink in self.sinks:
-            sink.begin(scorer, Lineage(part.ready.network, part.ready.lineage))
+            sink.begin(scorer, part.ready.lineage)
 
     def _take(self, scorer: SourceScorer, outcome: Outcome) -> None:
         frame, figures = outcome.frame, {}

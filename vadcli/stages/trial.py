@@ -1,24 +1,23 @@
 """A model on labelled footage: for every K, adapters made by `vad adapt`'s own code and scores by `vad score`'s."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vadcli.errors import FootageError, InputError
+from vadcli.errors import InputError
 from vadcli.evaluation.evidence import Evidence
 from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
 from vadcli.evaluation.results import Setting
-from vadcli.footage.windows import windows_of
 from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile
 from vadcli.progress import Progress
-from vadcli.scoring.observing import NetworkInput, Observation
+from vadcli.scoring.observing import NetworkInput
 from vadcli.settings import Settings
 from vadcli.stages.adapt import fit, with_shots
 from vadcli.stages.evidence import Judges, evidence_of
-from vadcli.stages.labelled import LabelledClip, Scene
-from vadcli.stages.ready import Ready, adapted_ready, get_ready, load_base, network_input, ready_adapted
+from vadcli.stages.head import fitted_on_head
+from vadcli.stages.labelled import Scene
+from vadcli.stages.ready import Ready, get_ready, load_base, network_input, ready_adapted
 
 if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
@@ -128,8 +127,9 @@ class Trial:
     def _scene(self, scene: Scene, shots: int, judges: Judges | None) -> Iterator[Evidence]:
         if self.options.support == "clip" and shots:
             for clip in scene.tests:
-                ready, opener = self._with_shots(clip, shots)
-                yield from evidence_of(ready, [clip], [opener], self.settings, self.progress, judges)
+                rest, fitted = fitted_on_head(clip.open().__enter__(), clip.name, self.model, shots, self.settings)
+                with rest:
+                    yield from evidence_of(fitted, [clip], [rest.open], self.settings, self.progress, judges)
             return
         ready = self.given or self._adapted(scene, shots)
         openers = [clip.open for clip in scene.tests]
@@ -148,39 +148,3 @@ class Trial:
         settings = with_shots(self.settings, shots)
         fitted = fit((opener() for opener in scene.normal), checkpoint, settings, self.progress)
         return ready_adapted(checkpoint, fitted, settings)
-
-    def _with_shots(self, clip: LabelledClip, shots: int) -> tuple[Ready, Callable[[], Any]]:
-        """A model adapted on the head of a clip, as by `vad score --shots`, and the rest of the clip."""
-        network = self.network
-        assert network is not None and self.checkpoint is not None
-        needed = shots + self.checkpoint.model.input_frames
-        with clip.open() as head:
-            images = [one.image for one, _ in zip(head, range(needed), strict=False) if one.image is not None]
-        if len(images) < needed:
-            raise FootageError(f"{clip.name}: {len(images)} frames; {shots} shots need {needed} and one to score.")
-        ready = adapted_ready(self.model, windows_of(images, self.checkpoint.model.input_frames), self.settings)
-        return ready, partial(_Rest, clip.open, shots)
-
-
-class _Rest:
-    """A clip without its first frames."""
-
-    def __init__(self, opener: Callable[[], Any], skipped: int) -> None:
-        self._opener, self._skipped = opener, skipped
-
-    def __enter__(self) -> "_Rest":
-        self._observed = self._opener().__enter__()
-        self.info = self._observed.info
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._observed.close()
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Of the clip."""
-        notes: tuple[str, ...] = self._observed.notes
-        return notes
-
-    def __iter__(self) -> Iterator[Observation]:
-        return (one for number, one in enumerate(self._observed) if number >= self._skipped)
