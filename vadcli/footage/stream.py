@@ -193,9 +193,9 @@ class StreamReader:
                 return
             clocks = ((one, one.clock_s) for one in self._container)
             for one, now, missing in timed(clocks, 1 / self.info.fps, looks_ahead=LOOKS_AHEAD):
-                before, late = late, time.monotonic() - began - offset - now
-                if missing and before is not None and late - before > HOLE_S:  # its clock stood still meanwhile
-                    offset, late = offset + late - before, before
+                earlier, late = late, time.monotonic() - began - offset - now
+                if missing and earlier is not None and late - earlier > HOLE_S:  # its clock stood still meanwhile
+                    offset, late = offset + late - earlier, earlier
                 yield one, offset + now, missing
 
     def _open_again(self, time_s: float) -> bool:
