@@ -1,5 +1,6 @@
 """Outputs that appear whole or not at all."""
 
+import codecs
 import errno
 import os
 import re
@@ -51,6 +52,15 @@ _KEPT_OF_NAME = 80  # characters, so that a temporary name is not too long where
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 _UNLOCKED = "{}: this disk has no file locks. See to it that no second run writes the same file."
 _swept: set[Path] = set()
+
+
+def encoding_of(path: Path) -> str:
+    """UTF-8, or UTF-16 as Windows writes it, with or without a mark of the order of bytes."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-16-le" if head[1::2] == b"\0\0" else "utf-16-be" if head[::2] == b"\0\0" else "utf-8-sig"
 
 
 def check_output(
