@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vadcli.errors import CheckpointError, InputError
+from vadcli.footage.zones import Zones
 from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile, mapping
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.measuring import Measurer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from vadcli.model.network import Network
 
 NO_MODEL = Path("none")  # cues alone
+_GRID = 200  # cells a side, in which zones are compared
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Ready:
         model: what the network reads; None without one.
         source: how sources are read for it.
         calibration: what is normal; None to learn it from each source.
+        learned_from: how the adapter's own footage was read; None without one.
         network: in torch; None for an ONNX file, or without one.
         lineage: lines for people: files, hashes, training.
     """
@@ -40,6 +43,7 @@ class Ready:
     calibration: Calibration | None = None
     network: "Network | None" = None
     lineage: tuple[tuple[str, str], ...] = ()
+    learned_from: SourceSettings | None = None
 
     @property
     def input_frames(self) -> int:
@@ -79,10 +83,13 @@ def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> R
         return ready
     if ready.measurer and calibration and not calibration.has_network:
         raise InputError(f"--adapter {adapter}: made without a network. Score with --model none, or adapt again.")
+    source, learned_from = reading_of(stored.settings, settings.source), stored.settings.source
+    _require_learned(stored.path, source, learned_from)
     return replace(
         ready,
         calibration=calibration,
-        source=reading_of(stored.settings, settings.source),
+        source=source,
+        learned_from=learned_from,
         lineage=(*ready.lineage, *lineage("adapter", stored.path, stored.sha256, stored.parents, stored.training)),
     )
 
@@ -140,6 +147,16 @@ def ready_network(
 def reading_of(fitted: Settings, asked: SourceSettings) -> SourceSettings:
     """How a source is read: as the user asks, and for the rest as the footage was that the scores are measured by."""
     return fitted.source.model_copy(update={name: getattr(asked, name) for name in asked.model_fields_set})
+
+
+def _require_learned(adapter: Path, source: SourceSettings, learned_from: SourceSettings) -> None:
+    """Refuse to look at parts of the picture of which an adapter knows nothing."""
+    now, then = (Zones(one.mask_top, one.ignore, one.only).looked_at((_GRID, _GRID)) for one in (source, learned_from))
+    if (now & ~then).any():
+        raise InputError(
+            f"--adapter {adapter}: made with --mask-top {learned_from.mask_top:g} and its zones; these look at more, "
+            "where everything would be new. Leave --mask-top, --ignore and --only out, or adapt again with them."
+        )
 
 
 def _from_checkpoint(model: Path, adapter: Path | None, settings: Settings) -> Ready:
