@@ -121,8 +121,8 @@ class Detector:
 
         Args:
             source: path, URL, folder or `camera:0`, several of them, or an iterable of frames: arrays of uint8,
-                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a length is live: nothing of it is held
-                back, and it goes on being learned from.
+                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a
+                length is live: nothing of it is held back, and it goes on being learned from.
             fps: frames a second: of frames their own rate, which must be given; of sources the most that are taken.
 
         Raises:

@@ -42,7 +42,7 @@ def compare(results: Sequence[Result], earlier: Sequence[Mapping[str, Any]], ori
     Raises:
         InputError: when they have none in common.
     """
-    before = {_identity(one): one for one in earlier}
+    before = {_identity(each): each for each in earlier}
     found = []
     for result in results:
         now = result.to_json()
@@ -73,7 +73,7 @@ def _identity(result: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _influences(result: Mapping[str, Any]) -> dict[str, float]:
-    return {one["clip"]: one["influence"] for one in result["per_clip"]}
+    return {each["clip"]: each["influence"] for each in result["per_clip"]}
 
 
 def describe(result: Mapping[str, Any]) -> str:
@@ -131,7 +131,7 @@ def check_gates(results: Sequence[Result], gates: Mapping[str, float]) -> None:
             if value is None or value < bound:
                 below.append((-1.0 if value is None else value - bound, name, bound, value, result))
     if below:
-        _, name, bound, value, result = min(below, key=lambda one: one[0])
+        _, name, bound, value, result = min(below, key=lambda each: each[0])
         got = "undefined" if value is None else f"{value:.4f}"
         others = f", and {len(below) - 1} more below" if len(below) > 1 else ""
         raise GateFailed(

@@ -35,7 +35,7 @@ class Request:
     def thresholds(self, clips: Sequence[Evidence]) -> Floats | None:
         """(C,), the program's threshold for each clip; None where nothing says what score is typical."""
         every = [clip.threshold if self.score == LIVE else self.threshold for clip in clips]
-        known = [one for one in every if one is not None]
+        known = [each for each in every if each is not None]
         return np.array(known) if self.score in (LIVE, GIVEN) and len(known) == len(clips) else None
 
 

@@ -56,7 +56,7 @@ class Measured:
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:
     """Results in an evaluation document of its own model, or of foreign scores (which have none), and of CONTROLS."""
     model = document.get("model") or {}
-    return [Measured(one, model) for one in document["results"]]
+    return [Measured(result, model) for result in document["results"]]
 
 
 def beside(number: str, measured: Sequence[Measured]) -> Table:
@@ -72,7 +72,7 @@ def beside(number: str, measured: Sequence[Measured]) -> Table:
     makers = {"1": _table_1, "2": _table_2, "4": _table_4, "5": _table_5, "6": _table_6}
     if number not in makers:
         raise InputError(f"--table {number}: unknown. Use {', '.join(TABLES)}.")
-    models = [one for one in measured if one.result["score"] not in CONTROLS]
+    models = [each for each in measured if each.result["score"] not in CONTROLS]
     table = makers[number](models)
     sets = tuple(SETS) if number == "1" else tuple(SETS)[:3] if number == "2" else ("ped2",)
     return replace(table, footnotes=(*table.footnotes, *_control_notes(measured, sets), *_data_notes(models, sets)))
@@ -82,34 +82,34 @@ def _control_notes(measured: Sequence[Measured], sets: Sequence[str]) -> Iterato
     """A line with the figures of the controls on the data sets of a table."""
     for name in CONTROLS:
         found = {data: _find(measured, data, score=name) for data in sets}
-        figures = ", ".join(f"{data} {_cell(one, 'data')}" for data, one in found.items() if one)
+        figures = ", ".join(f"{data} {_cell(each, 'data')}" for data, each in found.items() if each)
         if figures:
             yield f"{name}, without a model: {figures}"
 
 
 def _data_notes(measured: Sequence[Measured], sets: Sequence[str]) -> Iterator[str]:
     """A line for results whose data's name is of no data set, and one for those on other than all clips of theirs."""
-    strange = {str(one.result["data"]): None for one in measured if not any(_is_of(one, data) for data in SETS)}
+    strange = {str(each.result["data"]): None for each in measured if not any(_is_of(each, data) for data in SETS)}
     if strange:
         yield f"left out: {', '.join(strange)}; name a cache by its data set, as in {sets[0]}.h5, to set it in here"
     for data in sets:
-        counts = sorted({int(one.result["clips"]) for one in measured if _is_of(one, data)})
+        counts = sorted({int(each.result["clips"]) for each in measured if _is_of(each, data)})
         if counts and counts != [SETS[data]]:
             yield f"{data}: measured on {' or '.join(map(str, counts))} clips; the published test set has {SETS[data]}"
 
 
-def _is_of(one: Measured, data: str) -> bool:
-    return data in str(one.result["data"]).lower().replace("-", "")
+def _is_of(measured: Measured, data: str) -> bool:
+    return data in str(measured.result["data"]).lower().replace("-", "")
 
 
 def _find(measured: Sequence[Measured], data: str, **wanted: Any) -> list[Measured]:
     """Results on a data set; each K as the paper counts it, where that is there beside the common counting."""
     found = [
-        one
-        for one in measured
-        if _is_of(one, data) and all(one.result.get(key) == value for key, value in wanted.items())
+        each
+        for each in measured
+        if _is_of(each, data) and all(each.result.get(key) == value for key, value in wanted.items())
     ]
-    papers = [one for one in found if one.result["counting"] == "paper"]
+    papers = [each for each in found if each.result["counting"] == "paper"]
     return papers or found
 
 
@@ -119,18 +119,18 @@ def _cell(found: Sequence[Measured], what: str) -> str:
 
 def _missing(measured: Sequence[Measured]) -> str:
     """The word for an empty cell of a table on Ped2: no result is on Ped2, or none is of the model asked for."""
-    return "Ped2" if measured and not any(_is_of(one, "ped2") for one in measured) else "such model"
+    return "Ped2" if measured and not any(_is_of(each, "ped2") for each in measured) else "such model"
 
 
 def _protocols(measured: Sequence[Measured]) -> list[str]:
-    return list(dict.fromkeys(str(one.result["protocol"]) for one in measured)) or ["paper"]
+    return list(dict.fromkeys(str(each.result["protocol"]) for each in measured)) or ["paper"]
 
 
 def _by_unit(measured: Sequence[Measured]) -> Iterator[tuple[str, list[Measured]]]:
     """A label and results for each rival of the prototype unit that was measured, after "" for all else."""
-    yield "", [one for one in measured if one.model.get("unit") not in RIVALS]
+    yield "", [each for each in measured if each.model.get("unit") not in RIVALS]
     for rival in RIVALS:
-        if of_rival := [one for one in measured if one.model.get("unit") == rival]:
+        if of_rival := [each for each in measured if each.model.get("unit") == rival]:
             yield f"unit {rival}, ", of_rival
 
 
@@ -179,7 +179,7 @@ def _table_4(measured: Sequence[Measured]) -> Table:
         cells = []
         for protocol in protocols:
             found = _find(measured, "ped2", protocol=protocol, score=score, shots=0)
-            cells.append(_cell([one for one in found if one.model.get("unit") == unit], missing))
+            cells.append(_cell([each for each in found if each.model.get("unit") == unit], missing))
         rows.append((name, f"{value:.1f}", *cells))
     for label, group in _by_unit(measured):
         for score in ("fp", "fr", "fused") if label else ():
@@ -212,7 +212,9 @@ def _by_model(
             found_by = []
             for protocol in protocols:
                 found = _find(group, "ped2", protocol=protocol, score=score, shots=0)
-                found_by.append([one for one in found if one.model.get(key) == setting and one.model["unit"] != "none"])
+                found_by.append(
+                    [each for each in found if each.model.get(key) == setting and each.model["unit"] != "none"]
+                )
             if any(found_by) or not label:
                 shown = "–" if label else f"{value:.2f}"
                 rows.append((f"{label}{setting}", shown, *(_cell(found, missing) for found in found_by)))
@@ -220,13 +222,13 @@ def _by_model(
 
 
 def _model_note(measured: Sequence[Measured]) -> tuple[str, ...]:
-    models = {str(one.model["sha256"]): one.model for one in measured if one.model}
+    models = {str(each.model["sha256"]): each.model for each in measured if each.model}
     names = [
         f"{m['file']} ({m['size'][0]}x{m['size'][1]}, width {m['width']}, "
         f"{m['unit'] if m['unit'] in RIVALS else m['variant']})"
         for m in models.values()
     ]
     notes = [f"measured: {', '.join(names)}"] if names else []
-    if any(one.result["uses_future"] for one in measured):
+    if any(each.result["uses_future"] for each in measured):
         notes.append("official is scaled over each test clip, so it looks into the future")
     return tuple(notes)

@@ -84,8 +84,8 @@ class Result:
 
 def _listed(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _listed(one) for key, one in value.items()}
-    return [_listed(one) for one in value] if isinstance(value, tuple | list) else value
+        return {key: _listed(each) for key, each in value.items()}
+    return [_listed(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Pool:

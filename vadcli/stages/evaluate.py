@@ -59,7 +59,7 @@ def evaluate_stage(
     with ExitStack() as stack:
         for name, scenes in _data(sources, trial, stack):
             rows = list(trial.rows(name, scenes))
-            measured = [one for row in rows for one in _results(row, rows, protocols, options, settings)]
+            measured = [found for row in rows for found in _results(row, rows, protocols, options, settings)]
             if not measured:
                 raise InputError(_nothing(name, options))
             results += [result for result, _ in measured]
@@ -74,7 +74,7 @@ def evaluate_stage(
                         f"stretch of {scene.donor}, which is not evaluated"
                     )
             about["contaminated_supports"] += _contaminated(name, rows)
-            about["localisation"] += [{"data": name, **one} for row in rows for one in row.localisation]
+            about["localisation"] += [{"data": name, **each} for row in rows for each in row.localisation]
     lineage = {"model": trial.lineage, "settings": settings.eval.model_dump(mode="json")}
     return Evaluation(tuple(results), tuple(pools), {"vad": __version__, **lineage, **about}, tuple(notes))
 
@@ -125,7 +125,7 @@ def _contaminated(data: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _contaminated_clips(row: Row, rows: Sequence[Row]) -> list[str]:
     """Clips that have abnormal frames before the first that this K leaves, as the row of the least K has them."""
-    least = min(rows, key=lambda one: one.setting.shots or 0)
+    least = min(rows, key=lambda each: each.setting.shots or 0)
     first = {clip.name: int(clip.frames[0]) for clip in row.clips}
     return [clip.name for clip in least.clips if clip.labels[clip.frames < first[clip.name]].any()]
 

@@ -72,8 +72,8 @@ def _evidence(clip: LabelledClip, frames: Sequence[ScoredFrame], fps: float, thr
     windows = [Windows(frame.observation.cues) for frame in frames if frame.observation.cues is not None]
     signals = {
         LIVE: [record.score for record in records],
-        MOVING: [one.area.max() for one in windows],
-        FLOW: [one.speed.max() for one in windows],
+        MOVING: [window.area.max() for window in windows],
+        FLOW: [window.speed.max() for window in windows],
     } | {cue: [getattr(record, cue) for record in records] for cue in CUES}
     for name, error in ((FRAME, FRAME_ERROR), (FEATURE, FEATURE_ERROR)):
         signals[name] = [frame.errors.numbers.get(error) if frame.errors else None for frame in frames]
@@ -96,4 +96,4 @@ class Judges:
     def rows(self, shots: int) -> tuple[Mapping[str, Any], ...]:
         """Figures of each kind of map."""
         found = {kind: judge.scores_of_all() for kind, judge in self._every.items()}
-        return tuple({"shots": shots, "map": kind, **asdict(one)} for kind, one in found.items() if one is not None)
+        return tuple({"shots": shots, "map": kind, **asdict(each)} for kind, each in found.items() if each is not None)

@@ -96,7 +96,7 @@ def scenes_of_sources(
     Raises:
         InputError: when no clip has labels.
     """
-    clips = [clip for one in sources for clip in find_clips(one, labels=labels)]
+    clips = [clip for each in sources for clip in find_clips(each, labels=labels)]
     tests, normal = [], dict[str, list[ClipSource]]()
     for clip in clips:
         if clip.labels is not None or clip.masks is not None:

@@ -145,7 +145,7 @@ def draw_backdrop(
     seen, nearest = np.full(size, _FAR), np.full(size, _FAR)
     for sheet in (*ground, *standing):
         depth, own = sheet.cast(camera, rays)
-        upright = any(sheet is one for one in standing)
+        upright = any(sheet is each for each in standing)
         shown = depth < seen if upright else (depth < _FAR)
         colour[shown] = own[shown]
         seen[shown] = depth[shown]
