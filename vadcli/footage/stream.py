@@ -193,9 +193,9 @@ class StreamReader:
                 return
             clocks = ((one, one.clock_s) for one in self._container)
             for one, now, missing in timed(clocks, 1 / self.info.fps, looks_ahead=LOOKS_AHEAD):
-                before, behind = late, time.monotonic() - began - offset - now
-                if missing and before is not None and behind - before > HOLE_S:  # its clock stood still meanwhile
-                    offset, behind = offset + behind - before, before
+                earlier, behind = late, time.monotonic() - began - offset - now
+                if missing and earlier is not None and behind - earlier > HOLE_S:  # its clock stood still meanwhile
+                    offset, behind = offset + behind - earlier, earlier
                 late = behind
                 yield one, offset + now, missing
 
