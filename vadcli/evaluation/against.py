@@ -37,11 +37,7 @@ class Difference:
 
 
 def compare(results: Sequence[Result], earlier: Sequence[Mapping[str, Any]], origin: str) -> list[Difference]:
-    """Differences of all results that both have.
-
-    Raises:
-        InputError: when they have none in common.
-    """
+    """Differences of all results that both have; raises InputError when they have none in common."""
     before = {_identity(each): each for each in earlier}
     found = []
     for result in results:
@@ -119,11 +115,7 @@ def gated(results: Sequence[Result]) -> list[Result]:
 
 
 def check_gates(results: Sequence[Result], gates: Mapping[str, float]) -> None:
-    """Hold results against lower bounds.
-
-    Raises:
-        GateFailed: naming the worst that is below, and how many others.
-    """
+    """Hold results against lower bounds; raises GateFailed naming the worst that is below, and how many others."""
     below = []
     for name, bound in gates.items():
         for result in gated(results):

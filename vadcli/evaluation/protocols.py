@@ -172,11 +172,7 @@ DEFAULT_PROTOCOLS = ("paper", "official", "online")
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """The protocol of that name; raises InputError if there is none."""
     if name not in PROTOCOLS:
         raise InputError(f"--protocol {name}: unknown. Use one or more of: {', '.join(PROTOCOLS)}.")
     return PROTOCOLS[name]

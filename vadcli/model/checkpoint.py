@@ -78,11 +78,7 @@ def versions() -> dict[str, str]:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        OSError: when the folder is missing, read-only or full.
-    """
+    """Write a checkpoint, whole or not at all; raises OSError when the folder is missing, read-only or full."""
     tensors = {f"network.{name}": value for name, value in checkpoint.weights.items()}
     tensors |= {f"step_sizes.{name}": value for name, value in checkpoint.step_sizes.items()}
     tensors |= {f"{CALIBRATION}{name}": torch.from_numpy(v) for name, v in checkpoint.calibration_arrays.items()}
@@ -187,11 +183,7 @@ def load_network(
 
 
 def require_base(adapter: Checkpoint, checkpoint: Checkpoint) -> None:
-    """Refuse an adapter of another model.
-
-    Raises:
-        CheckpointError: with both hashes.
-    """
+    """Refuse an adapter of another model; raises CheckpointError with both hashes."""
     if adapter.parents.get("base") != checkpoint.sha256:
         raise CheckpointError(
             f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "

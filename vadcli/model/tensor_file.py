@@ -73,11 +73,7 @@ def require_stage(path: Path, header: Mapping[str, Any], *stages: str) -> None:
 
 
 def read_settings(path: Path, header: Mapping[str, Any]) -> Settings:
-    """The settings in a header.
-
-    Raises:
-        CheckpointError: where they do not hold.
-    """
+    """The settings in a header; raises CheckpointError where they do not hold."""
     try:
         return settings_of(header)
     except ValidationError as error:

@@ -50,11 +50,7 @@ class Scene:
 
 
 def scenes_of_cache(cache: Cache, network: NetworkInput | None, variant: str | None) -> list[Scene]:
-    """All scenes of a cache with labelled test clips.
-
-    Raises:
-        InputError: when there is none.
-    """
+    """All scenes of a cache with labelled test clips; raises InputError when there is none."""
     images = network is not None
 
     def whole(clip: Clip) -> Callable[[], AbstractContextManager[Observed]]:
