@@ -171,54 +171,53 @@ def _table_2(measured: Sequence[Measured]) -> Table:
                  ("each K on the frames it leaves, as the paper counts", *_model_note(measured)))  # fmt: skip
 
 
+def _rivals(measured: Sequence[Measured]) -> list[str]:
+    """The units of other papers that were measured."""
+    return [rival for rival in RIVALS if any(each.model.get("unit") == rival for each in measured)]
+
+
 def _table_4(measured: Sequence[Measured]) -> Table:
-    protocols, missing = _protocols(measured), _missing(measured)
-    rows = []
-    for name, value in TABLE_4.items():
-        score, unit = ("fp", "none") if name == "autoencoder alone" else (name, "prototypes")
-        cells = []
-        for protocol in protocols:
-            found = _find(measured, "ped2", protocol=protocol, score=score, shots=0)
-            cells.append(_cell([each for each in found if each.model.get("unit") == unit], missing))
-        rows.append((name, f"{value:.1f}", *cells))
-    for label, group in _by_unit(measured):
-        for score in ("fp", "fr", "fused") if label else ():
-            found_by = [_find(group, "ped2", protocol=protocol, score=score, shots=0) for protocol in protocols]
-            rows.append((label + score, "–", *(_cell(found, missing) for found in found_by)))
-    return Table("Table 4: scores on Ped2, micro AUC, %", ("score", "paper", *protocols), tuple(rows),
-                 ("Table 6 has FP 96.22 and FR 92.59, the other way round", *_model_note(measured)))  # fmt: skip
+    rows = [(name, f"{value:.1f}", name, {"unit": "prototypes"}) for name, value in TABLE_4.items()]
+    rows[0] = (rows[0][0], rows[0][1], "fp", {"unit": "none"})  # the autoencoder alone
+    rows += [(f"unit {unit}, {s}", "–", s, {"unit": unit}) for unit in _rivals(measured) for s in ("fp", "fr", "fused")]
+    note = "Table 6 has FP 96.22 and FR 92.59, the other way round"
+    return _on_ped2(measured, "Table 4: scores on Ped2, micro AUC, %", "score", rows, note)
 
 
 def _table_5(measured: Sequence[Measured]) -> Table:
     title = "Table 5: unit at 1/level of the input, FR on Ped2, micro AUC, %"
     note = "give --results of a model at each level; Table 4 has FR 96.2 at level 1"
-    return _by_model(measured, title, "unit_level", TABLE_5, "fr", note)
+    return _on_ped2(measured, title, "unit level", _by_setting(measured, "unit_level", TABLE_5, "fr"), note)
 
 
 def _table_6(measured: Sequence[Measured]) -> Table:
     title = "Table 6: prototypes, fused score on Ped2, micro AUC, %"
     parts = f"FP {TABLE_6_PARTS['fp']}, FR {TABLE_6_PARTS['fr']}"
     note = f"give --results of a model with each number of prototypes; at 10 the paper has {parts}"
-    return _by_model(measured, title, "num_prototypes", TABLE_6, "fused", note)
+    return _on_ped2(measured, title, "num prototypes", _by_setting(measured, "num_prototypes", TABLE_6, "fused"), note)
 
 
-def _by_model(
-    measured: Sequence[Measured], title: str, key: str, published: Mapping[int, float], score: str, note: str
-) -> Table:
-    protocols, missing = _protocols(measured), _missing(measured)
-    rows = []
-    for label, group in _by_unit(measured):
-        for setting, value in published.items():
-            found_by = []
-            for protocol in protocols:
-                found = _find(group, "ped2", protocol=protocol, score=score, shots=0)
-                found_by.append(
-                    [each for each in found if each.model.get(key) == setting and each.model["unit"] != "none"]
-                )
-            if any(found_by) or not label:
-                shown = "–" if label else f"{value:.2f}"
-                rows.append((f"{label}{setting}", shown, *(_cell(found, missing) for found in found_by)))
-    return Table(title, (key.replace("_", " "), "paper", *protocols), tuple(rows), (note, *_model_note(measured)))
+_Wanted = tuple[str, str, str, Row]  # a row's name, the paper's figure, the score, and what the model's lineage says
+
+
+def _by_setting(measured: Sequence[Measured], key: str, published: Mapping[int, float], score: str) -> list[_Wanted]:
+    """The paper's rows, and for rivals those that were measured."""
+    rows: list[_Wanted] = [
+        (str(each), f"{value:.2f}", score, {"unit": "prototypes", key: each}) for each, value in published.items()
+    ]
+    for unit, each in product(_rivals(measured), published):
+        if any(m.model.get("unit") == unit and m.model.get(key) == each for m in measured):
+            rows.append((f"unit {unit}, {each}", "–", score, {"unit": unit, key: each}))
+    return rows
+
+
+def _on_ped2(measured: Sequence[Measured], title: str, head: str, rows: Sequence[_Wanted], note: str) -> Table:
+    protocols, missing, cells = _protocols(measured), _missing(measured), []
+    for name, published, score, model in rows:
+        group = [each for each in measured if all(each.model.get(key) == value for key, value in model.items())]
+        found = [_find(group, "ped2", protocol=protocol, score=score, shots=0) for protocol in protocols]
+        cells.append((name, published, *(_cell(each, missing) for each in found)))
+    return Table(title, (head, "paper", *protocols), tuple(cells), (note, *_model_note(measured)))
 
 
 def _model_note(measured: Sequence[Measured]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vadcli import __version__
 from vadcli.errors import InputError
@@ -20,9 +20,6 @@ from vadcli.settings import Settings
 from vadcli.stages.adapt import require_network_frames
 from vadcli.stages.labelled import Scene, scenes_of_cache, scenes_of_sources
 from vadcli.stages.trial import Options, Row, Trial
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, eq=False)
