@@ -68,7 +68,7 @@ class Detector:
         model: its file; None for the model in the package.
         settings: of every run.
         ready: the model in memory.
-        fitted: what `adapt` learned; None without it.
+        fitted: the result of `adapt`; None without it.
     """
 
     model: Path | None

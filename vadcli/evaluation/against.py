@@ -18,7 +18,7 @@ _SAME = ("data", "labels", "protocol", "shots", "support", "score", "counting", 
 class Difference:
     """One result now and before."""
 
-    label: str  # what both were measured on
+    label: str  # of data, protocol and score
     micro_auc: float  # now
     before: float  # then
     half_width: float | None  # of the 95 % interval of the difference; None for a single clip

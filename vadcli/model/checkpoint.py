@@ -31,7 +31,7 @@ from vadcli.model.tensor_file import (
 )
 from vadcli.settings import ModelSettings, Settings
 
-CHANGES = 256.0  # what changes of weights are multiplied by before a byte keeps them
+CHANGES = 256.0  # factor on changes of weights, which are kept in a byte
 Stage = Literal["pretrain", "metatrain", "adapt"]
 
 
@@ -39,7 +39,7 @@ Stage = Literal["pretrain", "metatrain", "adapt"]
 class Checkpoint:
     """A model, or an adapter, as one stage hands it to the next."""
 
-    stage: Stage  # that wrote it. "adapt" is an adapter: adapted weights alone, useless without its base.
+    stage: Stage  # the command that wrote it; "adapt" is an adapter: adapted weights alone, useless without its base.
     settings: Settings  # of the run, all sections; `settings.model` describes the weights
     weights: Mapping[str, Tensor]  # network parameters by name
     step_sizes: Mapping[str, Tensor] = field(default_factory=dict)  # α by parameter name; empty before meta-training
@@ -200,7 +200,7 @@ def _from_changes(checkpoint: Checkpoint, adapted: Mapping[str, Tensor]) -> dict
 
 
 def as_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What changed from some weights to others, by name: a byte each, float8 of 256 times the change.
+    """Changes of weights, by name: a byte each, float8 of 256 times the change.
 
     They keep three binary digits of it, and 1e-5 of what is smaller than that.
     """

@@ -19,7 +19,7 @@ from vadcli.files import whole
 from vadcli.settings import Settings, settings_of
 
 FORMAT, VERSION = "vad-checkpoint", 1
-CALIBRATION = "calibration."  # what the names of a calibration's arrays begin with
+CALIBRATION = "calibration."  # prefix of the names of a calibration's arrays
 PACKAGED_MODEL = Path(__file__).parent.parent / "weights" / "edge.safetensors"
 MAKES = {
     "pretrain": "vad pretrain CACHE.h5 --out model.safetensors",

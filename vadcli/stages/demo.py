@@ -41,7 +41,7 @@ CLIPS = {"training": ("01", "02"), "testing": ("01", "02")}
 
 @dataclass(frozen=True)
 class DemoArguments:
-    """What decides every byte of a demo folder."""
+    """The arguments that decide every byte of a demo folder."""
 
     scenes: int = 2  # number of scenes, at least 1
     seconds: float = 20.0  # length of each clip

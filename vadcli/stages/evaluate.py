@@ -24,12 +24,12 @@ from vadcli.stages.trial import Options, Row, Trial
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What came of it."""
+    """Results of an evaluation."""
 
     results: tuple[Result, ...]  # all of them
     pools: tuple[Pool, ...]  # scores and labels behind each result
-    about: Mapping[str, Any]  # what holds for all, for the JSON document
-    notes: tuple[str, ...] = field(default=())  # what a reader must know, one line each
+    about: Mapping[str, Any]  # facts that hold for all, for the JSON document
+    notes: tuple[str, ...] = field(default=())  # for the reader, one line each
 
     def more_tables(self) -> list[Table]:
         """Tables of what is not a frame score: events, and where, for footage with masks."""

@@ -1,4 +1,4 @@
-"""What `vad score` says of every frame of labelled clips, with their labels; and where, with their masks."""
+"""Scores of labelled clips by the code of `vad score`, with their labels; their regions, with their masks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -30,7 +30,7 @@ def evidence_of(
     progress: Progress,
     judges: "Judges | None" = None,
 ) -> Iterator[Evidence]:
-    """What `vad score` says of every frame of labelled clips."""
+    """Scores of labelled clips, frame by frame, by the code of `vad score`."""
     run = ready.run(settings.score)
     frames: dict[str, list[ScoredFrame]] = {}
     maps: dict[str, ClipMaps] = {}

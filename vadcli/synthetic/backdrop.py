@@ -65,7 +65,7 @@ class Sheet:
     corner: Array  # (3,) where it begins. along, across: (3,) its sides, at right angles.
     along: Array
     across: Array
-    material: Material  # that it shows
+    material: Material  # its surface
     leaves: bool = False  # an ellipse with a ragged edge
 
     def cast(self, camera: Camera, rays: Array) -> tuple[Array, Array]:
