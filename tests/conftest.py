@@ -61,11 +61,25 @@ def _no_settings_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
 
 
+# Rooms whose tests neither train nor start programs, but for these files: `pytest -m fast` runs them in a minute.
+_FAST_ROOMS = {"evaluation", "footage", "learning", "model", "scoring"}
+_NOT_FAST = {"test_onnx.py", "test_many_frames.py", "test_labels.py", "test_scorer.py", "test_calibration.py"}
+
+
+def _is_fast(path: Path) -> bool:
+    near = path.parent.name in _FAST_ROOMS or path.name in ("test_settings.py", "test_environment.py")
+    return near and path.name not in _NOT_FAST and "subprocess" not in path.read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, saying why; begin with the longest, so that no worker ends alone with it."""
     items.sort(key=lambda item: item.path.name != "test_readme.py")
+    fast = {path for path in {item.path for item in items} if _is_fast(path)}
     skips: dict[str, str | None] = {}
     for item in items:
+        if item.path in fast and not any(map(item.get_closest_marker, ("slow", "footage", "gpu"))):
+            item.add_marker("fast")
         for marker, missing in (("footage", _no_footage), ("gpu", _no_gpu)):
             if item.get_closest_marker(marker):
                 if marker not in skips:

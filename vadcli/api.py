@@ -68,7 +68,7 @@ class Detector:
         model: its file; None for the model in the package.
         settings: of every run.
         ready: the model in memory.
-        fitted: what `adapt` learned; None without it.
+        fitted: the result of `adapt`; None without it.
     """
 
     model: Path | None
@@ -114,15 +114,15 @@ class Detector:
         save_adapter(Path(path), self.fitted, self._checkpoint, self.settings)
 
     def score(self, source: Names | Frames, *, fps: float | None = None) -> Iterator[ScoreRecord | Event]:
-        """Records of all frames and, when they are over, events: in order, as `vad score` writes them.
+        """Records of all frames and, when they are over, events: in the order of each source, as `vad score` writes them.
 
         Without an adapter a recording's first records come when enough of it was seen to say what is normal. Frames
         are read ahead in another thread; close the iterator, or use it to its end.
 
         Args:
             source: path, URL, folder or `camera:0`, several of them, or an iterable of frames: arrays of uint8,
-                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a length is live:
-                nothing of it is held back, and it goes on being learned from.
+                (H, W, 3) RGB or (H, W) or (H, W, 1) grey, all of one size. An iterable without a
+                length is live: nothing of it is held back, and it goes on being learned from.
             fps: frames a second: of frames their own rate, which must be given; of sources the most that are taken.
 
         Raises:

@@ -44,8 +44,8 @@ def variables(environment: Mapping[str, str]) -> Iterator[Leaf]:
             if near := difflib.get_close_matches(name, known, n=1, cutoff=0.85):
                 problems.append(f"{name}: no setting has this name. Did you mean {near[0]}?")
             continue
-        sections = [one for one in keys if name[4:].lower() in keys[one]] if name in known else []
-        places = [(one, name[4:].lower()) for one in sections] or [(section, key)]
+        sections = [each for each in keys if name[4:].lower() in keys[each]] if name in known else []
+        places = [(each, name[4:].lower()) for each in sections] or [(section, key)]
         try:
             values = [leaf.value for leaf in leaves_of_text(text, name) if not leaf.key]
         except SettingsError as error:

@@ -44,7 +44,7 @@ _OTHERS = {
     ".yml",
     *VIDEO_SUFFIXES,
     *IMAGE_SUFFIXES,
-    *(one for some in _ENDINGS.values() for one in some),
+    *(each for some in _ENDINGS.values() for each in some),
 }
 _TEMPORARY = ".vad-"
 _LEFT_BEHIND = re.compile(rf"\..*{re.escape(_TEMPORARY)}[a-z0-9_]{{8}}(\.[^.]*)?")
@@ -144,7 +144,7 @@ def check_output_folder(flag: str, folder: Path, taken: Mapping[Path, str]) -> N
         InputError: if it is one of those or lies in one, is a file, or cannot be made.
     """
     place = folder.resolve()
-    if found := next((one for one in (place, *place.parents) if one in taken and one.is_dir()), None):
+    if found := next((each for each in (place, *place.parents) if each in taken and each.is_dir()), None):
         raise InputError(f"{flag} {folder}: its pictures would join the footage in {taken[found]}. Choose another.")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{flag} {folder}: a file. Give the name of a folder.")

@@ -135,7 +135,7 @@ class _Document:
             yield Leaf(key, self._value(node), where)
 
     def _value(self, node: yaml.Node) -> Any:
-        if isinstance(node, yaml.SequenceNode) and not all(isinstance(one, yaml.ScalarNode) for one in node.value):
+        if isinstance(node, yaml.SequenceNode) and not all(isinstance(each, yaml.ScalarNode) for each in node.value):
             self._refuse(node.start_mark, "a list of lists or sections. Lists are of plain values")
         scalars = node.value if isinstance(node, yaml.SequenceNode) else [node]
         for scalar in scalars:

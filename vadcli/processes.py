@@ -82,7 +82,9 @@ class Processes:
 
         gradients = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
         summed = self.sum(torch.cat([gradient.flatten() for gradient in gradients]))
-        for leaf, gradient, part in zip(leaves, gradients, summed.split([one.numel() for one in leaves]), strict=True):
+        for leaf, gradient, part in zip(
+            leaves, gradients, summed.split([leaf.numel() for leaf in leaves]), strict=True
+        ):
             leaf.grad = gradient.copy_(part.view_as(gradient))
 
     def follow(self, tensors: Sequence["Tensor"]) -> None:

@@ -5,6 +5,7 @@ import itertools
 import json
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,29 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pretrained(cache, tmp_path_factory):
     out = tmp_path_factory.mktemp("pretrained") / "a.safetensors"
-    pretrain_stage([cache], out, load_settings(None, PRETRAIN), resume=False, progress=Silent())
+    pretrained_from(cache, out)
     return out
+
+
+def pretrained_from(cache, out, *more, resume=False, **how):
+    """Pre-trains with settings beside those of PRETRAIN."""
+    caches = cache if isinstance(cache, list) else [cache]
+    settings = load_settings(None, [*PRETRAIN, *more])
+    return pretrain_stage(caches, out, settings, **{"resume": resume, "progress": Silent(), **how})
+
+
+def metatrained_from(cache, base, out, *more, resume=False, **how):
+    settings = load_settings(None, [*METATRAIN, *more])
+    return metatrain_stage([cache], base, out, settings, **{"resume": resume, "progress": Silent(), **how})
+
+
+@contextmanager
+def interrupted(monkeypatch, *where):
+    """What is run within ends by Ctrl-C, as `stop_at` says."""
+    with monkeypatch.context() as patch:
+        stop_at(patch, *where)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 def stop_at(monkeypatch, step, owner=Silent, name="advance"):
@@ -66,23 +88,20 @@ def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
 
 def test_one_short_clip_is_enough_to_train_and_validate_on(tmp_path):
     short = synthetic_cache.write(tmp_path / "short.h5", scenes=1, clips=1, frames=40, tests=False)
-    settings = load_settings(None, PRETRAIN)
-    pretrain_stage([short], tmp_path / "a", settings, resume=False, progress=Silent())
+    pretrained_from(short, tmp_path / "a")
     made = load_checkpoint(tmp_path / "a")
     assert "validation_frame" in made.training["figures"]
 
 
 def test_training_lowers_the_loss(cache, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "pretrain.max_steps=60", "pretrain.learning_rate=3e-3"])
-    pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    pretrained_from(cache, tmp_path / "a", "pretrain.max_steps=60", "pretrain.learning_rate=3e-3")
     log = [json.loads(line) for line in (tmp_path / "a.metrics.ndjson").read_text().splitlines()]
     assert log[-1]["frame"] < 0.5 * log[0]["frame"]
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(cache, pretrained, tmp_path):
     for seed, same in ((0, True), (1, False)):
-        settings = load_settings(None, [*PRETRAIN, f"pretrain.seed={seed}"])
-        pretrain_stage([cache], tmp_path / "b", settings, resume=False, progress=Silent())
+        pretrained_from(cache, tmp_path / "b", f"pretrain.seed={seed}")
         assert equal(load_checkpoint(pretrained).weights, load_checkpoint(tmp_path / "b").weights) == same
 
 
@@ -92,14 +111,11 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(cache, pre
 )
 def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tmp_path, monkeypatch, precision, unit):
     more = [f"pretrain.precision={precision}", f"model.unit={unit}", "pretrain.flip=true", "pretrain.schedule=cosine"]
-    settings = load_settings(None, [*PRETRAIN, *more])
-    pretrain_stage([cache], tmp_path / "whole", settings, resume=False, progress=Silent())
-    with monkeypatch.context() as patch:
-        stop_at(patch, 3)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain_stage([cache], tmp_path / "parts", settings, resume=False, progress=Silent())
+    pretrained_from(cache, tmp_path / "whole", *more)
+    with interrupted(monkeypatch, 3):
+        pretrained_from(cache, tmp_path / "parts", *more)
     assert not (tmp_path / "parts").exists() and (tmp_path / "parts.resume").exists()
-    pretrain_stage([cache], tmp_path / "parts", settings, resume=True, progress=Silent())
+    pretrained_from(cache, tmp_path / "parts", *more, resume=True)
     assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
     logged = [json.loads(line)["step"] for line in (tmp_path / "parts.metrics.ndjson").read_text().splitlines()]
     assert logged == [1, 2, 3, 4, 5, 6]
@@ -113,13 +129,10 @@ def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tm
 def test_wherever_in_a_step_the_signal_comes_the_step_is_taken_once(
     cache, tmp_path, monkeypatch, unit, owner, name, step
 ):
-    settings = load_settings(None, [*PRETRAIN, f"model.unit={unit}", "pretrain.validation_share=0"])
-    pretrain_stage([cache], tmp_path / "whole", settings, resume=False, progress=Silent())
-    with monkeypatch.context() as patch:
-        stop_at(patch, step, owner, name)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain_stage([cache], tmp_path / "parts", settings, resume=False, progress=Silent())
-    pretrain_stage([cache], tmp_path / "parts", settings, resume=True, progress=Silent())
+    pretrained_from(cache, tmp_path / "whole", f"model.unit={unit}", "pretrain.validation_share=0")
+    with interrupted(monkeypatch, step, owner, name):
+        pretrained_from(cache, tmp_path / "parts", f"model.unit={unit}", "pretrain.validation_share=0")
+    pretrained_from(cache, tmp_path / "parts", f"model.unit={unit}", "pretrain.validation_share=0", resume=True)
     assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
     logs = [(tmp_path / f"{run}.metrics.ndjson").read_text().splitlines() for run in ("whole", "parts")]
     whole, parts = ([json.loads(line) | {"seconds": 0} for line in log] for log in logs)
@@ -132,10 +145,8 @@ def test_tensorboard_has_the_figures_of_the_log_also_after_a_resume(cache, tmp_p
 
     settings = load_settings(None, [*PRETRAIN, "pretrain.checkpoint_seconds=1e-9"])
     told = {"progress": Silent(), "tensorboard": True}
-    with monkeypatch.context() as patch:
-        stop_at(patch, 3)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain_stage([cache], tmp_path / "a", settings, resume=False, **told)
+    with interrupted(monkeypatch, 3):
+        pretrain_stage([cache], tmp_path / "a", settings, resume=False, **told)
     pretrain_stage([cache], tmp_path / "a", settings, resume=True, **told)
     log = [json.loads(line) for line in (tmp_path / "a.metrics.ndjson").read_text().splitlines()]
     events = EventAccumulator(str(tmp_path / "a.tensorboard"))
@@ -147,18 +158,15 @@ def test_tensorboard_has_the_figures_of_the_log_also_after_a_resume(cache, tmp_p
 
 def test_a_training_that_fails_leaves_no_events(cache, tmp_path):
     pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
-    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
     with pytest.raises(InputError, match="not a number"):
-        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent(), tensorboard=True)
+        pretrained_from(cache, tmp_path / "a", "pretrain.learning_rate=1", "pretrain.max_steps=40", tensorboard=True)
     assert not list(tmp_path.iterdir())
 
 
 def test_tensorboard_that_is_not_installed_is_named_before_training(cache, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r"the extra `tensorboard`: pip install 'vadcli\[tensorboard\]'"):
-        pretrain_stage(
-            [cache], tmp_path / "a", load_settings(None, PRETRAIN), resume=False, progress=Silent(), tensorboard=True
-        )
+        pretrained_from(cache, tmp_path / "a", tensorboard=True)
     assert not list(tmp_path.iterdir())
 
 
@@ -188,18 +196,16 @@ def test_the_program_s_own_handler_learns_which_signal_it_was():
 
 
 def test_training_that_diverges_says_to_lower_the_learning_rate(cache, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
     with pytest.raises(InputError, match=r"not a number at step \d+\. Lower the learning rate"):
-        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+        pretrained_from(cache, tmp_path / "a", "pretrain.learning_rate=1", "pretrain.max_steps=40")
     assert not list(tmp_path.iterdir()), "a training that failed leaves no log"
 
 
 def test_a_training_that_fails_leaves_the_log_of_an_earlier_one(cache, tmp_path):
     log = tmp_path / "a.metrics.ndjson"
     log.write_text('{"step": 1}\n')
-    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1", "pretrain.max_steps=40"])
     with pytest.raises(InputError, match="not a number"):
-        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+        pretrained_from(cache, tmp_path / "a", "pretrain.learning_rate=1", "pretrain.max_steps=40")
     assert [path.name for path in tmp_path.iterdir()] == [log.name] and log.read_text() == '{"step": 1}\n'
 
 
@@ -208,12 +214,11 @@ def test_a_training_that_fails_after_a_resume_point_keeps_what_it_can_be_resumed
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("vadcli.stages.pretrain.save_checkpoint", full)
-    settings = load_settings(None, [*PRETRAIN, "pretrain.checkpoint_seconds=1e-9"])
     with pytest.raises(OSError, match="No space"):
-        pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+        pretrained_from(cache, tmp_path / "a", "pretrain.checkpoint_seconds=1e-9")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.metrics.ndjson", "a.resume"]
     monkeypatch.undo()
-    pretrain_stage([cache], tmp_path / "a", settings, resume=True, progress=Silent())
+    pretrained_from(cache, tmp_path / "a", "pretrain.checkpoint_seconds=1e-9", resume=True)
     assert (tmp_path / "a").is_file()
 
 
@@ -252,61 +257,48 @@ def test_as_many_episodes_are_run_as_were_asked_for(cache, pretrained, tmp_path,
 
 
 def test_a_resume_point_of_other_settings_is_refused(cache, tmp_path, monkeypatch):
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain_stage([cache], tmp_path / "a", load_settings(None, PRETRAIN), resume=False, progress=Silent())
+    with interrupted(monkeypatch, 2):
+        pretrained_from(cache, tmp_path / "a")
     with pytest.raises(CheckpointError, match="other settings or data"):
-        pretrain_stage(
-            [cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "pretrain.seed=9"]), resume=True, progress=Silent()
-        )
+        pretrained_from(cache, tmp_path / "a", "pretrain.seed=9", resume=True)
 
 
 def test_a_resume_point_belongs_to_the_caches_in_their_order(cache, tmp_path, monkeypatch):
     other = synthetic_cache.write(tmp_path / "other.h5", scenes=1)
-    settings = load_settings(None, PRETRAIN)
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain_stage([cache, other], tmp_path / "a", settings, resume=False, progress=Silent())
+    with interrupted(monkeypatch, 2):
+        pretrained_from([cache, other], tmp_path / "a")
     with pytest.raises(CheckpointError, match="other settings or data"):
-        pretrain_stage([other, cache], tmp_path / "a", settings, resume=True, progress=Silent())
+        pretrained_from([other, cache], tmp_path / "a", resume=True)
 
 
 def test_a_finished_run_is_not_resumed_and_stays(cache, pretrained):
     before = pretrained.read_bytes()
     with pytest.raises(InputError, match=r"finished, there is nothing to resume. Without --resume it is made anew"):
-        pretrain_stage([cache], pretrained, load_settings(None, PRETRAIN), resume=True, progress=Silent())
+        pretrained_from(cache, pretrained, resume=True)
     assert pretrained.read_bytes() == before
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_in_one_line(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.torch.nn.utils, "clip_grad_norm_", lambda tensors, most: torch.tensor(float("nan")))
     with pytest.raises(InputError, match=r"not a number at step 1. Lower the learning rate"):
-        pretrain_stage([cache], tmp_path / "a", load_settings(None, PRETRAIN), resume=False, progress=Silent())
+        pretrained_from(cache, tmp_path / "a")
     assert not (tmp_path / "a").exists()
 
 
 def test_settings_that_do_not_fit_the_cache_are_refused(cache, tmp_path):
     with pytest.raises(InputError, match=r"32x40, 1 channel, but model.size is 64x64. Prepare with --size 64x64"):
-        pretrain_stage(
-            [cache], tmp_path / "a", load_settings(None, [*PRETRAIN, "model.size=64"]), resume=False, progress=Silent()
-        )
+        pretrained_from(cache, tmp_path / "a", "model.size=64")
 
 
 def test_objective_frame_trains_an_autoencoder_that_metatraining_gives_a_unit(cache, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "pretrain.objective=frame"])
-    made = pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    made = pretrained_from(cache, tmp_path / "a", "pretrain.objective=frame")
     assert made.model.unit == "none" and not any(name.startswith("unit.") for name in made.weights)
-    meta = metatrain_stage(
-        [cache], tmp_path / "a", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent()
-    )
+    meta = metatrained_from(cache, tmp_path / "a", tmp_path / "m")
     assert meta.model.unit == "prototypes" and "unit.attention.weight" in meta.step_sizes
 
 
 def test_metatraining_gives_an_autoencoder_the_memory_that_is_asked_for_but_no_items(cache, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "pretrain.objective=frame"])
-    pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent())
+    pretrained_from(cache, tmp_path / "a", "pretrain.objective=frame")
     asked = load_settings(None, [*METATRAIN, "model.unit=memory"])
     meta = metatrain_stage([cache], tmp_path / "a", tmp_path / "m", asked, resume=False, progress=Silent())
     assert meta.model.unit == "memory" and "unit.items" in meta.step_sizes
@@ -318,8 +310,7 @@ def test_metatraining_gives_an_autoencoder_the_memory_that_is_asked_for_but_no_i
 
 
 def test_pretraining_goes_on_from_a_model_and_the_checkpoint_names_it(cache, pretrained, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "pretrain.learning_rate=1e-12"])
-    made = pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent(), base=pretrained)
+    made = pretrained_from(cache, tmp_path / "a", "pretrain.learning_rate=1e-12", base=pretrained)
     start = load_checkpoint(pretrained)
     assert made.parents["from"] == start.sha256 and made.model == start.model
     for name, value in start.weights.items():
@@ -327,9 +318,8 @@ def test_pretraining_goes_on_from_a_model_and_the_checkpoint_names_it(cache, pre
 
 
 def test_pretraining_from_a_model_refuses_another_shape_in_one_line(cache, pretrained, tmp_path):
-    settings = load_settings(None, [*PRETRAIN, "model.width=4"])
     with pytest.raises(InputError, match=r"its model.width is 3, and 4 is asked for. Leave that out, or train without"):
-        pretrain_stage([cache], tmp_path / "b", settings, resume=False, progress=Silent(), base=pretrained)
+        pretrained_from(cache, tmp_path / "b", "model.width=4", base=pretrained)
     for shipped in ("package", "edge"):
         with pytest.raises(InputError, match=r"but the model reads 128x128 with 1. Prepare with --size 128x128"):
             pretrain_stage(
@@ -339,20 +329,16 @@ def test_pretraining_from_a_model_refuses_another_shape_in_one_line(cache, pretr
 
 
 def test_a_resume_point_belongs_to_the_model_that_it_began_from(cache, pretrained, tmp_path, monkeypatch):
-    settings = load_settings(None, PRETRAIN)
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2)
-        with pytest.raises(KeyboardInterrupt):
-            pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Silent(), base=pretrained)
+    with interrupted(monkeypatch, 2):
+        pretrained_from(cache, tmp_path / "a", base=pretrained)
     with pytest.raises(CheckpointError, match="other settings or data"):
-        pretrain_stage([cache], tmp_path / "a", settings, resume=True, progress=Silent())
-    pretrain_stage([cache], tmp_path / "a", settings, resume=True, progress=Silent(), base=pretrained)
+        pretrained_from(cache, tmp_path / "a", resume=True)
+    pretrained_from(cache, tmp_path / "a", resume=True, base=pretrained)
 
 
 @pytest.mark.parametrize("scope", ["head", "decoder"])
 def test_metatraining_moves_adapted_weights_and_step_sizes_and_nothing_else(cache, pretrained, tmp_path, scope):
-    settings = load_settings(None, [*METATRAIN, f"metatrain.scope={scope}"])
-    made = metatrain_stage([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Silent())
+    made = metatrained_from(cache, pretrained, tmp_path / "m", f"metatrain.scope={scope}")
     before = load_checkpoint(pretrained)
     for name, value in before.weights.items():
         assert torch.equal(value, made.weights[name]) == (name not in made.step_sizes), name
@@ -363,19 +349,17 @@ def test_metatraining_moves_adapted_weights_and_step_sizes_and_nothing_else(cach
 
 
 def test_resumed_metatraining_gives_the_weights_of_an_uninterrupted_run(cache, pretrained, tmp_path, monkeypatch):
-    settings = load_settings(None, METATRAIN)
-    whole = metatrain_stage([cache], pretrained, tmp_path / "whole", settings, resume=False, progress=Silent())
-    with monkeypatch.context() as patch:
-        stop_at(patch, 2)
-        with pytest.raises(KeyboardInterrupt):
-            metatrain_stage([cache], pretrained, tmp_path / "parts", settings, resume=False, progress=Silent())
-    parts = metatrain_stage([cache], pretrained, tmp_path / "parts", settings, resume=True, progress=Silent())
+    whole = metatrained_from(cache, pretrained, tmp_path / "whole")
+    with interrupted(monkeypatch, 2):
+        metatrained_from(cache, pretrained, tmp_path / "parts")
+    parts = metatrained_from(cache, pretrained, tmp_path / "parts", resume=True)
     assert equal(whole.weights, parts.weights) and equal(whole.step_sizes, parts.step_sizes)
 
 
 def test_step_sizes_stay_positive_and_grow_apart(cache, pretrained, tmp_path):
-    settings = load_settings(None, [*METATRAIN, "metatrain.initial_step_size=1e-6", "metatrain.step_size_rate=0.5"])
-    made = metatrain_stage([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Silent())
+    made = metatrained_from(
+        cache, pretrained, tmp_path / "m", "metatrain.initial_step_size=1e-6", "metatrain.step_size_rate=0.5"
+    )
     values = torch.cat([value.flatten() for value in made.step_sizes.values()])
     assert float(values.min()) > 0
     assert float(values.max() / values.min()) > 2
@@ -388,12 +372,8 @@ def test_metatraining_refuses_an_adapter(cache, pretrained, tmp_path):
     save_checkpoint(
         tmp_path / "s", Checkpoint(stage="adapt", settings=base.settings, weights={}, parents={"base": base.sha256})
     )
-    with pytest.raises(
-        CheckpointError, match=r"made by `vad adapt`; this needs a model, made by pretrain or metatrain"
-    ):
-        metatrain_stage(
-            [cache], tmp_path / "s", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent()
-        )
+    with pytest.raises(CheckpointError, match=r"made by `vad adapt`; this needs one made by pretrain or metatrain"):
+        metatrained_from(cache, tmp_path / "s", tmp_path / "m")
 
 
 def equal(a, b):

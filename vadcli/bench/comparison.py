@@ -32,11 +32,7 @@ class Earlier(BaseModel):
 
 
 def read_earlier(path: Path, schema: str) -> Earlier:
-    """Read the output of `vad bench --json`.
-
-    Raises:
-        InputError: if it is something else, or of another version.
-    """
+    """Read the output of `vad bench --json`; raises InputError if it is something else, or of another version."""
     advice = "Give the output of `vad bench --json`."
     if not path.is_file():
         raise InputError(f"--compare {path}: no such file. {advice}")

@@ -14,7 +14,7 @@ import torch
 class Measurement:
     """One line of the benchmark."""
 
-    path: str  # what was measured
+    path: str  # as in `paths.COMMANDS`, or forward, or training step
     device: str  # cpu or cuda
     precision: str  # of the convolutions
     batch: int  # windows at once

@@ -82,11 +82,11 @@ class LazyCommands(TyperGroup):
 
 def load_command(name: str) -> Any:
     """The Click command `name`, from `vadcli.cli.NAME`'s function `command`."""
-    one = typer.Typer(
+    program = typer.Typer(
         add_completion=False, rich_markup_mode="rich", context_settings={"help_option_names": ["--help", "-h"]}
     )
-    one.command(name)(importlib.import_module(f"vadcli.cli.{name}").command)
-    return typer.main.get_command(one)
+    program.command(name)(importlib.import_module(f"vadcli.cli.{name}").command)
+    return typer.main.get_command(program)
 
 
 app = typer.Typer(

@@ -209,7 +209,10 @@ def command(
 
         document = found.to_json()
         if against is not None:
-            document["against"] = {"file": against.name, "differences": [asdict(one) for one in differences]}
+            document["against"] = {
+                "file": against.name,
+                "differences": list(map(asdict, differences)),
+            }
         print(json.dumps(document, indent=1))
     else:
         print_tables([*tables_of(found.results), *found.more_tables()], style)

@@ -82,7 +82,7 @@ def with_settings(*flags: str, preset: str | None = None) -> Callable[[Callable[
             command(settings=load_settings(preset_ or preset, set_ or (), given), **values)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
-        call.__signature__ = inspect.Signature([one.replace(kind=keyword) for one in parameters])  # type: ignore[attr-defined]
+        call.__signature__ = inspect.Signature([each.replace(kind=keyword) for each in parameters])  # type: ignore[attr-defined]
         return call
 
     return wrap
@@ -114,7 +114,7 @@ def _parameter(dotted: str) -> inspect.Parameter:
     section, key = dotted.split(".")
     kind = type(_section(section)).model_fields[key].annotation
     if get_origin(kind) in (typing.Union, types.UnionType):
-        kind = next(one for one in get_args(kind) if one is not types.NoneType)
+        kind = next(each for each in get_args(kind) if each is not types.NoneType)
     kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     repeated = get_args(kind)[1:] == (...,)
     plain = list[str] if repeated else kind if kind in (bool, int, float) or get_origin(kind) is Literal else str

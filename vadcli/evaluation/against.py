@@ -18,7 +18,7 @@ _SAME = ("data", "labels", "protocol", "shots", "support", "score", "counting", 
 class Difference:
     """One result now and before."""
 
-    label: str  # what both were measured on
+    label: str  # of data, protocol and score
     micro_auc: float  # now
     before: float  # then
     half_width: float | None  # of the 95 % interval of the difference; None for a single clip
@@ -37,12 +37,8 @@ class Difference:
 
 
 def compare(results: Sequence[Result], earlier: Sequence[Mapping[str, Any]], origin: str) -> list[Difference]:
-    """Differences of all results that both have.
-
-    Raises:
-        InputError: when they have none in common.
-    """
-    before = {_identity(one): one for one in earlier}
+    """Differences of all results that both have; raises InputError when they have none in common."""
+    before = {_identity(each): each for each in earlier}
     found = []
     for result in results:
         now = result.to_json()
@@ -73,7 +69,7 @@ def _identity(result: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _influences(result: Mapping[str, Any]) -> dict[str, float]:
-    return {one["clip"]: one["influence"] for one in result["per_clip"]}
+    return {each["clip"]: each["influence"] for each in result["per_clip"]}
 
 
 def describe(result: Mapping[str, Any]) -> str:
@@ -119,11 +115,7 @@ def gated(results: Sequence[Result]) -> list[Result]:
 
 
 def check_gates(results: Sequence[Result], gates: Mapping[str, float]) -> None:
-    """Hold results against lower bounds.
-
-    Raises:
-        GateFailed: naming the worst that is below, and how many others.
-    """
+    """Hold results against lower bounds; raises GateFailed naming the worst that is below, and how many others."""
     below = []
     for name, bound in gates.items():
         for result in gated(results):
@@ -131,7 +123,7 @@ def check_gates(results: Sequence[Result], gates: Mapping[str, float]) -> None:
             if value is None or value < bound:
                 below.append((-1.0 if value is None else value - bound, name, bound, value, result))
     if below:
-        _, name, bound, value, result = min(below, key=lambda one: one[0])
+        _, name, bound, value, result = min(below, key=lambda each: each[0])
         got = "undefined" if value is None else f"{value:.4f}"
         others = f", and {len(below) - 1} more below" if len(below) > 1 else ""
         raise GateFailed(

@@ -97,7 +97,7 @@ def events_within(data: Pool, false_alarms: int, criterion: Criterion) -> EventS
     levels = np.quantile(data.scores, np.linspace(0, 1, LEVELS), method="nearest")
     tried = [score_events(data, float(level), criterion, anew=True) for level in np.unique(levels)]
     # nothing is above the highest, so one at least is kept
-    return max((one for one in tried if one.false_alarms <= false_alarms), key=lambda one: one.detected)
+    return max((each for each in tried if each.false_alarms <= false_alarms), key=lambda each: each.detected)
 
 
 def latency_aware_ap(data: Pool, points: Curve) -> float:

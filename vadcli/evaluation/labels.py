@@ -75,11 +75,7 @@ class Labels:
 
 
 def read_labels(path: Path, variant: str | None = None) -> Labels:
-    """Labels of a file, a folder with a file a clip, or a cache.
-
-    Raises:
-        InputError: for a path that holds no labels.
-    """
+    """Labels of a file, a folder with a file a clip, or a cache; raises InputError for a path that holds no labels."""
     if path.suffix.lower() in (".h5", ".hdf5"):
         return _from_cache(path, variant)
     if variant is not None:

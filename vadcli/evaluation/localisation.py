@@ -83,13 +83,13 @@ def ucsd_frame_scores(maps: Maps, masks: Masks) -> tuple[Flags, Floats]:
     """
     labels: Flags = np.array([mask.any() for mask in masks], dtype=np.bool_)
     scores = np.empty(len(maps))
-    for number, (one, mask, abnormal) in enumerate(zip(maps, masks, labels, strict=True)):
+    for number, (values, mask, abnormal) in enumerate(zip(maps, masks, labels, strict=True)):
         if abnormal:
-            inside = one[mask]
+            inside = values[mask]
             needed = int(np.ceil(COVERED * len(inside) - 1e-9))
             scores[number] = np.partition(inside, len(inside) - needed)[len(inside) - needed]
         else:
-            scores[number] = one.max()
+            scores[number] = values.max()
     return labels, scores
 
 
@@ -167,12 +167,12 @@ def count_regions(maps: Maps, tracks: Sequence[NDArray[np.int32]]) -> RegionCoun
     found_regions, false_regions = (np.zeros(_LEVELS, dtype=np.int64) for _ in range(2))
     hits = np.zeros((_LEVELS, len(numbers)), dtype=np.int64)
     sizes = np.zeros(len(numbers), dtype=np.int64)
-    for one, truth in zip(maps, tracks, strict=True):
+    for values, truth in zip(maps, tracks, strict=True):
         present = np.unique(truth[truth > 0])
         places = np.searchsorted(numbers, present)
         sizes[places] += 1
         local = np.searchsorted(np.append(0, present), truth)  # 0 normal, then 1.. within this frame
-        levels = _levels(one)
+        levels = _levels(values)
         highest, median = int(levels.max()), int(np.median(levels))
         pixels = np.bincount(levels.ravel(), minlength=_LEVELS)
         lowest = max(median, highest - (_OCTAVES << (23 - _REGION_BITS)), 1)  # nothing is detected where a map is 0
@@ -206,12 +206,12 @@ def total(counts: Iterable[RegionCounts]) -> RegionCounts:
     """Counts of several clips, added."""
     every = list(counts)
     return RegionCounts(
-        sum((one.found_regions for one in every), start=np.zeros_like(every[0].found_regions)),
-        sum((one.found_tracks for one in every), start=np.zeros_like(every[0].found_tracks)),
-        sum((one.false_regions for one in every), start=np.zeros_like(every[0].false_regions)),
-        sum(one.regions for one in every),
-        sum(one.tracks for one in every),
-        sum(one.frames for one in every),
+        sum((each.found_regions for each in every), start=np.zeros_like(every[0].found_regions)),
+        sum((each.found_tracks for each in every), start=np.zeros_like(every[0].found_tracks)),
+        sum((each.false_regions for each in every), start=np.zeros_like(every[0].false_regions)),
+        sum(each.regions for each in every),
+        sum(each.tracks for each in every),
+        sum(each.frames for each in every),
     )
 
 

@@ -35,7 +35,7 @@ class Request:
     def thresholds(self, clips: Sequence[Evidence]) -> Floats | None:
         """(C,), the program's threshold for each clip; None where nothing says what score is typical."""
         every = [clip.threshold if self.score == LIVE else self.threshold for clip in clips]
-        known = [one for one in every if one is not None]
+        known = [each for each in every if each is not None]
         return np.array(known) if self.score in (LIVE, GIVEN) and len(known) == len(clips) else None
 
 
@@ -135,29 +135,29 @@ def causal(clips: Sequence[Evidence], request: Request) -> list[Floats]:
     return [smooth(clip.signals[request.score], seconds, clip.times_s) for clip in clips]
 
 
-PAPER = Protocol(
-    name="paper",
-    summary="S_fra + S_fea, raw, nothing scaled or smoothed",
-    scores=partial(combined, Steps(unchanged, unchanged, unchanged, even_sum, 1.0)),
+def _of_errors(name: str, summary: str, steps: Steps, *, uses_future: bool) -> Protocol:
+    """A protocol that makes scores of the network's errors by steps."""
+    of = (*SCORES, GIVEN, *CONTROLS)
+    return Protocol(name, summary, partial(combined, steps), uses_future=uses_future, live=False, of=of)
+
+
+PAPER = _of_errors(
+    "paper",
+    "S_fra + S_fea, raw, nothing scaled or smoothed",
+    Steps(unchanged, unchanged, unchanged, even_sum, 1.0),
     uses_future=False,
-    live=False,
-    of=(*SCORES, GIVEN, *CONTROLS),
 )
-OFFICIAL = Protocol(
-    name="official",
-    summary="decibels scaled over each test clip, 15-tap filter, a-weighted: looks into the future",
-    scores=partial(combined, Steps(decibels, scaled, official_filter, official_weights, -1.0)),
+OFFICIAL = _of_errors(
+    "official",
+    "decibels scaled over each test clip, 15-tap filter, a-weighted: looks into the future",
+    Steps(decibels, scaled, official_filter, official_weights, -1.0),
     uses_future=True,
-    live=False,
-    of=(*SCORES, GIVEN, *CONTROLS),
 )
-MINMAX = Protocol(
-    name="minmax",
-    summary="decibels, or given scores, scaled over each test clip and not filtered (MemAE): looks into the future",
-    scores=partial(combined, Steps(decibels, scaled, unchanged, even_sum, -1.0)),
+MINMAX = _of_errors(
+    "minmax",
+    "decibels, or given scores, scaled over each test clip and not filtered (MemAE): looks into the future",
+    Steps(decibels, scaled, unchanged, even_sum, -1.0),
     uses_future=True,
-    live=False,
-    of=(*SCORES, GIVEN, *CONTROLS),
 )
 ONLINE = Protocol(
     name="online",
@@ -172,11 +172,7 @@ DEFAULT_PROTOCOLS = ("paper", "official", "online")
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name.
-
-    Raises:
-        InputError: if there is none.
-    """
+    """The protocol of that name; raises InputError if there is none."""
     if name not in PROTOCOLS:
         raise InputError(f"--protocol {name}: unknown. Use one or more of: {', '.join(PROTOCOLS)}.")
     return PROTOCOLS[name]

@@ -56,7 +56,7 @@ class Measured:
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:
     """Results in an evaluation document of its own model, or of foreign scores (which have none), and of CONTROLS."""
     model = document.get("model") or {}
-    return [Measured(one, model) for one in document["results"]]
+    return [Measured(result, model) for result in document["results"]]
 
 
 def beside(number: str, measured: Sequence[Measured]) -> Table:
@@ -72,7 +72,7 @@ def beside(number: str, measured: Sequence[Measured]) -> Table:
     makers = {"1": _table_1, "2": _table_2, "4": _table_4, "5": _table_5, "6": _table_6}
     if number not in makers:
         raise InputError(f"--table {number}: unknown. Use {', '.join(TABLES)}.")
-    models = [one for one in measured if one.result["score"] not in CONTROLS]
+    models = [each for each in measured if each.result["score"] not in CONTROLS]
     table = makers[number](models)
     sets = tuple(SETS) if number == "1" else tuple(SETS)[:3] if number == "2" else ("ped2",)
     return replace(table, footnotes=(*table.footnotes, *_control_notes(measured, sets), *_data_notes(models, sets)))
@@ -82,34 +82,34 @@ def _control_notes(measured: Sequence[Measured], sets: Sequence[str]) -> Iterato
     """A line with the figures of the controls on the data sets of a table."""
     for name in CONTROLS:
         found = {data: _find(measured, data, score=name) for data in sets}
-        figures = ", ".join(f"{data} {_cell(one, 'data')}" for data, one in found.items() if one)
+        figures = ", ".join(f"{data} {_cell(each, 'data')}" for data, each in found.items() if each)
         if figures:
             yield f"{name}, without a model: {figures}"
 
 
 def _data_notes(measured: Sequence[Measured], sets: Sequence[str]) -> Iterator[str]:
     """A line for results whose data's name is of no data set, and one for those on other than all clips of theirs."""
-    strange = {str(one.result["data"]): None for one in measured if not any(_is_of(one, data) for data in SETS)}
+    strange = {str(each.result["data"]): None for each in measured if not any(_is_of(each, data) for data in SETS)}
     if strange:
         yield f"left out: {', '.join(strange)}; name a cache by its data set, as in {sets[0]}.h5, to set it in here"
     for data in sets:
-        counts = sorted({int(one.result["clips"]) for one in measured if _is_of(one, data)})
+        counts = sorted({int(each.result["clips"]) for each in measured if _is_of(each, data)})
         if counts and counts != [SETS[data]]:
             yield f"{data}: measured on {' or '.join(map(str, counts))} clips; the published test set has {SETS[data]}"
 
 
-def _is_of(one: Measured, data: str) -> bool:
-    return data in str(one.result["data"]).lower().replace("-", "")
+def _is_of(measured: Measured, data: str) -> bool:
+    return data in str(measured.result["data"]).lower().replace("-", "")
 
 
 def _find(measured: Sequence[Measured], data: str, **wanted: Any) -> list[Measured]:
     """Results on a data set; each K as the paper counts it, where that is there beside the common counting."""
     found = [
-        one
-        for one in measured
-        if _is_of(one, data) and all(one.result.get(key) == value for key, value in wanted.items())
+        each
+        for each in measured
+        if _is_of(each, data) and all(each.result.get(key) == value for key, value in wanted.items())
     ]
-    papers = [one for one in found if one.result["counting"] == "paper"]
+    papers = [each for each in found if each.result["counting"] == "paper"]
     return papers or found
 
 
@@ -119,18 +119,18 @@ def _cell(found: Sequence[Measured], what: str) -> str:
 
 def _missing(measured: Sequence[Measured]) -> str:
     """The word for an empty cell of a table on Ped2: no result is on Ped2, or none is of the model asked for."""
-    return "Ped2" if measured and not any(_is_of(one, "ped2") for one in measured) else "such model"
+    return "Ped2" if measured and not any(_is_of(each, "ped2") for each in measured) else "such model"
 
 
 def _protocols(measured: Sequence[Measured]) -> list[str]:
-    return list(dict.fromkeys(str(one.result["protocol"]) for one in measured)) or ["paper"]
+    return list(dict.fromkeys(str(each.result["protocol"]) for each in measured)) or ["paper"]
 
 
 def _by_unit(measured: Sequence[Measured]) -> Iterator[tuple[str, list[Measured]]]:
     """A label and results for each rival of the prototype unit that was measured, after "" for all else."""
-    yield "", [one for one in measured if one.model.get("unit") not in RIVALS]
+    yield "", [each for each in measured if each.model.get("unit") not in RIVALS]
     for rival in RIVALS:
-        if of_rival := [one for one in measured if one.model.get("unit") == rival]:
+        if of_rival := [each for each in measured if each.model.get("unit") == rival]:
             yield f"unit {rival}, ", of_rival
 
 
@@ -171,62 +171,63 @@ def _table_2(measured: Sequence[Measured]) -> Table:
                  ("each K on the frames it leaves, as the paper counts", *_model_note(measured)))  # fmt: skip
 
 
+def _rivals(measured: Sequence[Measured]) -> list[str]:
+    """The units of other papers that were measured."""
+    return [rival for rival in RIVALS if any(each.model.get("unit") == rival for each in measured)]
+
+
 def _table_4(measured: Sequence[Measured]) -> Table:
-    protocols, missing = _protocols(measured), _missing(measured)
-    rows = []
-    for name, value in TABLE_4.items():
-        score, unit = ("fp", "none") if name == "autoencoder alone" else (name, "prototypes")
-        cells = []
-        for protocol in protocols:
-            found = _find(measured, "ped2", protocol=protocol, score=score, shots=0)
-            cells.append(_cell([one for one in found if one.model.get("unit") == unit], missing))
-        rows.append((name, f"{value:.1f}", *cells))
-    for label, group in _by_unit(measured):
-        for score in ("fp", "fr", "fused") if label else ():
-            found_by = [_find(group, "ped2", protocol=protocol, score=score, shots=0) for protocol in protocols]
-            rows.append((label + score, "–", *(_cell(found, missing) for found in found_by)))
-    return Table("Table 4: scores on Ped2, micro AUC, %", ("score", "paper", *protocols), tuple(rows),
-                 ("Table 6 has FP 96.22 and FR 92.59, the other way round", *_model_note(measured)))  # fmt: skip
+    rows = [(name, f"{value:.1f}", name, {"unit": "prototypes"}) for name, value in TABLE_4.items()]
+    rows[0] = (rows[0][0], rows[0][1], "fp", {"unit": "none"})  # the autoencoder alone
+    rows += [(f"unit {unit}, {s}", "–", s, {"unit": unit}) for unit in _rivals(measured) for s in ("fp", "fr", "fused")]
+    note = "Table 6 has FP 96.22 and FR 92.59, the other way round"
+    return _on_ped2(measured, "Table 4: scores on Ped2, micro AUC, %", "score", rows, note)
 
 
 def _table_5(measured: Sequence[Measured]) -> Table:
     title = "Table 5: unit at 1/level of the input, FR on Ped2, micro AUC, %"
     note = "give --results of a model at each level; Table 4 has FR 96.2 at level 1"
-    return _by_model(measured, title, "unit_level", TABLE_5, "fr", note)
+    return _on_ped2(measured, title, "unit level", _by_setting(measured, "unit_level", TABLE_5, "fr"), note)
 
 
 def _table_6(measured: Sequence[Measured]) -> Table:
     title = "Table 6: prototypes, fused score on Ped2, micro AUC, %"
     parts = f"FP {TABLE_6_PARTS['fp']}, FR {TABLE_6_PARTS['fr']}"
     note = f"give --results of a model with each number of prototypes; at 10 the paper has {parts}"
-    return _by_model(measured, title, "num_prototypes", TABLE_6, "fused", note)
+    return _on_ped2(measured, title, "num prototypes", _by_setting(measured, "num_prototypes", TABLE_6, "fused"), note)
 
 
-def _by_model(
-    measured: Sequence[Measured], title: str, key: str, published: Mapping[int, float], score: str, note: str
-) -> Table:
-    protocols, missing = _protocols(measured), _missing(measured)
-    rows = []
-    for label, group in _by_unit(measured):
-        for setting, value in published.items():
-            found_by = []
-            for protocol in protocols:
-                found = _find(group, "ped2", protocol=protocol, score=score, shots=0)
-                found_by.append([one for one in found if one.model.get(key) == setting and one.model["unit"] != "none"])
-            if any(found_by) or not label:
-                shown = "–" if label else f"{value:.2f}"
-                rows.append((f"{label}{setting}", shown, *(_cell(found, missing) for found in found_by)))
-    return Table(title, (key.replace("_", " "), "paper", *protocols), tuple(rows), (note, *_model_note(measured)))
+_Wanted = tuple[str, str, str, Row]  # a row's name, the paper's figure, the score, and what the model's lineage says
+
+
+def _by_setting(measured: Sequence[Measured], key: str, published: Mapping[int, float], score: str) -> list[_Wanted]:
+    """The paper's rows, and for rivals those that were measured."""
+    rows: list[_Wanted] = [
+        (str(each), f"{value:.2f}", score, {"unit": "prototypes", key: each}) for each, value in published.items()
+    ]
+    for unit, each in product(_rivals(measured), published):
+        if any(m.model.get("unit") == unit and m.model.get(key) == each for m in measured):
+            rows.append((f"unit {unit}, {each}", "–", score, {"unit": unit, key: each}))
+    return rows
+
+
+def _on_ped2(measured: Sequence[Measured], title: str, head: str, rows: Sequence[_Wanted], note: str) -> Table:
+    protocols, missing, cells = _protocols(measured), _missing(measured), []
+    for name, published, score, model in rows:
+        group = [each for each in measured if all(each.model.get(key) == value for key, value in model.items())]
+        found = [_find(group, "ped2", protocol=protocol, score=score, shots=0) for protocol in protocols]
+        cells.append((name, published, *(_cell(each, missing) for each in found)))
+    return Table(title, (head, "paper", *protocols), tuple(cells), (note, *_model_note(measured)))
 
 
 def _model_note(measured: Sequence[Measured]) -> tuple[str, ...]:
-    models = {str(one.model["sha256"]): one.model for one in measured if one.model}
+    models = {str(each.model["sha256"]): each.model for each in measured if each.model}
     names = [
         f"{m['file']} ({m['size'][0]}x{m['size'][1]}, width {m['width']}, "
         f"{m['unit'] if m['unit'] in RIVALS else m['variant']})"
         for m in models.values()
     ]
     notes = [f"measured: {', '.join(names)}"] if names else []
-    if any(one.result["uses_future"] for one in measured):
+    if any(each.result["uses_future"] for each in measured):
         notes.append("official is scaled over each test clip, so it looks into the future")
     return tuple(notes)

@@ -35,7 +35,7 @@ class Setting:
 class Result:
     """Every figure of one protocol and score."""
 
-    setting: Setting  # what it was measured on
+    setting: Setting  # data, labels, shots and support
     protocol: str  # name of the protocol
     score: str  # "live" (the program's), one of SCORES, CUES or CONTROLS, or "given"
     uses_future: bool  # the protocol looks ahead in the test clip, so the figure cannot be had live
@@ -69,7 +69,7 @@ class Result:
     # micro AUC of each scene by its name, in which no calibration of one camera is compared with another's; None for
     # frames of one kind only
     scene_auc: dict[str, float | None]
-    notes: tuple[str, ...] = field(default=())  # what a reader must know
+    notes: tuple[str, ...] = field(default=())  # for the reader
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the setting's beside the figures; no NaN."""
@@ -84,8 +84,8 @@ class Result:
 
 def _listed(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _listed(one) for key, one in value.items()}
-    return [_listed(one) for one in value] if isinstance(value, tuple | list) else value
+        return {key: _listed(each) for key, each in value.items()}
+    return [_listed(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Pool:

@@ -28,11 +28,7 @@ _PEAK_OF_UNIT_FRAMES = 4.0  # squared range of frames in [-1, 1]
 
 
 def read_scores(arguments: Sequence[str]) -> list[ForeignClip]:
-    """All clips of score files.
-
-    Raises:
-        InputError: for a file that is missing, of another kind, or holds no scores.
-    """
+    """All clips of score files; raises InputError for a file that is missing, of another kind, or holds no scores."""
     clips = [clip for path in _files(arguments) for clip in _READERS[path.suffix.lower()](path)]
     if not clips:
         raise InputError(f"{', '.join(arguments)}: no scores in it.")

@@ -27,10 +27,10 @@ _EVENT_NOTES = (
 class Table:
     """Results that may stand in one table: same data, labels, support and frames."""
 
-    title: str  # what they share
+    title: str  # the data that all rows share
     columns: tuple[str, ...]  # headings
     rows: tuple[tuple[str, ...], ...]  # cells
-    footnotes: tuple[str, ...]  # what a reader must know
+    footnotes: tuple[str, ...]  # for the reader
 
 
 def tables_of(results: Sequence[Result]) -> list[Table]:

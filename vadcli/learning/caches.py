@@ -81,11 +81,7 @@ def model_to_go_on_with(settings: Settings, start: Checkpoint) -> ModelSettings:
 
 
 def require_same_frames(model: ModelSettings, cache: Cache, path: Path) -> None:
-    """Check that a trained network reads the cache's frames.
-
-    Raises:
-        InputError: if it does not.
-    """
+    """Check that a trained network reads the cache's frames; raises InputError if it does not."""
     if (model.size, model.channels) != (cache.size, cache.channels):
         size = "x".join(map(str, model.size))
         raise InputError(

@@ -26,7 +26,7 @@ class Job:
     device: torch.device  # where to train
     precision: torch.dtype  # of the convolutions; weights, and whatever is adapted, stay in float32
     progress: Progress  # every step is reported to it
-    processes: Processes  # that share the work; only the lead writes
+    processes: Processes  # sharing the work; only the lead writes
     tensorboard: bool = False  # also write TensorBoard's events
 
     @property

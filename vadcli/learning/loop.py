@@ -53,11 +53,7 @@ class Learner:
         save_tensors(path, arrays, header)
 
     def restore(self, path: Path) -> None:
-        """Go back to a resume point.
-
-        Raises:
-            CheckpointError: if it belongs to a run with other settings or data.
-        """
+        """Go back to a resume point; raises CheckpointError if it belongs to a run with other settings or data."""
         arrays, header = read_tensors(path, RESUME_FORMAT)
         if header.get("key") != self.key:
             raise CheckpointError(

@@ -30,11 +30,7 @@ class EventsLog:
 
 
 def require_tensorboard() -> None:
-    """Refuse to go on without the library.
-
-    Raises:
-        InputError: if it is not installed.
-    """
+    """Refuse to go on without the library; raises InputError if it is not installed."""
     try:
         import torch.utils.tensorboard  # noqa: F401
     except ImportError as error:

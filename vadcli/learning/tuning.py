@@ -32,7 +32,7 @@ class Tuned:
     """The result of tuning."""
 
     weights: dict[str, Tensor]  # all of them by name, float32 on the CPU, where held-out footage was predicted best
-    steps: int  # that they took; 0 if none paid
+    steps: int  # up to those weights; 0 if none paid
     errors: tuple[float, float]  # held-out error (mean squared) before and after
 
 

@@ -31,7 +31,7 @@ from vadcli.model.tensor_file import (
 )
 from vadcli.settings import ModelSettings, Settings
 
-CHANGES = 256.0  # what changes of weights are multiplied by before a byte keeps them
+CHANGES = 256.0  # factor on changes of weights, which are kept in a byte
 Stage = Literal["pretrain", "metatrain", "adapt"]
 
 
@@ -39,7 +39,7 @@ Stage = Literal["pretrain", "metatrain", "adapt"]
 class Checkpoint:
     """A model, or an adapter, as one stage hands it to the next."""
 
-    stage: Stage  # that wrote it. "adapt" is an adapter: adapted weights alone, useless without its base.
+    stage: Stage  # the command that wrote it; "adapt" is an adapter: adapted weights alone, useless without its base.
     settings: Settings  # of the run, all sections; `settings.model` describes the weights
     weights: Mapping[str, Tensor]  # network parameters by name
     step_sizes: Mapping[str, Tensor] = field(default_factory=dict)  # α by parameter name; empty before meta-training
@@ -78,11 +78,7 @@ def versions() -> dict[str, str]:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        OSError: when the folder is missing, read-only or full.
-    """
+    """Write a checkpoint, whole or not at all; raises OSError when the folder is missing, read-only or full."""
     tensors = {f"network.{name}": value for name, value in checkpoint.weights.items()}
     tensors |= {f"step_sizes.{name}": value for name, value in checkpoint.step_sizes.items()}
     tensors |= {f"{CALIBRATION}{name}": torch.from_numpy(v) for name, v in checkpoint.calibration_arrays.items()}
@@ -187,11 +183,7 @@ def load_network(
 
 
 def require_base(adapter: Checkpoint, checkpoint: Checkpoint) -> None:
-    """Refuse an adapter of another model.
-
-    Raises:
-        CheckpointError: with both hashes.
-    """
+    """Refuse an adapter of another model; raises CheckpointError with both hashes."""
     if adapter.parents.get("base") != checkpoint.sha256:
         raise CheckpointError(
             f"{adapter.path}: adapts a model with hash {str(adapter.parents.get('base'))[:12]}…, "
@@ -208,7 +200,7 @@ def _from_changes(checkpoint: Checkpoint, adapted: Mapping[str, Tensor]) -> dict
 
 
 def as_changes(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What changed from some weights to others, by name: a byte each, float8 of 256 times the change.
+    """Changes of weights, by name: a byte each, float8 of 256 times the change.
 
     They keep three binary digits of it, and 1e-5 of what is smaller than that.
     """

@@ -49,7 +49,7 @@ class ExportedModule(nn.Module):
         prediction = self.network(inputs)
         maps = [(prediction.frame - target).square().mean(1)]
         maps += [] if prediction.feature_error is None else [prediction.feature_error]
-        errors = torch.stack([one.mean((1, 2)) for one in maps], dim=1)
+        errors = torch.stack([each.mean((1, 2)) for each in maps], dim=1)
         return prediction.frame, *maps, errors
 
     def example(self) -> Tensor:

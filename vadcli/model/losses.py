@@ -40,7 +40,7 @@ def losses(prediction: Prediction, target: Tensor, margin: float) -> Losses:
 
 
 def effective_prototypes(prototypes: Tensor) -> Tensor:
-    """How many different prototypes there are: exp of the entropy of their Gram matrix's spectrum.
+    """The number of different prototypes: exp of the entropy of their Gram matrix's spectrum.
 
     Args:
         prototypes: (B, M, C).

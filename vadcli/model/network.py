@@ -25,7 +25,7 @@ class Prediction:
     """The network's results for a batch of windows."""
 
     frame: Tensor  # (B, C, H, W), the predicted next frame in [-1, 1]
-    unit: UnitOutput | None  # what the unit gave; None for a network without one
+    unit: UnitOutput | None  # the unit's output; None for a network without one
     encoding: Tensor  # (B, C, h, w), what the unit read
 
     @property

@@ -129,9 +129,9 @@ class OnnxNetwork:
 def _forget_origin(graph: Any) -> None:
     """Take away the paths of this machine that torch's exporter writes beside every operation."""
     graph.doc_string = ""
-    for one in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
-        one.doc_string = ""
-        one.ClearField("metadata_props")
+    for part in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        part.doc_string = ""
+        part.ClearField("metadata_props")
     for node in graph.node:
         for attribute in node.attribute:
             attribute.doc_string = ""
@@ -142,7 +142,7 @@ def _forget_origin(graph: Any) -> None:
 
 def _check_shapes(path: Path, session: Any, model: ModelSettings) -> None:
     """Refuse a file whose network is not the one that its header tells of."""
-    given = {one.name: one for one in (*session.get_inputs(), *session.get_outputs())}
+    given = {tensor.name: tensor for tensor in (*session.get_inputs(), *session.get_outputs())}
     windows = (model.input_frames + 1, *model.size, model.channels)
     asked: dict[str, tuple[int, ...]] = {"windows": windows, "frame": (model.channels, *model.size)}
     if unknown := given.keys() - {"windows", *OUTPUTS}:

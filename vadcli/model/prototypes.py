@@ -74,7 +74,7 @@ class PrototypeUnit(Unit):
 
 
 def diversity(prototypes: Tensor, arithmetic: Arithmetic, margin: float) -> Tensor:
-    """How far prototypes fall short of the margin between them (L_d, eq. 8).
+    """The shortfall of distances between prototypes from the margin (L_d, eq. 8).
 
     Args:
         prototypes: (B, M, C).

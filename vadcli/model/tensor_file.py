@@ -19,7 +19,7 @@ from vadcli.files import whole
 from vadcli.settings import Settings, settings_of
 
 FORMAT, VERSION = "vad-checkpoint", 1
-CALIBRATION = "calibration."  # what the names of a calibration's arrays begin with
+CALIBRATION = "calibration."  # prefix of the names of a calibration's arrays
 PACKAGED_MODEL = Path(__file__).parent.parent / "weights" / "edge.safetensors"
 MAKES = {
     "pretrain": "vad pretrain CACHE.h5 --out model.safetensors",
@@ -96,11 +96,7 @@ def check_replaced(path: Path, stage: str, note: Callable[[str], None]) -> None:
 
 
 def read_settings(path: Path, header: Mapping[str, Any]) -> Settings:
-    """The settings in a header.
-
-    Raises:
-        CheckpointError: where they do not hold.
-    """
+    """The settings in a header; raises CheckpointError where they do not hold."""
     try:
         return settings_of(header)
     except ValidationError as error:

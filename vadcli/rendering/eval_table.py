@@ -42,16 +42,18 @@ def print_tables(tables: Sequence[Table], style: str) -> None:
 
 
 def print_differences(differences: Sequence[Difference], origin: str) -> None:
-    """Micro AUC now and before, with the interval of the difference."""
+    """Micro AUC now and before, with the interval of the each."""
     shown = RichTable(
         title=Text(printable(f"against {origin}")), title_justify="left", title_style="bold", box=None, pad_edge=False
     )
     for name in ("result", "micro AUC", "before", "change", "95 %"):
         shown.add_column(name, justify="left" if name == "result" else "right", overflow="fold")
-    for one in differences:
-        half = "–" if one.half_width is None else f"±{100 * one.half_width:.2f}" + ("" if one.paired else " unpaired")
-        style = ("green" if one.change > 0 else "red") if one.clear else ""
-        label = one.label + ("" if one.same_frames else " (other frames)")
-        change = Text(f"{100 * one.change:+.2f}", style=style)
-        shown.add_row(Text(printable(label)), f"{100 * one.micro_auc:.2f}", f"{100 * one.before:.2f}", change, half)
+    for each in differences:
+        half = (
+            "–" if each.half_width is None else f"±{100 * each.half_width:.2f}" + ("" if each.paired else " unpaired")
+        )
+        style = ("green" if each.change > 0 else "red") if each.clear else ""
+        label = each.label + ("" if each.same_frames else " (other frames)")
+        change = Text(f"{100 * each.change:+.2f}", style=style)
+        shown.add_row(Text(printable(label)), f"{100 * each.micro_auc:.2f}", f"{100 * each.before:.2f}", change, half)
     Console(highlight=False, emoji=False).print(shown)

@@ -53,11 +53,11 @@ def figures(results: Sequence[Result], pools: Sequence[Pool]) -> Iterator[Named]
     wanted = {id(result) for result in gated(results)}
     pairs = [(result, data) for result, data in zip(results, pools, strict=True) if id(result) in wanted]
     sets = list(dict.fromkeys(result.setting.data for result, _ in pairs))
-    for one in sets:
-        mine = [(result, data) for result, data in pairs if result.setting.data == one]
-        prefix = f"{_file_name(one)}-" if len(sets) > 1 else ""
-        yield f"{prefix}roc", _curves(mine, one, "roc")
-        yield f"{prefix}pr", _curves(mine, one, "pr")
+    for name in sets:
+        mine = [(result, data) for result, data in pairs if result.setting.data == name]
+        prefix = f"{_file_name(name)}-" if len(sets) > 1 else ""
+        yield f"{prefix}roc", _curves(mine, name, "roc")
+        yield f"{prefix}pr", _curves(mine, name, "pr")
         last = max((r.setting.shots or 0 for r, _ in mine), default=0)
         shown = [pair for pair in mine if (pair[0].setting.shots or 0) == last]
         clips = len(mine[0][1].names)
@@ -78,9 +78,9 @@ def _curves(pairs: Sequence[tuple[Result, Pool]], data: str, kind: str) -> Figur
     figure = Figure(figsize=(1 + 3.6 * len(protocols), 4.4), layout="constrained")
     panels = figure.subplots(1, len(protocols), squeeze=False)[0]
     for panel, protocol in zip(panels, protocols, strict=True):
-        own = [(result, one) for result, one in pairs if result.protocol == protocol]
-        for number, (result, one) in enumerate(own):
-            points = curve(one.labels, one.scores)
+        own = [(result, pool) for result, pool in pairs if result.protocol == protocol]
+        for number, (result, pool) in enumerate(own):
+            points = curve(pool.labels, pool.scores)
             x, y = (
                 (points.false_positive_rate, points.recall)
                 if kind == "roc"
@@ -146,9 +146,9 @@ def timelines(pairs: Sequence[tuple[Result, Pool]], clips: Sequence[int]) -> Fig
         start, stop = data.offsets[number : number + 2]
         seconds = np.arange(stop - start) / data.fps[number]
         _shade(panel, data.labels[start:stop], data.fps[number])
-        for line, (result, one) in enumerate(pairs):
-            low, high = np.quantile(one.scores, [0.01, 0.99])
-            shown = (one.scores[start:stop] - low) / max(high - low, 1e-12)
+        for line, (result, scored) in enumerate(pairs):
+            low, high = np.quantile(scored.scores, [0.01, 0.99])
+            shown = (scored.scores[start:stop] - low) / max(high - low, 1e-12)
             x, y = _peaks(seconds, shown)
             label = result.protocol + ("*" if result.uses_future else "") + _adaptation(result)
             panel.plot(x, y, linewidth=1.1, label=label, **_style(line))

@@ -81,7 +81,7 @@ class Report(Sink):
         section = self._open[scorer]
         section.events += 1
         event = finding.event
-        pictured = sorted((one[0] for one in section.listed if one[3]), reverse=True)
+        pictured = sorted((each[0] for each in section.listed if each[3]), reverse=True)
         picture = ""
         if len(pictured) < PICTURES or event.peak_score > pictured[PICTURES - 1]:
             picture = _data_url(_fit(peak_picture(scorer, finding), _PICTURE_WIDTH))
@@ -89,7 +89,7 @@ class Report(Sink):
         if len(section.listed) > EVENTS_LISTED:
             heapq.heappop(section.listed)
         if picture and len(pictured) >= PICTURES:
-            lowest = min((one for one in section.listed if one[3]), key=lambda one: one[0])
+            lowest = min((each for each in section.listed if each[3]), key=lambda each: each[0])
             section.listed[section.listed.index(lowest)] = (*lowest[:3], "")
 
     def end(self, scorer: SourceScorer) -> None:
@@ -97,8 +97,8 @@ class Report(Sink):
         section = self._open.pop(scorer)
         self._frames += scorer.frames
         self._events += section.events
-        events = sorted(section.listed, key=lambda one: one[1])
-        spans = [Span(one.start_s, one.end_s, str(number)) for _, number, one, _ in events]
+        events = sorted(section.listed, key=lambda each: each[1])
+        spans = [Span(event.start_s, event.end_s, str(number)) for _, number, event, _ in events]
         threshold = scorer.threshold
         facts = [
             clock(section.last_s) + " long",
@@ -108,7 +108,7 @@ class Report(Sink):
             "no threshold: over before enough was seen" if threshold is None else f"alarm above {threshold:.2f}",
         ]
         keep = max(0, 4 * PICTURES - self._pictures)  # over all sources
-        pictures = [one[3] for one in sorted(events, reverse=True) if one[3]][:keep]
+        pictures = [event[3] for event in sorted(events, reverse=True) if event[3]][:keep]
         self._pictures += len(pictures)
         self._done.append(
             {
@@ -116,7 +116,7 @@ class Report(Sink):
                 "facts": "; ".join(facts) + ".",
                 "svg": Markup(timeline_svg(section.timeline, threshold, spans)),
                 "events": [
-                    _row(number, one, picture if picture in pictures else "") for _, number, one, picture in events
+                    _row(number, event, picture if picture in pictures else "") for _, number, event, picture in events
                 ],
                 "unlisted": section.events - len(events),
             }

@@ -34,7 +34,7 @@ class Timeline:
     >>> timeline = Timeline(limit=4, seconds=1.0)
     >>> for second in range(10):
     ...     timeline.add(float(second), float(second))
-    >>> timeline.seconds, [(one.least, one.most) for one in timeline.bins]
+    >>> timeline.seconds, [(each.least, each.most) for each in timeline.bins]
     (4.0, [(0.0, 3.0), (4.0, 7.0), (8.0, 9.0)])
     """
 
@@ -46,7 +46,7 @@ class Timeline:
         """Take the score of a frame."""
         while (place := int(max(time_s, 0) / self.seconds)) >= self.limit:
             pairs = zip_longest(self.bins[::2], self.bins[1::2])
-            self.bins = [one.joined(other) for one, other in pairs if one is not None]
+            self.bins = [first.joined(second) for first, second in pairs if first is not None]
             self.seconds *= 2
         while len(self.bins) <= place:
             self.bins.append(Bin())
@@ -76,7 +76,7 @@ def timeline_svg(timeline: Timeline, threshold: float | None, spans: Sequence[Sp
 
     Nothing in it depends on colour, and no text in it comes from outside.
     """
-    most = max((one.most for one in timeline.bins if one.most is not None), default=1.0)
+    most = max((each.most for each in timeline.bins if each.most is not None), default=1.0)
     top = max(1.25 * (threshold or 1.0), most * 1.05, 0.1)
     duration = max(timeline.duration_s, 1e-9)
     plot_width, plot_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _BOTTOM - _TOP
@@ -125,9 +125,9 @@ def _stretches(timeline: Timeline) -> list[list[tuple[int, float, float]]]:
     longest_s = max(2.0, 2 * timeline.seconds)
     runs: list[list[tuple[int, float, float]]] = []
     run: list[tuple[int, float, float]] = []
-    for i, one in enumerate([*timeline.bins, Bin()]):
-        if one.least is not None and one.most is not None:
-            run.append((i, one.least, one.most))
+    for i, bin_ in enumerate([*timeline.bins, Bin()]):
+        if bin_.least is not None and bin_.most is not None:
+            run.append((i, bin_.least, bin_.most))
         elif run and ((i - run[-1][0]) * timeline.seconds > longest_s or i == len(timeline.bins)):
             runs.append(run)
             run = []

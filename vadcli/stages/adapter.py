@@ -1,4 +1,4 @@
-"""What was learned of a camera, and the file that it is kept in."""
+"""The result of adapting to a camera, and the file that keeps it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was learned of a camera."""
+    """The result of adapting to a camera."""
 
-    calibration: Calibration  # what is normal there
-    weights: "Mapping[str, Tensor]" = field(default_factory=dict)  # that were adapted, by name; none without a network
+    calibration: Calibration  # of that camera
+    weights: "Mapping[str, Tensor]" = field(default_factory=dict)  # adapted ones by name; none without a network
     losses: Sequence[float] = ()  # inner loss before each update
     support_frames: int = 0  # frames that the support windows span
-    tuned: "Tuned | None" = None  # what came of training all weights; None where that was not asked for
+    tuned: "Tuned | None" = None  # the result of training all weights; None where that was not asked for
     name: str = ""  # of the first source
 
     def training(self, settings: Settings) -> dict[str, Any]:

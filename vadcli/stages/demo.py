@@ -23,7 +23,7 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +41,13 @@ CLIPS = {"training": ("01", "02"), "testing": ("01", "02")}
 
 @dataclass(frozen=True)
 class DemoArguments:
-    """What decides every byte of a demo folder."""
+    """The arguments that decide every byte of a demo folder."""
 
     scenes: int = 2  # number of scenes, at least 1
     seconds: float = 20.0  # length of each clip
     seed: int = 0  # another seed, other scenes
     size: tuple[int, int] = (256, 256)  # height and width of the videos in pixels
     fps: float = 10.0  # frames a second
-
-    def to_json(self) -> dict[str, Any]:
-        """The arguments as they stand in demo.json."""
-        return {
-            "scenes": self.scenes,
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "size": list(self.size),
-            "fps": self.fps,
-        }
 
     @property
     def frames(self) -> int:
@@ -102,7 +92,7 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
         "format": FORMAT,
         "version": VERSION,
         "seed": arguments.seed,
-        "arguments": arguments.to_json(),
+        "arguments": {**asdict(arguments), "size": list(arguments.size)},
         "scenes": scenes,
     }
     _claim(folder, header)

@@ -27,7 +27,7 @@ def table_stage(
     Raises:
         InputError: for an unknown table or a file that is no evaluation.
     """
-    measured = [one for path in earlier for one in measured_of(read_document(path))]
+    measured = [each for path in earlier for each in measured_of(read_document(path))]
     if sources:
         if options.shots is None and number != "2":
             options = replace(options, shots=(0,))

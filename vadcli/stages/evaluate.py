@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vadcli import __version__
 from vadcli.errors import InputError
@@ -21,18 +21,15 @@ from vadcli.stages.adapt import require_network_frames
 from vadcli.stages.labelled import Scene, scenes_of_cache, scenes_of_sources
 from vadcli.stages.trial import Options, Row, Trial
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What came of it."""
+    """Results of an evaluation."""
 
     results: tuple[Result, ...]  # all of them
     pools: tuple[Pool, ...]  # scores and labels behind each result
-    about: Mapping[str, Any]  # what holds for all, for the JSON document
-    notes: tuple[str, ...] = field(default=())  # what a reader must know, one line each
+    about: Mapping[str, Any]  # facts that hold for all, for the JSON document
+    notes: tuple[str, ...] = field(default=())  # for the reader, one line each
 
     def more_tables(self) -> list[Table]:
         """Tables of what is not a frame score: events, and where, for footage with masks."""
@@ -59,7 +56,7 @@ def evaluate_stage(
     with ExitStack() as stack:
         for name, scenes in _data(sources, trial, stack):
             rows = list(trial.rows(name, scenes))
-            measured = [one for row in rows for one in _results(row, rows, protocols, options, settings)]
+            measured = [found for row in rows for found in _results(row, rows, protocols, options, settings)]
             if not measured:
                 raise InputError(_nothing(name, options))
             results += [result for result, _ in measured]
@@ -74,7 +71,7 @@ def evaluate_stage(
                         f"stretch of {scene.donor}, which is not evaluated"
                     )
             about["contaminated_supports"] += _contaminated(name, rows)
-            about["localisation"] += [{"data": name, **one} for row in rows for one in row.localisation]
+            about["localisation"] += [{"data": name, **each} for row in rows for each in row.localisation]
     lineage = {"model": trial.lineage, "settings": settings.eval.model_dump(mode="json")}
     return Evaluation(tuple(results), tuple(pools), {"vad": __version__, **lineage, **about}, tuple(notes))
 
@@ -125,7 +122,7 @@ def _contaminated(data: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _contaminated_clips(row: Row, rows: Sequence[Row]) -> list[str]:
     """Clips that have abnormal frames before the first that this K leaves, as the row of the least K has them."""
-    least = min(rows, key=lambda one: one.setting.shots or 0)
+    least = min(rows, key=lambda each: each.setting.shots or 0)
     first = {clip.name: int(clip.frames[0]) for clip in row.clips}
     return [clip.name for clip in least.clips if clip.labels[clip.frames < first[clip.name]].any()]
 

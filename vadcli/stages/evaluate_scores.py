@@ -73,10 +73,10 @@ def _with_controls(clips: Sequence[Evidence], path: Path) -> list[Evidence]:
         for clip in clips:
             numbers = {int(index): number for number, index in enumerate(cache.timeline(clip.name)[0])}
             maps = [cache.cues(clip.name, numbers[int(frame)]) for frame in clip.frames]
-            windows = [None if one is None else Windows(CueMaps(**one)) for one in maps]
+            windows = [None if each is None else Windows(CueMaps(**each)) for each in maps]
             controls = {
-                MOVING: np.array([0.0 if one is None else one.area.max() for one in windows]),
-                FLOW: np.array([0.0 if one is None else one.speed.max() for one in windows]),
+                MOVING: np.array([0.0 if window is None else window.area.max() for window in windows]),
+                FLOW: np.array([0.0 if window is None else window.speed.max() for window in windows]),
             }
             found.append(replace(clip, signals={**clip.signals, **controls}))
     return found

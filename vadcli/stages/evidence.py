@@ -1,4 +1,4 @@
-"""What `vad score` says of every frame of labelled clips, with their labels; and where, with their masks."""
+"""Scores of labelled clips by the code of `vad score`, with their labels; their regions, with their masks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -30,7 +30,7 @@ def evidence_of(
     progress: Progress,
     judges: "Judges | None" = None,
 ) -> Iterator[Evidence]:
-    """What `vad score` says of every frame of labelled clips."""
+    """Scores of labelled clips, frame by frame, by the code of `vad score`."""
     run = ready.run(settings.score)
     frames: dict[str, list[ScoredFrame]] = {}
     maps: dict[str, ClipMaps] = {}
@@ -72,8 +72,8 @@ def _evidence(clip: LabelledClip, frames: Sequence[ScoredFrame], fps: float, thr
     windows = [Windows(frame.observation.cues) for frame in frames if frame.observation.cues is not None]
     signals = {
         LIVE: [record.score for record in records],
-        MOVING: [one.area.max() for one in windows],
-        FLOW: [one.speed.max() for one in windows],
+        MOVING: [window.area.max() for window in windows],
+        FLOW: [window.speed.max() for window in windows],
     } | {cue: [getattr(record, cue) for record in records] for cue in CUES}
     for name, error in ((FRAME, FRAME_ERROR), (FEATURE, FEATURE_ERROR)):
         signals[name] = [frame.errors.numbers.get(error) if frame.errors else None for frame in frames]
@@ -96,4 +96,4 @@ class Judges:
     def rows(self, shots: int) -> tuple[Mapping[str, Any], ...]:
         """Figures of each kind of map."""
         found = {kind: judge.scores_of_all() for kind, judge in self._every.items()}
-        return tuple({"shots": shots, "map": kind, **asdict(one)} for kind, one in found.items() if one is not None)
+        return tuple({"shots": shots, "map": kind, **asdict(each)} for kind, each in found.items() if each is not None)

@@ -52,7 +52,7 @@ def _made_up(model: ModelSettings) -> Tensor:
     """Windows (B, T+1, H, W, C) of a synthetic scene."""
     many = model.input_frames + WINDOWS
     film = render(make_scene(0), 0, seconds=many / 10, fps=10, size=model.size, anomalies=True)
-    images = torch.stack([torch.from_numpy(one.image) for one in film])  # (n, H, W, 3)
+    images = torch.stack([torch.from_numpy(each.image) for each in film])  # (n, H, W, 3)
     images = images if model.channels == 3 else images.float().mean(3, keepdim=True).round().to(torch.uint8)
     return _windows(images, model)
 

@@ -16,7 +16,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def describe_file(path: Path) -> dict[str, Any]:
-    """What a file of ours or a video is: plain values for JSON, first of all `schema`, `file` and `kind`.
+    """A file of ours or a video described by plain values for JSON, first of all `schema`, `file` and `kind`.
 
     Raises:
         InputError: if there is no such file, or it is none of these.

@@ -50,11 +50,7 @@ class Scene:
 
 
 def scenes_of_cache(cache: Cache, network: NetworkInput | None, variant: str | None) -> list[Scene]:
-    """All scenes of a cache with labelled test clips.
-
-    Raises:
-        InputError: when there is none.
-    """
+    """All scenes of a cache with labelled test clips; raises InputError when there is none."""
     images = network is not None
 
     def whole(clip: Clip) -> Callable[[], AbstractContextManager[Observed]]:
@@ -96,7 +92,7 @@ def scenes_of_sources(
     Raises:
         InputError: when no clip has labels.
     """
-    clips = [clip for one in sources for clip in find_clips(one, labels=labels)]
+    clips = [clip for each in sources for clip in find_clips(each, labels=labels)]
     tests, normal = [], dict[str, list[ClipSource]]()
     for clip in clips:
         if clip.labels is not None or clip.masks is not None:

@@ -38,8 +38,8 @@ class ClipMaps:
         height, width = size
         for kind, frames in self._coarse.items():
             large = np.stack([
-                np.asarray(cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-                for one in frames
+                np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+                for frame in frames
             ])  # fmt: skip
             yield kind, large, self._painted(height, width) if kind == "live" else None
 
@@ -48,7 +48,7 @@ class ClipMaps:
         painted = np.zeros((len(self._boxes), height, width), np.float32)
         down, across = height / self._size[0], width / self._size[1]
         for canvas, regions in zip(painted, self._boxes, strict=True):
-            for (x, y, w, h), score in sorted(regions, key=lambda one: one[1]):
+            for (x, y, w, h), score in sorted(regions, key=lambda each: each[1]):
                 rows = slice(int(y * down), max(int(y * down) + 1, round((y + h) * down)))
                 columns = slice(int(x * across), max(int(x * across) + 1, round((x + w) * across)))
                 canvas[rows, columns] = max(score, 0.0)

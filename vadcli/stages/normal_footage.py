@@ -61,8 +61,8 @@ class FootageStore:
             low, high = batch[0], batch[-1] + span
             images = list(self.store.images(low, high))
             found = measurer(images, [list(range(start - low, start - low + span)) for start in batch])
-            for start, one in zip(batch, found, strict=True):
-                errors[self.frames[start + input_frames]] = one.cue
+            for start, measured in zip(batch, found, strict=True):
+                errors[self.frames[start + input_frames]] = measured.cue
             progress.advance(len(batch))
         assert self.normal is not None
         self.normal.measured(errors)

@@ -23,7 +23,7 @@ def zones_of(source: SourceSettings, mask_top: float = 0.0) -> Zones:
 def reading_with(
     source: SourceSettings, span: SpanSettings = _WHOLE, *, pictures: bool = False, progress: Progress | None = None
 ) -> Reading:
-    """How a source is read by settings.
+    """The reading of a source that settings ask for.
 
     Args:
         source: which frames are taken, and what of them.

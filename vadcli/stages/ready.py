@@ -29,9 +29,9 @@ class Ready:
     """All that scoring needs but the sources."""
 
     measurer: Measurer | None  # of a network's errors; None without a network
-    model: ModelSettings | None  # what the network reads; None without one
+    model: ModelSettings | None  # its settings; None without a network
     source: SourceSettings  # how sources are read for it
-    calibration: Calibration | None = None  # what is normal; None to learn it from each source
+    calibration: Calibration | None = None  # None to learn from each source
     lineage: tuple[tuple[str, str], ...] = ()  # lines for people: files, hashes, training
     learned_from: SourceSettings | None = None  # how the adapter's own footage was read; None without one
 
@@ -142,7 +142,7 @@ def load_base(model: Path | None) -> "Checkpoint | None":
 
 
 def settings_of_model(model: Path | None) -> Settings:
-    """What a checkpoint was made with, for those who need frames before the network."""
+    """The settings that a checkpoint was made with, for those who need frames before the network."""
     from vadcli.model.tensor_file import read_header, read_settings
 
     path = model or PACKAGED_MODEL
@@ -177,7 +177,7 @@ def ready_adapted(checkpoint: "Checkpoint | None", fitted: Fitted, settings: Set
 
 
 def reading_of(fitted: Settings, asked: SourceSettings) -> SourceSettings:
-    """How a source is read: as the user asks, and for the rest as the footage was that the scores are measured by."""
+    """Settings of reading a source: the user's, and for the rest those of the footage that scores are measured by."""
     return fitted.source.model_copy(update={name: value for name, value in asked if value is not None})
 
 

@@ -31,7 +31,7 @@ _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pi
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """What `vad score` was asked for."""
+    """The arguments of `vad score`."""
 
     sources: Sequence[str]  # files, folders, patterns, `-`, URLs, `camera:N`
     settings: Settings  # of the run
@@ -90,7 +90,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
 
 
 def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
-    """What a user is to know of how any source is read and measured."""
+    """Notes for the user on how every source is read and measured."""
     asked, source, done = settings.source, ready.source, []
     if ready.calibration is None:
         yield (

@@ -20,7 +20,7 @@ from vadcli.stages.ready import Ready
 
 @dataclass
 class Tally:
-    """What came of scoring."""
+    """Counts, failures and the highest score of a run."""
 
     sources: int = 0  # scored to their end
     frames: int = 0  # scored
@@ -28,7 +28,7 @@ class Tally:
     first: str = ""  # the first event, for the gate's message
     highest: tuple[float, str, float] | None = None  # the highest score and its source and time; None without a score
     threshold: float = 1.0  # of the source of the highest score
-    failed: list[VadError] = field(default_factory=list)  # what went wrong, an error a source
+    failed: list[VadError] = field(default_factory=list)  # an error a source
     # names of sources of which too little was seen to know what is normal
     unlearned: list[str] = field(default_factory=list)
     interrupted: bool = False  # whether the user stopped it
@@ -54,7 +54,7 @@ class Tally:
             raise FootageError(f"{len(self.failed)} of {total} sources could not be scored; see above.")
 
     def summary(self, rate: float) -> str:
-        """What came of it in a line, and how to see more where there is nothing."""
+        """The result in a line; where no event was found, with the option that shows more."""
         events = f"{self.events} event{'s' * (self.events != 1)} in {self.frames:,} frames"
         if self.highest is None or self.events:
             return events

@@ -108,11 +108,11 @@ class Trial:
         if self.options.localise and not any(clip.masks for scene in scenes for clip in scene.tests):
             raise InputError("--localise: no test clip has masks. Use a benchmark that comes with them.")
         shots_of_all = self.shots
-        if self.options.shots is None and self.options.support == "scene" and not all(one.normal for one in scenes):
+        if self.options.shots is None and self.options.support == "scene" and not all(each.normal for each in scenes):
             shots_of_all = (0,)  # there is nothing to adapt on
         for shots in shots_of_all:
             judges = Judges() if self.options.localise else None
-            clips = [one for scene in scenes for one in self._scene(scene, shots, judges)]
+            clips = [clip for scene in scenes for clip in self._scene(scene, shots, judges)]
             yield Row(self._setting(data, shots), tuple(clips), judges.rows(shots) if judges else ())
 
     def _setting(self, data: str, shots: int) -> Setting:

@@ -65,7 +65,7 @@ class Sheet:
     corner: Array  # (3,) where it begins. along, across: (3,) its sides, at right angles.
     along: Array
     across: Array
-    material: Material  # that it shows
+    material: Material  # its surface
     leaves: bool = False  # an ellipse with a ragged edge
 
     def cast(self, camera: Camera, rays: Array) -> tuple[Array, Array]:
@@ -145,7 +145,7 @@ def draw_backdrop(
     seen, nearest = np.full(size, _FAR), np.full(size, _FAR)
     for sheet in (*ground, *standing):
         depth, own = sheet.cast(camera, rays)
-        upright = any(sheet is one for one in standing)
+        upright = any(sheet is each for each in standing)
         shown = depth < seen if upright else (depth < _FAR)
         colour[shown] = own[shown]
         seen[shown] = depth[shown]

@@ -84,7 +84,7 @@ def _draw(scene: Scene, here: list[tuple[Actor, int]], size: tuple[int, int]) ->
     shadow[backdrop.nearest < 1e5] = 255
     canvas: Array = cv2.multiply(backdrop.picture, cv2.merge([shadow] * 3), scale=1 / 255)
     counts = any(abnormal for *_, abnormal in seen)
-    for depth, actor, now, abnormal in sorted(seen, key=lambda one: -one[0]):
+    for depth, actor, now, abnormal in sorted(seen, key=lambda each: -each[0]):
         strokes = _strokes(list(actor.body.shapes(now)), camera, size)
         area = _around(strokes, size)
         hidden = backdrop.nearest[area] < depth - 0.5

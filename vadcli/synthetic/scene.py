@@ -36,7 +36,7 @@ class Scene:
     camera: Camera  # who watches
     sensor: Sensor  # with which sensor
     ground: list[Sheet]  # layers of the ground
-    standing: list[Sheet]  # what stands on it
+    standing: list[Sheet]  # sheets that stand on it
     sky: RGB  # colour behind all
     ways: tuple[Way, ...]  # of normal traffic
     free_z: float  # distance of a line across the picture, near the camera, where nobody goes

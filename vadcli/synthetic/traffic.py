@@ -1,4 +1,4 @@
-"""Who moves where: straight ways through a scene, bodies on them, and the normal traffic of a clip."""
+"""Traffic: straight ways through a scene, bodies on them, and the normal traffic of a clip."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,7 +53,7 @@ class Way:
 class Actor:
     """A body and the frames in which it is there."""
 
-    body: Body  # what it looks like
+    body: Body  # its look
     start: int  # its first frame in the clip
     moments: list[Moment]  # where it is and what it does, frame by frame
     abnormal: Array  # (n,) bool
