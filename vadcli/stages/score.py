@@ -220,6 +220,7 @@ def _by_adapter(adapters: Mapping[str, Path], sources: Sequence[str | Segments])
         InputError: for a source without an adapter, and an adapter without a source.
     """
     found: dict[Path, list[str | Segments]] = {}
+    idle = adapters.keys() - {"NAME"}
     for source in sources:
         path = Path(str(source))
         names = [Path(camera_of(path)).name, path.name, path.stem, *(folder.name for folder in path.parents)]
@@ -227,11 +228,12 @@ def _by_adapter(adapters: Mapping[str, Path], sources: Sequence[str | Segments])
             tried = [Path(str(pattern).replace("NAME", name)) for name in names if name]
             own = next((one for one in tried if one.is_file()), None)
         else:
-            tried, own = [], next((adapters[name] for name in names if name in adapters), None)
+            name = next((name for name in names if name in adapters), "")
+            tried, own, idle = [], adapters.get(name), idle - {name}
         if own is None:
             missing = f"{tried[0]} not found" if tried else f"none of {', '.join(adapters)}"
             raise InputError(f"--adapter: no adapter for {shown(str(source))} ({missing}). Make it with `vad adapt`.")
         found.setdefault(own, []).append(source)
-    if "NAME" not in adapters and (idle := [name for name, path in adapters.items() if path not in found]):
-        raise InputError(f"--adapter {idle[0]}=…: no source of that name. Names are of files, cameras or folders.")
+    if idle:
+        raise InputError(f"--adapter {min(idle)}=…: no source of that name. Names are of files, cameras or folders.")
     return found
