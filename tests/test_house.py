@@ -16,7 +16,7 @@ FLOORS = [
     {"cli"},
     {"api"},
     {"stages"},
-    {"trials", "bench"},
+    {"bench"},
     {"rendering", "learning"},
     {"evaluation"},
     {"scoring", "synthetic"},
