@@ -57,7 +57,7 @@ _ended = False  # by SIGTERM
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
 
-SHARED = ("prepare", "pretrain", "metatrain")  # by the processes that torchrun starts
+SHARED = ("prepare", "pretrain", "metatrain", "eval")  # by the processes that torchrun starts, or one of them does it
 
 
 class LazyCommands(TyperGroup):
@@ -83,9 +83,7 @@ class LazyCommands(TyperGroup):
         if (processes := started_by_torchrun()).count > 1 and name not in SHARED and not ctx.resilient_parsing:
             if not processes.leads:
                 raise SystemExit(2)
-            raise InputError(
-                f"vad {name}: does not share work under torchrun. Start one; score has --shard."
-            )
+            raise InputError(f"vad {name}: does not share work under torchrun. Start one; score has --shard.")
         return (name, load_command(name), rest) if name else (name, stub, rest)
 
 
