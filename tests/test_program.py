@@ -201,3 +201,11 @@ def test_the_exit_code_says_which_signal_ended_a_run(number, code, told):
     running.send_signal(number)
     _, err = running.communicate(timeout=20)
     assert (running.returncode, err) == (code, f"vad: {told}\n")
+
+
+def test_a_command_that_shares_no_work_refuses_torchrun_and_says_so_once(vad, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        answer = vad("score", "x.mp4")
+        assert answer.code == 2 and ("does not share work" in answer.err) == (rank == "0")

@@ -57,6 +57,9 @@ _ended = False  # by SIGTERM
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
 
+SHARED = ("prepare", "pretrain", "metatrain", "eval")  # by the processes that torchrun starts, or one of them does it
+
+
 class LazyCommands(TyperGroup):
     """Lists every command from a table and imports a command's module only when it is called."""
 
@@ -77,6 +80,10 @@ class LazyCommands(TyperGroup):
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise InputError(_unknown(args))
         name, stub, rest = super().resolve_command(ctx, args)
+        if (processes := started_by_torchrun()).count > 1 and name not in SHARED and not ctx.resilient_parsing:
+            if not processes.leads:
+                raise SystemExit(2)
+            raise InputError(f"vad {name}: does not share work under torchrun. Start one; score has --shard.")
         return (name, load_command(name), rest) if name else (name, stub, rest)
 
 

@@ -1,11 +1,13 @@
 """Images of successive frames in a temporary file: read once, used again, in constant memory."""
 
 import tempfile
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from vadcli.files import naming
 from vadcli.footage.frames import Image
 
 
@@ -13,7 +15,9 @@ class ImageStore:
     """Images of one shape on disk, as a context; the file has no name and vanishes with it, or with the program."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
+        self._name = Path(tempfile.gettempdir()) / "vad-frames"
+        with naming(self._name):
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._shape: tuple[int, ...] = (0, 0, 0)
         self._run: list[int] = []  # of every image: how many before it it follows
 
@@ -23,14 +27,16 @@ class ImageStore:
     def add(self, image: Image, follows: bool) -> None:
         """Keep an image (H, W, C); `follows` unless frames are missing before it, or it is the first of a clip."""
         self._shape = image.shape
-        self._file.write(image.tobytes())
+        with naming(self._name):
+            self._file.write(image.tobytes())
         self._run.append(self._run[-1] + 1 if follows and self._run else 0)
 
     def images(self, first: int, stop: int) -> Image:
         """Images by their numbers, (n, H, W, C) uint8."""
         if not len(self):
             return np.empty((0, *self._shape), np.uint8)
-        self._file.flush()
+        with naming(self._name):
+            self._file.flush()
         found: Image = np.memmap(self._file, np.uint8, "r", shape=(len(self), *self._shape))[first:stop]
         return found
 

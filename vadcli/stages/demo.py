@@ -20,6 +20,8 @@ A clip whose files are all there is not made again; demo.json is written first a
 import json
 import math
 import multiprocessing
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
@@ -111,13 +113,25 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
     return scenes
 
 
+def _end_with_parent() -> None:
+    """Let a worker end with the process that started it, however that ends."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def _make_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> None:
     if workers == 1 or len(jobs) == 1:
         for job in jobs:
             progress.advance(_make(job))
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent)
     try:
         for future in as_completed([pool.submit(_make, job) for job in jobs]):
             progress.advance(future.result())
