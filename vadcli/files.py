@@ -1,5 +1,6 @@
 """Outputs that appear whole or not at all."""
 
+import codecs
 import errno
 import os
 import re
@@ -53,6 +54,15 @@ _UNLOCKED = "{}: this disk has no file locks. See to it that no second run write
 _swept: set[Path] = set()
 
 
+def encoding_of(path: Path) -> str:
+    """UTF-8, or UTF-16 as Windows writes it, with or without a mark of the order of bytes."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-16-le" if head[1::2] == b"\0\0" else "utf-16-be" if head[::2] == b"\0\0" else "utf-8-sig"
+
+
 def check_output(
     flag: str, path: Path, taken: Mapping[Path, str], kind: Kind | None = None, otherwise: str = ""
 ) -> None:
@@ -78,7 +88,18 @@ def check_output(
         endings = f"{', '.join(most)} or {last}" if most else last
         what = "records are" if kind == "records" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} is"
         raise InputError(f"{flag} {path}: {what} written there. Use a name that ends in {endings}.{otherwise}")
+    if kind is not None and path.is_file() and path.stat().st_size and not _is_ours(path, kind):
+        raise InputError(f"{flag} {path}: exists, and is none of ours. Choose another name, or remove it.")
     check_folder(flag, path.parent)
+
+
+def _is_ours(path: Path, kind: Kind) -> bool:
+    """Whether a file that is there may be an older output of the same kind."""
+    if path.suffix.lower() in _ENDINGS[kind]:
+        return True
+    with path.open("rb") as file:
+        head = file.read(16)
+    return head[8:9] == b"{" if kind == "checkpoint" else head.startswith(b'{"schema":"vad.')
 
 
 def _suits(path: Path, kind: Kind) -> bool:

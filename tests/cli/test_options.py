@@ -18,7 +18,7 @@ from vadcli.settings import Settings
 
 # Flags whose value means another thing in one command: a list, a side in pixels, another rate, another file.
 OTHER_TYPE = {
-    ("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"),
+    ("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"), ("score", "--adapter"),
 }  # fmt: skip
 
 

@@ -396,3 +396,16 @@ def test_frames_have_the_times_that_rows_give_where_all_do_and_they_rise(tmp_pat
     (clip,), notes = evidence(tmp_path / "s.ndjson", tmp_path / "l.npy")
     assert clip.times_s == pytest.approx(expected)
     assert bool(notes) == (times[0] == 5.0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_records_are_read_in_every_encoding_of_windows_with_labels_over_all_clips(tmp_path, truth, encoding):
+    lines = [
+        json.dumps({"source": f"{name}.mp4", "frame": frame, "score": float(labels[frame])})
+        for name, labels in truth.items()
+        for frame in range(4, len(labels))
+    ]
+    (tmp_path / "s.ndjson").write_text("\n".join(lines), encoding=encoding)
+    np.save(tmp_path / "all.npy", np.concatenate(list(truth.values())))
+    clips, _ = evidence(tmp_path / "s.ndjson", tmp_path / "all.npy")
+    assert [len(clip.labels) for clip in clips] == [36, 46, 26] and auc(clips) == 1.0

@@ -38,6 +38,36 @@ def test_matlab_scripts_are_1_based_and_inclusive(tmp_path):
     assert read(file) == BOTH
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("TestVideoFile{end+1}.gt_frame = [21:40] + 3;", "has to be computed"),
+        ("TestVideoFile{end+1}.gt_frame = 2*[21:40];", "has to be computed"),
+        ("TestVideoFile{2}.gt_frame = [21:40];", "Put them in the order of the clips"),
+    ],
+)
+def test_matlab_scripts_that_compute_are_refused(tmp_path, line, problem):
+    (tmp_path / "gt.m").write_text(line)
+    assert problem in complaint(tmp_path / "gt.m")
+
+
+FLAT = BOTH["s/test/01"] + BOTH["s/test/02"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("head", ["", "label\n"])
+def test_numbers_a_line_over_all_clips_are_read_in_every_encoding_of_windows(tmp_path, encoding, head):
+    for name in ("all.csv", "all.txt")[: 1 if head else 2]:
+        (tmp_path / name).write_text(head + "\n".join(map(str, FLAT)), encoding=encoding)
+        assert read(tmp_path / name) == BOTH
+
+
+def test_vectors_in_matlab_files_are_labels_over_all_clips(tmp_path):
+    for vector in (np.array([FLAT]), np.array([FLAT]).T.astype(bool)):
+        savemat(tmp_path / "x.mat", {"labels": vector})
+        assert read(tmp_path / "x.mat") == BOTH
+
+
 def cells(*items):
     array = np.empty((1, len(items)), dtype=object)
     for index, item in enumerate(items):
@@ -248,8 +278,8 @@ def test_an_array_that_claims_more_than_its_file_holds_takes_no_memory(tmp_path)
 
 
 def test_a_mat_file_without_gt_says_what_it_has(tmp_path):
-    savemat(tmp_path / "x.mat", {"volume": np.zeros(3)})
-    assert "no variable `gt` in it, only volume" in complaint(tmp_path / "x.mat")
+    savemat(tmp_path / "x.mat", {"volume": np.zeros(3), "other": np.zeros(3)})
+    assert "no variable `gt` in it, only volume, other" in complaint(tmp_path / "x.mat")
     savemat(tmp_path / "x.mat", {"gt": cells(np.zeros((3, 2)), np.zeros((2, 1)))})
     assert "clip 1 of `gt` is (3, 2); expected 2 x n" in complaint(tmp_path / "x.mat")
 

@@ -349,3 +349,14 @@ def test_nothing_of_umn_s_caption_is_left(footage):
     assert not images[525][:34].any()
     calm, captioned = (image[34:64].mean(1) for image in (images[440], images[525]))
     np.testing.assert_allclose(calm, captioned, atol=3)
+
+
+def test_one_array_labels_all_videos_of_a_folder_in_order(make_video, tmp_path):
+    lengths = {"a": 5, "b": 7, "c": 3}
+    for name, frames in lengths.items():
+        make_video(f"day/{name}.mp4", frames=frames)
+    flat = np.arange(15) % 2
+    np.save(tmp_path / "all.npy", flat)
+    clips = find_clips(str(tmp_path / "day"), labels=tmp_path / "all.npy")
+    assert np.concatenate([clip.labels.values for clip in clips]).tolist() == flat.tolist()
+    assert [len(clip.labels.values) for clip in clips] == list(lengths.values())

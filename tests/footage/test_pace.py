@@ -47,3 +47,12 @@ def test_who_was_slow_for_a_while_gets_every_frame_again():
             if at > 200:
                 kept_late.append(index)
     assert len(kept_late) == 6000 - 5001
+
+
+def test_a_lag_that_leaving_out_does_not_shorten_is_the_streams_own():
+    pace, kept_late = Pace(STEP), 0
+    for index in range(3000):
+        at = index * STEP
+        kept = pace.keeps(at, at + (20 if at > 20 else 0))  # whoever sends stood still for 20 s
+        kept_late += kept and at > 60
+    assert kept_late == 3000 - 1501

@@ -22,7 +22,7 @@ def server():
                 self.send_error(404)
                 return
             self.send_response(200)
-            self.send_header("Content-Type", "video/mp2t")
+            self.send_header("Content-Type", self.server.kind)
             self.end_headers()
             self.wfile.write(answers.pop(0))
 
@@ -30,7 +30,7 @@ def server():
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.answers = []
+    httpd.answers, httpd.kind = [], "video/mp2t"
     httpd.url = f"http://127.0.0.1:{httpd.server_port}/live.ts"
     thread = threading.Thread(target=httpd.serve_forever)
     thread.start()
@@ -103,3 +103,25 @@ def test_a_camera_that_is_not_there_is_named(camera, problem, capfd):
     with pytest.raises(FootageError, match=f"{camera}: .*{problem}"):
         open_source(camera)
     assert capfd.readouterr().err == ""
+
+
+def in_parts(film):
+    """Pictures of a film one after the other, as small cameras send them over HTTP."""
+    pictures = [b"\xff\xd8\xff" + one for one in film.read_bytes().split(b"\xff\xd8\xff")[1:]]
+    head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+    return b"".join(head % len(one) + one + b"\r\n" for one in pictures)
+
+
+def test_pictures_without_times_are_timed_by_the_clock(server, make_film):
+    server.kind = "multipart/x-mixed-replace; boundary=frame"
+    server.answers.append(in_parts(make_film("a.mjpeg", codec="mjpeg", pixels="yuvj420p")))
+    with Source(open_url(server.url)) as source:
+        times = [next(source).time_s for _ in range(18)]
+    assert times == sorted(times) and times[-1] < 0.5, "they come at once, and not over 0.7 s"
+
+
+def test_an_address_of_snapshots_is_no_stream(server, make_film):
+    server.kind = "image/jpeg"
+    server.answers.append(make_film("one.mjpeg", frames=1, codec="mjpeg", pixels="yuvj420p").read_bytes())
+    with pytest.raises(FootageError, match="one picture and no more"), Source(open_url(server.url)) as source:
+        list(source)

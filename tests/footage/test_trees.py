@@ -41,3 +41,26 @@ def test_splits_of_one_folder_are_one_scene_and_a_file_given_twice_is_one_clip(m
     make_video("gate/test/b.mp4", frames=1)
     assert {scene for scene, _ in found(tmp_path / "gate" / "train", tmp_path / "gate" / "test")} == {"gate"}
     assert len(found(tmp_path / "gate", tmp_path / "gate" / "train")) == 2
+
+
+def test_folders_that_systems_make_hold_no_footage(make_video, make_pictures, tmp_path):
+    video = make_video("share/gate/gate.mp4", frames=1)
+    make_pictures("share/gate/@eaDir/gate.mp4", frames=1, suffix=".jpg")
+    for folder in ("#recycle", "$RECYCLE.BIN", ".@__thumb", ".Trash-1000", "@Recycle", "System Volume Information"):
+        make_video(f"share/{folder}/deleted.mp4", frames=1)
+    assert find_sources([str(tmp_path / "share")]) == [str(video)]
+    assert len(find_clips(str(tmp_path / "share"))) == 1
+
+
+def test_videos_are_known_without_a_suffix_and_told_by_one_that_is_not(make_film, tmp_path):
+    for name in ("gate_ch6.dav", "gate", "gate.2025-11-25T10.00", "gate.bin"):
+        make_film("made.mp4").rename(tmp_path / name)
+    make_film("gate.gif", codec="gif", pixels="rgb8")
+    (tmp_path / "notes").write_text("no video")
+    told = []
+    found = find_sources([str(tmp_path)], told.append)
+    assert sorted(source.removeprefix(f"{tmp_path}/") for source in found) == [
+        "gate", "gate.2025-11-25T10.00", "gate_ch6.dav",
+    ]  # fmt: skip
+    assert len(told) == 1 and "gate.bin, gate.gif" in told[0]
+    assert "gate.gif" in find_clips(str(tmp_path))[0].note

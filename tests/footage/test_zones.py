@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vadcli.errors import FootageError
 from vadcli.footage.source import Reading, open_source
 from vadcli.footage.zones import EVERYWHERE, Zones
 
@@ -38,3 +39,12 @@ def test_frames_are_black_where_they_are_not_looked_at_and_originals_are_whole(m
         assert frame.view[:32].max() == 0 and frame.view[:, 44:].max() == 0 and frame.view[32:, :44].mean() > 20
         assert frame.original[:24, 32:].max() > 0
     assert EVERYWHERE.looked_at((4, 4)).all()
+
+
+@pytest.mark.parametrize(
+    "zones",
+    [Zones(mask_top=0.999), Zones(ignore=(((0.0, 0.0), (1.0, 1.0)),)), Zones(only=(((0.2, 0.2), (0.2, 0.2)),))],
+)
+def test_zones_that_leave_nothing_are_refused(make_video, zones):
+    with pytest.raises(FootageError, match="nothing of the picture is left to look at"):
+        open_source(str(make_video()), Reading(zones=zones))

@@ -50,10 +50,41 @@ def test_exported_equals_torch_for_any_batch(tmp_path, unit, padding):
 
 def test_files_that_are_no_exported_models_are_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"noise")
-    with pytest.raises(CheckpointError, match="not an ONNX model, or damaged"):
+    with pytest.raises(CheckpointError, match="not an ONNX model, or damaged, or too new .*PROTOBUF"):
         OnnxNetwork.open(tmp_path / "x.onnx")
     with pytest.raises(InputError, match="no such model"):
         OnnxNetwork.open(tmp_path / "y.onnx")
+
+
+def _without_feature_error(model):
+    outputs = [one for one in model.graph.output if one.name != "feature_error"]
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+
+
+def _of_a_later_opset(model):
+    model.opset_import[0].version = 99
+
+
+def _of_doubles(model):
+    frame = next(one for one in model.graph.output if one.name == "frame")
+    model.graph.node.append(onnx.helper.make_node("Cast", ["frame"], ["wide"], to=onnx.TensorProto.DOUBLE))
+    model.graph.node.append(onnx.helper.make_node("Identity", ["wide"], ["frame_"]))
+    model.graph.output.remove(frame)
+    model.graph.output.append(onnx.helper.make_tensor_value_info("features_", onnx.TensorProto.DOUBLE, None))
+    model.graph.node[-1].output[0] = "features_"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [(_without_feature_error, "feature_error is missing"), (_of_a_later_opset, "too new"), (_of_doubles, "features_")],
+)
+def test_a_changed_file_is_refused_by_what_is_wrong_with_it(exported, tmp_path, change, problem):
+    model = onnx.load(str(exported))
+    change(model)
+    onnx.save(model, str(tmp_path / "x.onnx"))
+    with pytest.raises(CheckpointError, match=problem):
+        OnnxNetwork.open(tmp_path / "x.onnx")
 
 
 @pytest.fixture(scope="module")

@@ -288,10 +288,56 @@ def test_a_source_is_read_as_the_adapters_footage_was(vad, film, model, slow_ada
     assert [r["time_s"] for r in records] == pytest.approx(np.arange(8, FRAMES, 2) / FPS, abs=1e-3)
     assert "5 frames a second at most (--fps), the top 65% blacked out (--mask-top)" in answer.err
     assert _burst(records) < 1.2, "what is abnormal is under the mask"
-    asked = vad("score", film, "--model", model, "--adapter", slow_adapter, "--mask-top", 0, "--fps", 10)
+    asked = vad("score", film, "--model", model, "--adapter", slow_adapter, "--mask-top", 0.7, "--fps", 10)
     records = lines(asked.out)
     assert [r["frame"] for r in records] == list(range(4, FRAMES)) and "blacked out" not in asked.err
-    assert _burst(records) > 2
+    assert "--fps 10: the adapter learned from 5 frames a second" in asked.err
+    unlearned = vad("score", film, "--model", model, "--adapter", slow_adapter, "--mask-top", 0)
+    assert unlearned.code == 2 and "these look at more" in unlearned.err
+
+
+def test_several_adapters_go_to_the_sources_of_their_names(vad, film, tmp_path):
+    for name in ("gate", "yard"):
+        shutil.copy(film, tmp_path / f"{name}_20251125_100000.avi")
+        assert vad("adapt", film, "--from", "none", "--end", 7, "--out", tmp_path / f"{name}.st").code == 0
+    pairs = ("--adapter", f"gate={tmp_path}/gate.st", "--adapter", f"yard={tmp_path}/yard.st")
+    by_pair = vad("score", tmp_path, "--model", "none", *pairs)
+    by_name = vad("score", tmp_path, "--model", "none", "--adapter", f"{tmp_path}/NAME.st")
+    alone = vad("score", tmp_path, "--model", "none", "--adapter", tmp_path / "gate.st")
+    assert by_pair.out == by_name.out == alone.out and by_pair.code == 0
+    assert {r["calibration"] for r in lines(by_pair.out)} == {"adapter"}
+    for given, problem in (
+        (pairs[:2], "no adapter for"),
+        ((*pairs, "--adapter", f"sea={tmp_path}/yard.st"), "no source of that name"),
+        (("--adapter", tmp_path / "gate.st", "--adapter", tmp_path / "yard.st"), "say what each is for"),
+    ):
+        answer = vad("score", tmp_path, "--model", "none", *given)
+        assert answer.code == 2 and problem in answer.err
+
+
+def test_no_output_replaces_a_file_of_another_kind(vad, film, tmp_path):
+    (tmp_path / "README.md").write_text("about")
+    tiny_model(tmp_path / "model.safetensors")
+    for command in (("score", film, "--model", "none"), ("adapt", film, "--from", "none")):
+        answer = vad(*command, "--out", tmp_path / "README.md")
+        assert answer.code == 2 and "exists, and is none of ours" in answer.err
+    answer = vad("adapt", film, "--from", "none", "--out", tmp_path / "model.safetensors")
+    assert answer.code == 2 and "made by `vad metatrain`" in answer.err
+    again = [vad("adapt", film, "--from", "none", "--out", tmp_path / "a.st") for _ in range(2)]
+    assert [one.code for one in again] == [0, 0] and "an older one is replaced" in again[1].err
+    assert (tmp_path / "README.md").read_text() == "about"
+
+
+def test_what_a_segment_lacks_is_said_with_the_exit_code(vad, film, tmp_path):
+    for minute in ("00", "01"):
+        shutil.copy(film, tmp_path / f"gate_20251125_10{minute}00.avi")
+    (tmp_path / "gate_20251125_100030.avi").write_bytes(b"")
+    joined = vad("score", tmp_path, "--join", "--model", "none", "--quiet")
+    assert joined.code == 2 and "1 of 3 segments could not be read whole" in joined.err and lines(joined.out)
+    whole = film.read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) * 2 // 3])
+    prepared = vad("prepare", tmp_path / "cut.avi", "--size", 32, "--out", tmp_path / "c.h5", "--quiet")
+    assert prepared.code == 2 and "cut off" in prepared.err and (tmp_path / "c.h5").exists()
 
 
 def _burst(records: list[dict]) -> float:

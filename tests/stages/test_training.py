@@ -372,8 +372,10 @@ def test_metatraining_refuses_an_adapter(cache, pretrained, tmp_path):
     save_checkpoint(
         tmp_path / "s", Checkpoint(stage="adapt", settings=base.settings, weights={}, parents={"base": base.sha256})
     )
-    with pytest.raises(CheckpointError, match=r"made by `vad adapt`; this needs one made by pretrain or metatrain"):
-        metatrained_from(cache, tmp_path / "s", tmp_path / "m")
+    with pytest.raises(CheckpointError, match="this needs a model, made by pretrain or metatrain"):
+        metatrain_stage(
+            [cache], tmp_path / "s", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent()
+        )
 
 
 def equal(a, b):

@@ -40,7 +40,13 @@ def command(
     ],
     model: Model = None,
     adapter: Annotated[
-        Path | None, model_option("--adapter", "-a", help="Adapter made by `vad adapt` for this camera.")
+        list[str] | None,
+        model_option(
+            "--adapter",
+            "-a",
+            metavar="FILE",
+            help="Adapter made by `vad adapt` for this camera; for several gate=FILE,yard=FILE or folder/NAME.st.",
+        ),
     ] = None,
     shots: Annotated[
         int | None,
@@ -126,8 +132,9 @@ def command(
     from vadcli.stages.score import ScoreRequest, score
     from vadcli.terminal import PrintableStream, stop_with_reader
 
+    one, several = _adapters(adapter or [])
     request = ScoreRequest(
-        sources, settings, form, records, model, adapter, shots, open_, out, heatmaps, annotated, report,
+        sources, settings, form, records, model, one, several, shots, open_, out, heatmaps, annotated, report,
         parse_shard(shard or "0/1"),
     )  # fmt: skip
     if not (fail_on_anomaly or out or heatmaps or annotated or report):
@@ -145,3 +152,18 @@ def command(
     tally.require_all_scored()
     if fail_on_anomaly:
         tally.require_no_anomaly()
+
+
+def _adapters(texts: list[str]) -> tuple[Path | None, dict[str, Path]]:
+    """One adapter for all sources, or several by the names of what they are for."""
+    from vadcli.errors import InputError
+
+    if len(texts) == 1 and Path(texts[0]).exists():
+        return Path(texts[0]), {}
+    parts = [part for text in texts for part in text.split(",")]
+    pairs = [part.partition("=") for part in parts]
+    if len(parts) == 1 and not pairs[0][1]:
+        return (None, {"NAME": Path(parts[0])}) if "NAME" in parts[0] else (Path(parts[0]), {})
+    if not all(name and sign and path for name, sign, path in pairs) or len({one[0] for one in pairs}) < len(pairs):
+        raise InputError("--adapter: of several, say what each is for: --adapter gate=gate.st,yard=yard.st")
+    return None, {name: Path(path) for name, _, path in pairs}

@@ -68,9 +68,10 @@ def align(clips: Sequence[ForeignClip], labels: Labels, how: Alignment, note: Ca
     if twice is not None:
         raise InputError(f"clip {twice}: scored twice. Give every clip one file, or one name in it.")
     extra = how.drop_head + how.drop_tail
-    tracks = labels.of(
-        {name: clip.count + extra if clip.frames is None else None for name, clip in zip(names, ordered, strict=True)}
-    )
+    counts = [
+        clip.count + extra if clip.frames is None else int(clip.frames.max()) + 1 + how.drop_tail for clip in ordered
+    ]
+    tracks = labels.of(dict(zip(names, counts, strict=True)))
     return [
         _one(clip, *tracks[name], labels.fps.get(tracks[name][0], how.fps), how, note)
         for name, clip in zip(names, ordered, strict=True)

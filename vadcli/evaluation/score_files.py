@@ -13,6 +13,7 @@ from vadcli.errors import InputError
 from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN
 from vadcli.evaluation.foreign import ForeignClip
 from vadcli.evaluation.pool import Floats
+from vadcli.files import encoding_of
 from vadcli.footage.layouts.label_files import read_npy
 from vadcli.footage.layouts.labels import MOST_FRAMES
 from vadcli.footage.matlab import load_mat
@@ -79,7 +80,7 @@ def _vector(array: np.ndarray, origin: str) -> Floats:
 def _from_ndjson(path: Path) -> Iterator[ForeignClip]:
     def rows() -> Iterator[tuple[int, Mapping[str, Any]]]:
         try:
-            with path.open(encoding="utf-8") as file:
+            with path.open(encoding=encoding_of(path)) as file:
                 for line, text in enumerate(file, start=1):
                     if text.strip():
                         row = json.loads(text)
@@ -96,7 +97,7 @@ def _from_ndjson(path: Path) -> Iterator[ForeignClip]:
 
 def _from_csv(path: Path) -> Iterator[ForeignClip]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open(newline="", encoding=encoding_of(path)) as file:
             first = file.readline()
             file.seek(0)
             if first.strip() and _is_number(first.split(",")[-1]):
@@ -105,7 +106,7 @@ def _from_csv(path: Path) -> Iterator[ForeignClip]:
                 return
             reader = csv.DictReader(file, skipinitialspace=True)
             yield from _from_rows(path, enumerate(reader, start=2))
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file ({error}).") from error
 
 

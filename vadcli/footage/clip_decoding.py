@@ -69,10 +69,11 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A decoded clip, and what the user should know of it."""
+    """A decoded clip, what the user should know of it, and why it is not whole where it is not."""
 
     part: Part
     notes: tuple[str, ...]
+    problem: str | None = None
 
 
 def decode_clip(
@@ -100,7 +101,7 @@ def decode_clip(
     """
     utf8_location(clip.source)
     stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
-    form, mask_top, cut_off = recipe.form, float(max(recipe.mask_top, clip.mask_top)), list[str]()
+    form, mask_top, cut_off = recipe.form, float(max(recipe.mask_top, clip.mask_top)), None
     try:
         with (
             open_source(str(clip.source), Reading(recipe.fps, clip.fps, Zones(mask_top), threads=threads)) as source,
@@ -115,7 +116,7 @@ def decode_clip(
                         if stopped():
                             raise Stopped
             except CutOffError as error:
-                cut_off.append(str(error))
+                cut_off = f"{error} What could be read is in the cache."
             advance(len(writer.indices) % TOLD_EVERY)
             arrays = _annotations(clip, form, source.frames_read, np.array(writer.indices, np.int64))
             abnormal = "labels" in arrays and bool(arrays["labels"][0].any())
@@ -138,7 +139,7 @@ def decode_clip(
                 has_masks="masks" in arrays,
                 label_variants=tuple(sorted(clip.variants)),
             )
-            return Decoded(writer.finish(record, arrays), (*source.notes, *cut_off))
+            return Decoded(writer.finish(record, arrays), source.notes, cut_off)
     except cv2.error as error:
         raise FootageError(f"{clip.source}: cannot be decoded ({str(error.err or error)[:80]}). Convert it.") from error
 

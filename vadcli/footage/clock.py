@@ -44,16 +44,17 @@ def timed(
     """
     stream, ahead = iter(pictures), deque[_Timed[T]]()
     origin = before = 0.0
+    said: float | None = None
     time_s, alike, spiked = -1.0, 0, 0
-    while (taken := ahead.popleft() if ahead else next(stream, None)) is not None:
-        item, now = taken
+    while (current := ahead.popleft() if ahead else next(stream, None)) is not None:
+        item, now = current
         missing = False
         if time_s < 0:
             now = 0.0 if now is None else now
             origin = start_s if start_s is not None and 0 <= now - start_s <= reach_s else now
-            time_s = now - origin
+            time_s, said = now - origin, now
         else:
-            alike = alike + 1 if now == before else 0
+            alike, said = alike + 1 if now == said else 0, now
             now = before + step_s if now is None or alike > MOST_ALIKE or spiked else now
             spiked = max(0, spiked - 1)
             gone = now - before
@@ -61,7 +62,7 @@ def timed(
             if not -step_s < gone <= STEPS * step_s:
                 spiked = _back_after(ahead, stream, before, now, step_s, looks_ahead)
                 if spiked:
-                    now, hole, spiked = before + step_s, False, spiked - 1
+                    now, gone, hole, spiked = before + step_s, step_s, False, spiked - 1
                 elif gone <= 0 or gone > DAY_S:
                     missing, origin = True, now - time_s - step_s
                 missing = missing or hole

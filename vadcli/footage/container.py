@@ -22,6 +22,7 @@ from vadcli.footage.pipe import Pipe
 DEFAULT_FPS = 25.0  # where nothing says
 MOST_FPS = 999.0  # what says more counts ticks of its clock
 TRIES = 64  # reads that fail one after the other before a container is given up
+PACKETS_A_PICTURE = 3  # at most: fields, and pictures that are not shown
 MOST_HELD = 2000  # packets of a group that is longer are decoded at once
 MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
 KEPT_BYTES = 1 << 25  # of packets that were looked at and are decoded later
@@ -58,6 +59,7 @@ class Container:
         start_s: when its pictures begin, by its own clock; None if it does not say.
         duration_s: how long it lasts, None if it does not say.
         broken: packets after the last picture that could not be decoded.
+        silent: packets of late that gave no pictures.
         skipped: pictures before the first that does not depend on others.
         alone: whether there is no other stream in it.
         tracks: of pictures in it, covers aside.
@@ -110,7 +112,7 @@ class Container:
         context.thread_count, context.thread_type = threads or many, "AUTO"
         self._tick = self._stream.time_base or Fraction(1, 1000)
         self._reformatter = VideoReformatter()
-        self.broken = self.skipped = self.passed = 0
+        self.broken = self.silent = self.skipped = self.passed = 0
         self.begin_s = 0.0
         self._late_pts: list[int] = []
         self.alone = len(self._opened.streams) == 1
@@ -203,11 +205,14 @@ class Container:
         corrupt = mended = False
         for packet in self._late(self._packets()) if self.begin_s else self._packets():
             begun = packet is not None and packet.is_keyframe if begun is None else begun
+            self.silent += packet is not None and bool(packet.size)
             try:
                 frames = self._stream.decode(packet)
             except av.FFmpegError:
                 self.broken += 1
                 continue
+            if frames and packet is not None and packet.size:
+                self.silent = max(0, self.silent - PACKETS_A_PICTURE * len(frames))
             for frame in frames:
                 begun = begun or frame.key_frame or self.skipped >= KEY_WAIT
                 if not begun:

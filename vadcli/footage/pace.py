@@ -21,12 +21,13 @@ class Pace:
 
     def __init__(self, step_s: float) -> None:
         """Begin with all frames; `step_s` is the usual time between two."""
-        self.keeps_one_in, self.left_out = 1, 0
+        self.left_out = 0
         self._step_s, self._count = step_s, 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget how late frames came: another connection has another delay."""
+        """Forget how late frames came, and keep all again: another connection has another delay."""
+        self.keeps_one_in = 1
         self._least, self._before_s = math.inf, math.inf
         self._looked_s, self._lag_s, self._calm, self._steady = -math.inf, 0.0, 0, 0
 

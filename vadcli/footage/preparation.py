@@ -219,6 +219,8 @@ def _decode(
                 try:
                     decoded[name] = done.result().part
                     notes += done.result().notes
+                    if problem := done.result().problem:
+                        problems[name] = problem
                 except FootageError as error:
                     problems[name] = str(error)
         except BaseException:

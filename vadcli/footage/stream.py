@@ -1,5 +1,6 @@
 """Network streams and cameras: live, without an end, lost now and then, and opened again."""
 
+import math
 import re
 import sys
 import threading
@@ -182,7 +183,7 @@ class StreamReader:
 
     def _connection(self, began: float, offset: float) -> Iterator[tuple[Decoded, float, bool]]:
         """Pictures of one connection with their times, until it is lost."""
-        late: float | None = None
+        least = math.inf  # behind our clock
         with suppress(av.FFmpegError):
             if self._by_clock:
                 before, step = offset, 1 / self.info.fps
@@ -193,10 +194,10 @@ class StreamReader:
                 return
             clocks = ((one, one.clock_s) for one in self._container)
             for one, now, missing in timed(clocks, 1 / self.info.fps, looks_ahead=LOOKS_AHEAD):
-                earlier, behind = late, time.monotonic() - began - offset - now
-                if missing and earlier is not None and behind - earlier > HOLE_S:  # its clock stood still meanwhile
-                    offset, behind = offset + behind - earlier, earlier
-                late = behind
+                late = time.monotonic() - began - offset - now
+                if missing and late - least > HOLE_S:  # its clock stood still meanwhile
+                    offset, late = offset + late - least, least
+                least = min(least, late)
                 yield one, offset + now, missing
 
     def _open_again(self, time_s: float) -> bool:

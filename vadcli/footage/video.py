@@ -27,6 +27,7 @@ SHORT_SHARE = 0.95  # a recording that ends before this share of what its header
 LOOKED_AT = 500  # packets from which the rate is measured
 SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
 STDIN = "stdin"
+MOST_SILENT = 30  # packets at the end that decoders may keep to themselves
 HEAD_BYTES = 1 << 16  # in which containers say how long they are
 FRAGMENTED = b"mvex"  # a box of an mp4 in parts
 _HOW = "Pipe MPEG-TS or Matroska, as in `ffmpeg -i IN -c copy -f mpegts - | vad score -`."
@@ -102,6 +103,11 @@ class VideoReader:
         except av.FFmpegError as error:
             raise CutOffError(f"{name}: nothing after {time_s:.1f} s can be read ({error.strerror}).") from error
         self._gaps.damaged(time_s, container.broken)
+        if container.silent > MOST_SILENT:
+            raise CutOffError(
+                f"{name}: {container.silent} packets after {time_s:.1f} s give no picture: damaged, or coded in "
+                "another way from there on. Cut it there with ffmpeg, and read both parts."
+            )
         if self._cut_off and not self._stopped:
             raise CutOffError(f"{name}: cut off after {time_s:.1f} s: {self._cut_off}. Copy it again.")
         if self._is_short(max(time_s, clock_s) + step):
@@ -158,6 +164,7 @@ def open_video(
             short = cut_short(file.read(HEAD_BYTES), path.stat().st_size)
         container = Container(target, threads=threads, track=track)
         info, used_up, evenly, assumed = _looked_at(container, path, name, rate)
+        info = replace(info, began=began_of(path, container.metadata, zone))
         if used_up:
             container.close()
             container = Container(target, threads=threads, track=track)
@@ -167,7 +174,7 @@ def open_video(
         raise FootageError(f"{name}: {why_unreadable(path)}") from error
     except OSError as error:
         raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
-    info = replace(info, height=shown.height, width=shown.width, began=began_of(path, container.metadata, zone))
+    info = replace(info, height=shown.height, width=shown.width)
     reader = VideoReader(container, info, lambda: _last_time(target), evenly=evenly, cut_off=short)
     if clause := disagreement(path, container.metadata, zone):
         reader.told.append(f"{name}: {clause}")

@@ -11,7 +11,7 @@ from vadcli.footage.cache import Cache, open_cache
 from vadcli.learning.job import Job
 from vadcli.learning.loop import Learner
 from vadcli.model.checkpoint import Checkpoint, versions
-from vadcli.settings import ModelSettings, Settings
+from vadcli.settings import ModelSettings, Settings, SourceSettings
 
 
 def open_training_caches(paths: Sequence[Path], stack: ExitStack) -> list[Cache]:
@@ -54,6 +54,14 @@ def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
                 f"{path}: frames of {describe(cache)}, but model.{name} is {shown}. Prepare with --{name} {shown}."
             )
     return settings.model_copy(update={"model": settings.model.model_copy(update=follow)})
+
+
+def reading_of_caches(caches: Sequence[Cache]) -> SourceSettings:
+    """How sources are to be read for a model of these caches: as all their clips were, where these agree."""
+    clips = [clip for cache in caches for clip in cache.clips if clip.split == "train"]
+    ways = {(clip.thinned_to, clip.mask_top) for clip in clips}
+    fps, mask_top = ways.pop() if len(ways) == 1 else (None, 0.0)
+    return SourceSettings(fps=fps, mask_top=mask_top)
 
 
 def model_to_go_on_with(settings: Settings, start: Checkpoint) -> ModelSettings:

@@ -92,7 +92,10 @@ class OnnxNetwork:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             header = json.loads(session.get_modelmeta().custom_metadata_map.get("vad", "{}"))
         except Exception as error:  # ONNX Runtime raises its own classes, which share no public base
-            raise CheckpointError(f"{path}: not an ONNX model, or damaged. Export it again.") from error
+            why = (str(error).splitlines() or [type(error).__name__])[0][:160].replace(str(path), "it")
+            raise CheckpointError(
+                f"{path}: not an ONNX model, or damaged, or too new for this ONNX Runtime ({why}). Export it again."
+            ) from error
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise CheckpointError(f"{path}: an ONNX model, but not written by `vad export`.")
         try:
@@ -144,12 +147,18 @@ def _check_shapes(path: Path, session: Any, model: ModelSettings) -> None:
     asked: dict[str, tuple[int, ...]] = {"windows": windows, "frame": (model.channels, *model.size)}
     if unknown := given.keys() - {"windows", *OUTPUTS}:
         raise CheckpointError(f"{path}: has an input or output {min(unknown)}, which `vad export` never writes.")
+    if model.unit != "none" and "feature_error" not in given:
+        raise CheckpointError(f"{path}: its output feature_error is missing. Export it again.")
+    for name, kind in ((name, one.type) for name, one in given.items()):
+        wanted = _FRAMES if name == "windows" else "tensor(float)"
+        if kind != wanted:
+            raise CheckpointError(f"{path}: {name} is {kind}, where {wanted} is expected. Export it again.")
     for name, shape in asked.items():
         got = tuple(given[name].shape) if name in given else ()
         fits = len(got) == 1 + len(shape) and all(
             side in (of, None) or isinstance(side, str) for side, of in zip(got[1:], shape, strict=True)
         )
-        if not fits or given[name].type != (_FRAMES if name == "windows" else "tensor(float)"):
+        if not fits:
             raise CheckpointError(
                 f"{path}: {name} is {' x '.join(map(str, got)) or 'absent'}, where its settings ask for "
                 f"batch x {' x '.join(map(str, shape))}. Export it again."

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -66,10 +66,33 @@ def require_stage(path: Path, header: Mapping[str, Any], *stages: str) -> None:
         CheckpointError: naming the command that makes the right kind.
     """
     if stages and header["stage"] not in stages:
+        if header["stage"] == "adapt":
+            raise CheckpointError(
+                f"{path}: an adapter, made by `vad adapt`; this needs a model, made by {' or '.join(stages)}. "
+                "Give the one that the adapter was made from; none is needed for the one in the package."
+            )
         raise CheckpointError(
             f"{path}: made by `vad {header['stage']}`; this needs one made by {' or '.join(stages)}. "
             f"Run `{MAKES[stages[-1]]}`."
         )
+
+
+def check_replaced(path: Path, stage: str, note: Callable[[str], None]) -> None:
+    """Replace an older checkpoint by one of the same stage alone, and say so; before any work is done.
+
+    Raises:
+        InputError: where another stage made it, or it is no checkpoint.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    try:
+        older = read_header(path)["stage"]
+    except CheckpointError:
+        older = None
+    if older != stage:
+        what = f"made by `vad {older}`, which this is not" if older else "no checkpoint"
+        raise InputError(f"--out {path}: exists, and is {what}. Choose another name, or remove it.")
+    note(f"{path}: an older one is replaced when this is done")
 
 
 def read_settings(path: Path, header: Mapping[str, Any]) -> Settings:

@@ -13,6 +13,7 @@ from vadcli.files import check_output, named
 from vadcli.footage.cache import open_cache
 from vadcli.footage.image_store import ImageStore
 from vadcli.footage.source import find_sources, is_live
+from vadcli.model.tensor_file import check_replaced
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput, ObservedClip
 from vadcli.settings import Settings, SourceSettings
@@ -38,6 +39,7 @@ def adapt_stage(
         VadError: for footage that is too short, or a model that cannot adapt.
     """
     check_output("--out", out, named(base, *(Path(source) for source in sources if not is_live(source))), "checkpoint")
+    check_replaced(out, "adapt", progress.note)
     checkpoint = load_base(base)
     with ExitStack() as stack:
         network = network_input(checkpoint.model) if checkpoint else None

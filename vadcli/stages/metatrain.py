@@ -10,12 +10,19 @@ from vadcli.errors import InputError
 from vadcli.files import check_output, named
 from vadcli.footage.episodes import Episodes
 from vadcli.footage.windows import split_normal
-from vadcli.learning.caches import data_digest, open_training_caches, require_same_frames, training_record
+from vadcli.learning.caches import (
+    data_digest,
+    open_training_caches,
+    reading_of_caches,
+    require_same_frames,
+    training_record,
+)
 from vadcli.learning.job import Job, job_key, sole_job
 from vadcli.learning.metatrain import initial_step_sizes, metatrain
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, model_file, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.model.tensor_file import check_replaced
 from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
@@ -50,9 +57,11 @@ def metatrain_stage(
     with ExitStack() as stack:
         if processes.leads:
             check_output("--out", out, named(base, *paths), "checkpoint")
+            check_replaced(out, "metatrain", progress.note)
             stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
         require_same_frames(model, caches[0], paths[0])
+        settings = settings.model_copy(update={"source": reading_of_caches(caches)})
         device = pick_device(run.device)
         torch.manual_seed(run.seed)
         network = Network(model)

@@ -13,6 +13,7 @@ from vadcli.learning.caches import (
     fit_to_cache,
     model_to_go_on_with,
     open_training_caches,
+    reading_of_caches,
     require_same_frames,
     training_record,
 )
@@ -21,6 +22,7 @@ from vadcli.learning.pretrain import pretrain, steps_of
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint, model_file, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.runtime import pick_device, pick_precision
+from vadcli.model.tensor_file import check_replaced
 from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.scoring.calibration import LEAST_FRAMES
@@ -47,6 +49,7 @@ def pretrain_stage(
     with ExitStack() as stack:
         if processes.leads:
             check_output("--out", out, named(base, *paths), "checkpoint")
+            check_replaced(out, "pretrain", progress.note)
             stack.enter_context(sole_job(out, progress))
         caches = open_training_caches(paths, stack)
         if start:
@@ -54,6 +57,7 @@ def pretrain_stage(
             require_same_frames(settings.model, caches[0], paths[0])
         else:
             settings = fit_to_cache(settings, caches[0], paths[0])
+        settings = settings.model_copy(update={"source": reading_of_caches(caches)})
         run, model = settings.pretrain, settings.model
         if run.objective == "frame":
             model = model.model_copy(update={"unit": "none"})

@@ -13,6 +13,7 @@ from vadcli.scoring.observing import NetworkInput
 from vadcli.scoring.run import Finished, ScoringRun
 from vadcli.settings import ModelSettings, ScoreSettings, Settings, SourceSettings
 from vadcli.stages.adapter import Fitted
+from vadcli.stages.reading import zones_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
 
 NO_MODEL = Path("none")  # cues alone
+_GRID = 200  # cells a side, in which zones are compared
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Ready:
     source: SourceSettings  # how sources are read for it
     calibration: Calibration | None = None  # None to learn from each source
     lineage: tuple[tuple[str, str], ...] = ()  # lines for people: files, hashes, training
+    learned_from: SourceSettings | None = None  # how the adapter's own footage was read; None without one
 
     @property
     def input_frames(self) -> int:
@@ -95,10 +98,13 @@ def get_ready(model: Path | None, adapter: Path | None, settings: Settings) -> R
         return ready
     if ready.measurer and calibration and not calibration.has_network:
         raise InputError(f"--adapter {adapter}: made without a network. Score with --model none, or adapt again.")
+    source, learned_from = reading_of(stored.settings, settings.source), stored.settings.source
+    _require_learned(stored.path, source, learned_from)
     return replace(
         ready,
         calibration=calibration,
-        source=reading_of(stored.settings, settings.source),
+        source=source,
+        learned_from=learned_from,
         lineage=(*ready.lineage, *lineage("adapter", stored.path, stored.sha256, stored.parents, stored.training)),
     )
 
@@ -173,6 +179,16 @@ def ready_adapted(checkpoint: "Checkpoint | None", fitted: Fitted, settings: Set
 def reading_of(fitted: Settings, asked: SourceSettings) -> SourceSettings:
     """Settings of reading a source: the user's, and for the rest those of the footage that scores are measured by."""
     return fitted.source.model_copy(update={name: value for name, value in asked if value is not None})
+
+
+def _require_learned(adapter: Path, source: SourceSettings, learned_from: SourceSettings) -> None:
+    """Refuse to look at parts of the picture of which an adapter knows nothing."""
+    now, then = (zones_of(how).looked_at((_GRID, _GRID)) for how in (source, learned_from))
+    if (now & ~then).any():
+        raise InputError(
+            f"--adapter {adapter}: made with --mask-top {learned_from.mask_top or 0:g} and its zones; these look at "
+            "more, where everything would be new. Leave --mask-top, --ignore and --only out, or adapt again with them."
+        )
 
 
 def _from_checkpoint(model: Path | None, adapter: Path | None, settings: Settings) -> Ready:

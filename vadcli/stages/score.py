@@ -1,14 +1,15 @@
 """`vad score`: sources to records, events and pictures, frame by frame, in constant memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from vadcli.errors import FootageError, InputError
 from vadcli.files import Kind, check_output, check_output_folder, named, naming, whole
+from vadcli.footage.began import camera_of
 from vadcli.footage.segments import Segments, joined
 from vadcli.footage.shards import shard
 from vadcli.footage.source import find_sources, is_live
@@ -38,6 +39,7 @@ class ScoreRequest:
     records: Records = "frames"  # which
     model: Path | None = None  # checkpoint or ONNX file; None for the model in the package
     adapter: Path | None = None  # of `vad adapt`
+    adapters: Mapping[str, Path] = field(default_factory=dict)  # of several cameras by name; under `NAME` a pattern
     shots: int | None = None  # windows of each source to adapt on first; None to adapt nothing
     opening: bool = False  # also tell when events begin
     out: Path | None = None  # file for records; None for the given stream
@@ -61,7 +63,9 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     )
     _check(request, found, len(sources))
     with ExitStack() as stack:
-        ready = None if request.shots else get_ready(request.model, request.adapter, request.settings)
+        ready = (
+            None if request.shots or request.adapters else get_ready(request.model, request.adapter, request.settings)
+        )
         notes = list(_notes(request.settings, ready)) if ready else []
         if request.out:
             path = stack.enter_context(whole(request.out))
@@ -104,6 +108,12 @@ def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
         yield f"{', '.join(given)}: part of the adapter, which stays as it is. Adapt again to change it."
     if settings.score.warmup != usual.warmup:
         yield "--warmup: not needed, the adapter is calibrated."
+    if asked.fps is not None and ready.learned_from and source.fps != ready.learned_from.fps:
+        then = ready.learned_from.fps
+        yield (
+            f"--fps {source.fps:g}: the adapter learned from {f'{then:g} frames a second' if then else 'all frames'}, "
+            "and speeds may look new. Leave it out, or adapt again with it."
+        )
     if source.fps is not None and asked.fps is None:
         done.append(f"{source.fps:g} frames a second at most (--fps)")
     if source.mask_top and asked.mask_top is None:
@@ -120,6 +130,8 @@ def _check(request: ScoreRequest, sources: Sequence[str], count: int) -> None:
         raise InputError("--shots and --adapter: the adapter already fits a scene. Use one of them.")
     if request.shots and len(sources) > 1 and any(map(is_live, sources)):
         raise InputError("--shots: adapts to one stream at a time. Run `vad score` once for each.")
+    if request.adapters and (request.adapter or request.shots or any(map(is_live, sources))):
+        raise InputError("--adapter: several are for recordings, and without --shots. Run `vad score` once for each.")
     if request.annotated and count > 1:
         raise InputError(f"--annotated: one source makes one video, got {count}. Give one source.")
     if request.form in ("srt", "vtt") and count > 1:
@@ -129,7 +141,12 @@ def _check(request: ScoreRequest, sources: Sequence[str], count: int) -> None:
         ("--annotated", request.annotated, "video"),
         ("--report", request.report, "report"),
     ]
-    taken = named(request.model, request.adapter, *(Path(source) for source in sources if not is_live(source)))
+    taken = named(
+        request.model,
+        request.adapter,
+        *request.adapters.values(),
+        *(Path(source) for source in sources if not is_live(source)),
+    )
     for flag, path, kind in outputs:
         if path is not None:
             check_output(flag, path, taken, kind, _BY_OTHER_FLAGS if kind == "records" else "")
@@ -161,6 +178,13 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
     """All sources with one model, or with `shots` one after the other, each with a model fitted to it."""
     pictures = bool(request.heatmaps or request.annotated or request.report)
     names = [shown(str(source)) for source in sources]
+    if request.adapters:
+        for path, own in _by_adapter(request.adapters, sources).items():
+            fitted = get_ready(request.model, path, request.settings)
+            run.progress.note(f"{path}: for {', '.join(shown(str(source)) for source in own)}")
+            for part in _parts(replace(request, adapters={}), fitted, own, run):
+                yield replace(part, alone=len(sources) == 1)
+        return
     if ready is not None:
         reading = reading_with(ready.source, request.settings.span, pictures=pictures, progress=run.progress)
         openers = [
@@ -187,3 +211,29 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
             )
             opener = Opener[Observation](rest.open, live=is_live(str(source)))
             yield Part(fitted, [name], [opener], alone=len(sources) == 1)
+
+
+def _by_adapter(adapters: Mapping[str, Path], sources: Sequence[str | Segments]) -> dict[Path, list[str | Segments]]:
+    """Sources by the adapter of each: of its camera's name, its own, or that of a folder that it lies in.
+
+    Raises:
+        InputError: for a source without an adapter, and an adapter without a source.
+    """
+    found: dict[Path, list[str | Segments]] = {}
+    idle = adapters.keys() - {"NAME"}
+    for source in sources:
+        path = Path(str(source))
+        names = [Path(camera_of(path)).name, path.name, path.stem, *(folder.name for folder in path.parents)]
+        if pattern := adapters.get("NAME"):
+            tried = [Path(str(pattern).replace("NAME", name)) for name in names if name]
+            own = next((one for one in tried if one.is_file()), None)
+        else:
+            name = next((name for name in names if name in adapters), "")
+            tried, own, idle = [], adapters.get(name), idle - {name}
+        if own is None:
+            missing = f"{tried[0]} not found" if tried else f"none of {', '.join(adapters)}"
+            raise InputError(f"--adapter: no adapter for {shown(str(source))} ({missing}). Make it with `vad adapt`.")
+        found.setdefault(own, []).append(source)
+    if idle:
+        raise InputError(f"--adapter {min(idle)}=…: no source of that name. Names are of files, cameras or folders.")
+    return found

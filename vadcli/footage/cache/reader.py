@@ -198,7 +198,7 @@ def open_cache(path: Path | str) -> Cache:
     path = Path(path)
     if not path.is_file():
         what = "a folder, not a cache" if path.is_dir() else "not found"
-        raise FootageError(f"{path}: {what}. Make a cache with `vad prepare SOURCE --out {path.name or 'C.h5'}`.")
+        raise FootageError(f"{path}: {what}. Make a cache with `vad prepare SOURCE --out {path.stem or 'C'}.h5`.")
     with _telling(path):
         file = os.open(path, os.O_RDONLY)
         try:

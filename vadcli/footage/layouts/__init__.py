@@ -1,6 +1,7 @@
 """Layouts of footage on disk: plain recordings and benchmarks by their official layouts, found by looking."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.label_files import labels_for
 from vadcli.footage.layouts.plain import split_of
 from vadcli.footage.naming import images_in
-from vadcli.footage.source import is_live
+from vadcli.footage.source import Reading, is_live, open_source
 
 __all__ = ["LAYOUTS", "ClipSource", "find_clips", "label_clips", "told_apart", "unique_names"]
 
@@ -78,9 +79,19 @@ def label_clips(clips: Sequence[ClipSource], labels: Path) -> list[ClipSource]:
         FootageError: when the labels do not fit the clips.
     """
     labelled = [clip for clip in clips if clip.split == "test"] or clips
-    counts = {clip.name: len(images_in(clip.source)) if clip.source.is_dir() else None for clip in labelled}
+    over_all = labels.is_file() and labels.suffix.lower() != ".m" and len(labelled) > 1
+    counts = {clip.name: _length(clip) if over_all or clip.source.is_dir() else None for clip in labelled}
     tracks = labels_for(labels, counts)
     return [replace(clip, labels=tracks.get(clip.name, clip.labels)) for clip in clips]
+
+
+def _length(clip: ClipSource) -> int | None:
+    """How many frames a clip has, as far as is known without decoding it."""
+    if clip.source.is_dir():
+        return len(images_in(clip.source))
+    with suppress(FootageError), open_source(str(clip.source), Reading(threads=1)) as source:
+        return source.info.frames
+    return None
 
 
 def told_apart(found: Mapping[str, Sequence[ClipSource]]) -> list[ClipSource]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from vadcli.errors import FootageError
+from vadcli.files import encoding_of
 from vadcli.footage.layouts.labels import MOST_FRAMES, FrameLabels, Intervals, LabelTrack, as_labels
 from vadcli.footage.matlab import load_mat
 from vadcli.footage.naming import natural
@@ -39,11 +40,14 @@ def labels_for(path: Path, clips: Mapping[str, int | None]) -> dict[str, LabelTr
         case ".m":
             return _in_order(path, names, read_m(path))
         case ".mat":
-            return _in_order(path, names, read_mat(path))
+            found = read_mat(path)
+            if isinstance(found, np.ndarray):
+                return _split_array(path, clips, found)
+            return _in_order(path, names, found)
         case ".npy":
             return _split_array(path, clips, read_npy(path))
         case ".csv":
-            return read_csv(path, names)
+            return read_csv(path, names) if _has_columns(path) else _split_array(path, clips, _read_numbers(path))
         case ".txt":
             return _split_array(path, clips, _read_numbers(path))
     raise FootageError(f"{path}: labels are read from {', '.join(LABEL_SUFFIXES)} files and folders of them.")
@@ -65,13 +69,18 @@ def read_m(path: Path) -> list[LabelTrack]:
     Raises:
         FootageError: naming the line, for anything in the brackets that is no range.
     """
-    text = re.sub(r"%[^\n]*", "", path.read_text(encoding="utf-8", errors="replace"))
+    text = re.sub(r"%[^\n]*", "", path.read_text(encoding=encoding_of(path), errors="replace"))
     clips: list[LabelTrack] = []
-    for found in re.finditer(r"gt_frame\s*=\s*\[([^\]]*)\]?", text):
+    for found in re.finditer(r"(?:\{\s*(\d+)\s*\}\s*\.\s*)?gt_frame\s*=\s*([^\n\[]*)\[([^\]]*)\]?([^\n;,]*)", text):
+        number, before, inside, after = found.groups()
         where = f"{path}:{text.count(chr(10), 0, found.start()) + 1}"
-        inside = found[1]
+        if number and int(number) != len(clips) + 1:
+            raise FootageError(f"{where}: clip {number} after {len(clips)} clips. Put them in the order of the clips.")
+        if before.strip() or after.strip():
+            what = f"{before}[{inside}]{after}".strip()[:40]
+            raise FootageError(f"{where}: gt_frame is {what}, which has to be computed. Write the ranges out.")
         residue = re.sub(_RANGE, "", inside).replace("...", "").strip(" \t\r\n,;")
-        if residue.strip(" \t\r\n,;") or not found[0].endswith("]"):
+        if residue.strip(" \t\r\n,;") or "]" not in found[0]:
             raise FootageError(f"{where}: gt_frame is [{inside.strip()[:40]}], no ranges such as [60:152, 160:180].")
         ranges = [[_frame(number, where) for number in one.split(":")] for one in re.findall(_RANGE, inside)]
         clips.append(Intervals(path.name, tuple((one[0] - 1, one[-1] - 1) for one in ranges)))
@@ -87,14 +96,22 @@ def _frame(text: str, where: str) -> int:
     return int(digits)
 
 
-def read_mat(path: Path) -> list[LabelTrack]:
-    """Labels of a `.mat` file's `gt`: a cell a clip, 2 x n first and last frames counted from 1, or 1 x n labels."""
+def read_mat(path: Path) -> list[LabelTrack] | npt.NDArray[Any]:
+    """Labels of a `.mat` file's `gt`, or of its only variable.
+
+    Returns:
+        of a cell a clip, each 2 x n first and last frames counted from 1, or 1 x n labels: labels of each clip; of one
+        vector of labels, that vector.
+    """
     content = load_mat(path)
-    if "gt" not in content:
+    if "gt" not in content and len(content) != 1:
         found = ", ".join(key for key in content if not key.startswith("__")) or "nothing"
         raise FootageError(f"{path}: no variable `gt` in it, only {found}. Use the label file of the data set.")
+    labels = np.asarray(content["gt"] if "gt" in content else next(iter(content.values())))
+    if labels.dtype != object and labels.size > 2 and max(labels.shape, default=0) == labels.size:
+        return labels.reshape(-1)
     clips: list[LabelTrack] = []
-    for cell in np.asarray(content["gt"]).reshape(-1):
+    for cell in labels.reshape(-1) if labels.dtype == object else [labels]:
         ranges = _frame_numbers(cell, f"{path}: clip {len(clips) + 1} of `gt`")
         if ranges.size > 2 and 1 in ranges.shape and ranges.max() <= 1:  # a label a frame instead of ranges
             clips.append(as_labels(ranges, path.name))
@@ -170,7 +187,7 @@ def read_csv(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Rows of a CSV file by its columns, the head first, each with its place for messages."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+    with path.open(newline="", encoding=encoding_of(path), errors="replace") as file:
         rows = csv.reader(file, skipinitialspace=True)
         try:
             columns = [column.strip() for column in next(rows, [])]
@@ -243,10 +260,17 @@ def _split_array(path: Path, clips: Mapping[str, int | None], values: npt.NDArra
     }
 
 
+def _has_columns(path: Path) -> bool:
+    """Whether a CSV file is more than one number a line, with a name above them or not."""
+    first = path.read_text(encoding=encoding_of(path), errors="replace")[:1000].partition("\n")[0].strip()
+    return not re.fullmatch(r"[-+.\deE]+|label", first)
+
+
 def _read_numbers(path: Path) -> npt.NDArray[Any]:
     try:
-        return np.array([float(word) for word in path.read_text(encoding="utf-8").replace(",", " ").split()])
-    except (ValueError, UnicodeDecodeError) as error:
+        words = path.read_text(encoding=encoding_of(path)).removeprefix("label").replace(",", " ").split()
+        return np.array([float(word) for word in words])
+    except ValueError as error:
         raise FootageError(f"{path}: not a list of numbers, one a frame. 0 is normal, 1 abnormal.") from error
 
 
