@@ -50,7 +50,7 @@ def test_exported_equals_torch_for_any_batch(tmp_path, unit, padding):
 
 def test_files_that_are_no_exported_models_are_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"noise")
-    with pytest.raises(CheckpointError, match="not an ONNX model, or damaged, or too new .*PROTOBUF"):
+    with pytest.raises(CheckpointError, match=r"not an ONNX model, or damaged, or too new .*PROTOBUF"):
         OnnxNetwork.open(tmp_path / "x.onnx")
     with pytest.raises(InputError, match="no such model"):
         OnnxNetwork.open(tmp_path / "y.onnx")
