@@ -114,7 +114,7 @@ class Detector:
         save_adapter(Path(path), self.fitted, self._checkpoint, self.settings)
 
     def score(self, source: Names | Frames, *, fps: float | None = None) -> Iterator[ScoreRecord | Event]:
-        """Records of all frames and, when they are over, events: in the order of each source, as `vad score` writes them.
+        """Records of all frames, and events when they are over, in each source's order, as `vad score` writes them.
 
         Without an adapter a recording's first records come when enough of it was seen to say what is normal. Frames
         are read ahead in another thread; close the iterator, or use it to its end.

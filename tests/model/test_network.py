@@ -24,6 +24,17 @@ def make(variant="sharp", **changes):
     )
 
 
+def assert_gradients_are_literal(network, settings, inputs, margin):
+    target = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
+    ours = losses(network(inputs), target, margin).total(0.7, 0.2)
+    leaves = {name: value.detach().clone().requires_grad_() for name, value in network.named_parameters()}
+    theirs = literal_loss(network.state_dict() | leaves, settings, inputs, target, 0.7, 0.2, margin)
+    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-9)
+    ours.backward()
+    for name, gradient in zip(leaves, torch.autograd.grad(theirs, list(leaves.values())), strict=True):
+        torch.testing.assert_close(network.get_parameter(name).grad, gradient, rtol=1e-6, atol=1e-9, msg=name)
+
+
 def test_the_papers_network_has_its_number_of_parameters():
     with torch.device("meta"):
         network = Network(ModelSettings())
@@ -88,17 +99,7 @@ def test_diversity_agrees_with_the_literal_sum(variant, count, margin):
 @pytest.mark.parametrize("variant", VARIANT_NAMES)
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(variant, padding):
-    network, settings, inputs = make(variant, padding=padding)
-    target = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
-    ours = losses(network(inputs), target, 1.0).total(0.7, 0.2)
-    weights = {name: value.detach().clone().requires_grad_() for name, value in network.named_parameters()}
-    theirs = literal_loss(weights, settings, inputs, target, 0.7, 0.2, 1.0)
-    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-9)
-    ours.backward()
-    for (name, value), gradient in zip(
-        network.named_parameters(), torch.autograd.grad(theirs, list(weights.values())), strict=True
-    ):
-        torch.testing.assert_close(value.grad, gradient, rtol=1e-6, atol=1e-9, msg=name)
+    assert_gradients_are_literal(*make(variant, padding=padding), margin=1.0)
 
 
 def test_the_units_distances_survive_bfloat16_around_them():

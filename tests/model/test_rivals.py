@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from tests.model.literal import literal_forward, literal_items, literal_items_update, literal_loss, literal_separateness
-from vadcli.model.losses import losses
+from tests.model.literal import literal_forward, literal_items, literal_items_update, literal_separateness
+from tests.model.test_network import assert_gradients_are_literal
 from vadcli.model.network import Network, count_parameters
 from vadcli.model.rivals import ItemsUnit, MemoryUnit, shrink
 from vadcli.settings import ModelSettings
@@ -41,19 +41,7 @@ def test_every_level_agrees_with_the_literal_equations(unit, level, count):
 @pytest.mark.parametrize("unit", RIVALS)
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(unit, count):
-    network, settings, inputs = make(unit, num_prototypes=count)
-    target = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
-    ours = losses(network(inputs), target, 0.4).total(0.7, 0.2)
-    weights = network.state_dict() | {
-        name: value.detach().clone().requires_grad_() for name, value in network.named_parameters()
-    }
-    theirs = literal_loss(weights, settings, inputs, target, 0.7, 0.2, 0.4)
-    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-9)
-    ours.backward()
-    names = [name for name, _ in network.named_parameters()]
-    expected = torch.autograd.grad(theirs, [weights[name] for name in names])
-    for name, gradient in zip(names, expected, strict=True):
-        torch.testing.assert_close(network.get_parameter(name).grad, gradient, rtol=1e-6, atol=1e-9, msg=name)
+    assert_gradients_are_literal(*make(unit, num_prototypes=count), margin=0.4)
 
 
 @pytest.mark.parametrize("unit", RIVALS)
