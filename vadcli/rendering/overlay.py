@@ -18,6 +18,7 @@ Heat: TypeAlias = NDArray[np.float32]
 _FAINT, _FULL_HEAT = 0.5, 2.0
 _LEVELS = (1.0, 2.0)
 _OPACITY = 0.45
+_LEAST_SHARE = 0.05  # of the heat, of a further region that is drawn
 _HEAT, _CONTOUR = (230, 60, 0), (255, 225, 60)  # RGB
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -86,7 +87,7 @@ def draw_box(picture: Image, box: Box, source_size: tuple[int, int]) -> None:
 
 def draw_regions(picture: Image, regions: Sequence[Region], source_size: tuple[int, int]) -> None:
     """Outline the regions that alone reach the level of alarms, the first always, with their shares of the heat."""
-    shown = [*regions[:1], *(region for region in regions[1:] if region.score >= 1)]
+    shown = [*regions[:1], *(region for region in regions[1:] if region.score >= 1 and region.share >= _LEAST_SHARE)]
     letters = max(8, min(picture.shape[:2]) // 45)
     for region in shown:
         draw_box(picture, region.box, source_size)

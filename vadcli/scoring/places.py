@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vadcli.footage.opencv import cv2
-from vadcli.scoring.baseline import Baseline, Windows
+from vadcli.scoring.baseline import MOVERS, Baseline, Windows
 from vadcli.scoring.cues import ROWS, SMALL, CueMaps, Map, window_means
-from vadcli.scoring.fusion import FRAME, LOGARITHMS, LOOK, Floats, Fusion
+from vadcli.scoring.fusion import AREA, CROWD, FRAME, LOGARITHMS, LOOK, SPEED, Floats, Fusion
 from vadcli.scoring.smoothing import Smoother
+
+_CROWDED = 0.4  # share of a wide window that moves where a crowd does
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,10 +22,12 @@ class Places:
         maps: by cue: of area, speed and crowd windows over their row's normal value; of the look the mean distance
             of a window; of the frame the mean error of a patch over that of the whole frame, or None without a network.
         motion: (32, w), the moving share times the speed of every cell, and its recent past.
+        moving: (32, w), cells in which something moves.
     """
 
     maps: tuple[Map, Map, Map, Map, Map | None]
     motion: Map
+    moving: NDArray[np.bool_]
 
     @classmethod
     def of(cls, cues: CueMaps, distances: Map, patches: Map | None, baseline: Baseline, motion: Map) -> "Places":
@@ -44,7 +48,7 @@ class Places:
             window_means(distances, SMALL),
             patches,
         )
-        return cls(maps, motion)
+        return cls(maps, motion, cues.area > MOVERS)
 
     def values(self) -> Floats:
         """(5,), the worst window of each cue; NaN without a network."""
@@ -67,11 +71,18 @@ class Places:
         row, column = np.unravel_index(int(values.argmax()), values.shape)
         height, width = self.motion.shape
         down, across = height / self._reach(cue)[0], width / self._reach(cue)[1]
-        side = self._side(cue)
+        side, before = self._side(cue), int(cue == LOOK)  # a look is of the place before its own, too
         return (
-            slice(int(row * down), min(height, -int(-(row + side[0]) * down // 1))),
-            slice(int(column * across), min(width, -int(-(column + side[1]) * across // 1))),
+            slice(max(0, int((row - before) * down)), min(height, -int(-(row + side[0]) * down // 1))),
+            slice(max(0, int((column - before) * across)), min(width, -int(-(column + side[1]) * across // 1))),
         )
+
+    def main_cue(self, terms: Floats) -> int:
+        """The cue with the largest term; a crowd only where much of its window moves, else area or speed."""
+        cue = int(terms.argmax())
+        if cue == CROWD and self.moving[self.window(CROWD)].mean() < _CROWDED:
+            return AREA if terms[AREA] > terms[SPEED] else SPEED
+        return cue
 
     def heat(self, fusion: Fusion) -> Map:
         """(32, w), what all cues add up to at every cell, in units of the score: 1 is the level of alarms."""
@@ -110,7 +121,8 @@ class Places:
         )
         if wide.shape == self.motion.shape:
             return wide
-        return np.asarray(cv2.resize(wide, self.motion.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        even = np.asarray(cv2.resize(wide, self.motion.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        return np.pad(even[1:, 1:], ((0, 1), (0, 1)), mode="edge") if cue == LOOK else even
 
 
 class MotionTrail:

@@ -49,8 +49,8 @@ class ScoredFrame:
 
     @property
     def cue(self) -> int | None:
-        """The cue with the largest term."""
-        return None if self.terms is None else int(self.terms.argmax())
+        """The cue that is named as the reason."""
+        return None if self.terms is None or self.places is None else self.places.main_cue(self.terms)
 
     @cached_property
     def heat(self) -> Map | None:
