@@ -422,6 +422,18 @@ def test_a_full_disk_is_told_with_the_outputs_name_and_leaves_nothing(vad, film,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_another_cameras_adapter_is_said_within_the_first_minute(vad, model, adapter, tmp_path):
+    path = tmp_path / "yard.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (64, 48))
+    ground = np.random.default_rng(5).integers(0, 255, (48, 64, 3)).astype(np.uint8)
+    for _ in range(150):
+        writer.write(ground)
+    writer.release()
+    answer = vad("score", path, "--model", model, "--adapter", adapter, "--records", "events", "-q")
+    assert "does not look like the camera of its adapter" in answer.err and "vad adapt" in answer.err
+    assert all(event["end_s"] < 15 for event in lines(answer.out))
+
+
 def test_settings_that_belong_to_the_adapter_are_told_to_be_ignored(vad, film, model, adapter):
     given = ("score", film, "--model", model, "--set", "score.look_weight=1")
     assert "score.look_weight: part of the adapter" in vad(*given, "--adapter", adapter).err

@@ -29,6 +29,9 @@ def command(
     ] = None,
     out: Annotated[Path, file_option("--out", "-o", help="Adapter to write.")] = Path("adapter.safetensors"),
     scene: Annotated[str | None, input_option("--scene", help="Scene to take from a cache of several.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", hidden=True, help="Of earlier versions; --steps bounds training now.")
+    ] = None,
     *,
     settings: Settings,
     as_json: AsJson = False,
@@ -55,6 +58,8 @@ def command(
         if sys.stdin is None or sys.stdin.isatty():
             raise InputError("adapt: no SOURCE, and nothing is piped in. Name a video of normal footage, or pipe one.")
         sources = ["-"]
+    if seconds is not None:
+        hint("--seconds: has no effect any more; --steps bounds training.", quiet)
     from vadcli.stages.adapt import adapt_stage
 
     with progress(quiet) as shown:

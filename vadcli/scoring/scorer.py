@@ -123,6 +123,11 @@ class SourceScorer:
         )
 
     @property
+    def view_changes(self) -> int:
+        """How often the whole view has changed for good: a light, infrared, or another camera's adapter."""
+        return 0 if self._follower is None else self._follower.changes
+
+    @property
     def threshold(self) -> float | None:
         """The score above which events begin; None while learning."""
         return None if self.calibration is None else self._threshold(self._fusion or self.calibration.fusion)

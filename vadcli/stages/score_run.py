@@ -17,6 +17,8 @@ from vadcli.scoring.writers import RecordWriter, clock, shorten
 from vadcli.settings import ScoreSettings
 from vadcli.stages.ready import Ready
 
+_EARLY_S = 15.0  # a view that differs from the beginning is another camera's
+
 
 @dataclass
 class Tally:
@@ -94,7 +96,7 @@ class Run:
         self.progress, self.opening = progress, opening
         self._notes = list(notes)
         self.tally = Tally()
-        self._open: dict[SourceScorer, None] = {}
+        self._open: dict[SourceScorer, int] = {}  # and how often their view has changed
 
     def score(self, part: Part) -> None:
         """Score the sources of a part; those that fail are in the tally."""
@@ -132,7 +134,7 @@ class Run:
     def _begin(self, part: Part, scorer: SourceScorer, *, together: bool) -> None:
         while self._notes:
             self.progress.note(self._notes.pop(0))
-        self._open[scorer] = None
+        self._open[scorer] = 0
         if not together:
             self.progress.start(f"scoring {shorten(scorer.name, 32)}", scorer.info.frames)
         if scorer.calibration is None:
@@ -155,10 +157,23 @@ class Run:
                 if self.tally.highest is None or record.score > self.tally.highest[0]:
                     self.tally.highest = (record.score, scorer.name, record.time_s)
                     self.tally.threshold = scorer.threshold or 1.0
+        if scorer.view_changes > self._open.get(scorer, 0):
+            self._open[scorer] = scorer.view_changes
+            self._tell_view(scorer, frame.observation.time_s)
         for sink in self.sinks:
             sink.frame(scorer, frame)
         self._tell(scorer, outcome.findings)
         self.progress.advance(1, **figures)
+
+    def _tell_view(self, scorer: SourceScorer, time_s: float) -> None:
+        early = scorer.kind == "adapter" and time_s < _EARLY_S
+        why = (
+            "does not look like the camera of its adapter" if early else "looks different everywhere since ten seconds"
+        )
+        self.progress.warn(
+            f"{scorer.name}: {clock(time_s)}: {why}; its look is learned anew from here. "
+            "If it stays so, adapt again: vad adapt NORMAL-VIDEO."
+        )
 
     def _tell(self, scorer: SourceScorer, found: Sequence[Finding[ScoredFrame]]) -> None:
         for finding in found:
