@@ -14,6 +14,7 @@ from vadcli.scoring.fusion import FRAME, LOOK, Fusion
 from vadcli.scoring.places import Places
 
 _JOINED = 0.3  # share of the strongest motion, or heat, that still belongs to a region
+_HOT = 0.5  # of the level of alarms, where a further region is told
 _MOST = 5
 
 
@@ -44,12 +45,12 @@ def regions(places: Places, fusion: Fusion, cue: int, info: SourceInfo) -> list[
     excess = np.maximum(heat, 0)
     total = float(excess.sum()) or 1.0
     first = _grown(places, heat, cue)
-    taken = first.copy()
     found = [_region(first, heat, excess, total, info)]
-    hot = (heat >= max(_JOINED * float(heat.max()), 0.5)) & ~taken
+    hot = heat >= max(_JOINED * float(heat.max()), _HOT)
     count, labels = cv2.connectedComponents(hot.astype(np.uint8), connectivity=8)
     labels = np.asarray(labels)
-    others = [_region(labels == label, heat, excess, total, info) for label in range(1, count)]
+    apart = set(range(1, count)) - set(labels[first].tolist())  # what touches the first is of the same object
+    others = [_region(labels == label, heat, excess, total, info) for label in sorted(apart)]
     return found + sorted(others, key=lambda region: -region.score)[: _MOST - 1]
 
 
