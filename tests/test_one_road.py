@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from tests.evaluation.caches import write_cache
 from tests.stages.scorable import tiny_model
 from vadcli.footage.opencv import cv2
 from vadcli.presets import load_settings
@@ -140,3 +141,32 @@ def test_controls_stand_in_every_table_of_every_protocol(cache, model, monkeypat
     for protocol in protocols:
         names = {result.score for result in found.results if result.protocol == protocol}
         assert {"moving", "flow"} < names
+
+
+def test_somebodys_scores_have_the_controls_of_the_footage_beside_them(gate, cache, model, adapter, vad, tmp_path):
+    out = tmp_path / "scores.ndjson"
+    how = ("--model", model, "--adapter", adapter, "--precision", "float32")
+    assert vad("score", gate / "testing", *how, "--out", out, "-q").code == 0
+    named = out.read_text().replace(f"{gate}/testing/", "gate/test/").replace(".avi", "")
+    out.write_text(named)
+    answer = vad("eval", "--scores", out, "--labels", cache, "--protocol", "online", "--json")
+    assert answer.code == 0, answer.err
+    foreign = {result["score"]: result for result in json.loads(answer.out)["results"]}
+    ours = vad("eval", cache, *how, "--protocol", "online", "--json")
+    own = {result["score"]: result for result in json.loads(ours.out)["results"]}
+    assert foreign["given"]["micro_auc"] == pytest.approx(own["live"]["micro_auc"], abs=1e-3)
+    for control in ("moving", "flow"):
+        assert foreign[control]["micro_auc"] == pytest.approx(own[control]["micro_auc"], abs=0.02)
+
+
+def test_localisation_judges_the_products_regions_and_controls_beside_them(tmp_path, model, vad):
+    labels = {name: np.arange(60) // 20 == 1 for name in ("a", "b")}
+    made = write_cache(tmp_path / "park.h5", labels, train=3, masks=True)
+    answer = vad("eval", made, "--model", model, "--shots", 0, "--localise", "--protocol", "online", "--json")
+    assert answer.code == 0, answer.err
+    rows = {row["map"]: row for row in json.loads(answer.out)["localisation"]}
+    assert rows.keys() == {"live", "moving", "flow", "error"}
+    for row in rows.values():
+        assert row["regions"] > 0 and 0 <= row["rbdc"] <= 1 and 0 <= row["tbdc"] <= 1
+    refused = vad("eval", write_cache(tmp_path / "bare.h5", labels, train=3), "--model", model, "--localise")
+    assert refused.code == 2 and "no test clip has masks" in refused.err
