@@ -19,6 +19,7 @@ from vadcli.settings import Settings
 # Flags whose value means another thing in one command: a list, a side in pixels, another rate, another file.
 OTHER_TYPE = {
     ("eval", "--shots"), ("demo", "--size"), ("demo", "--fps"), ("eval", "--fps"), ("score", "--adapter"),
+    ("export", "--format"),
 }  # fmt: skip
 
 
