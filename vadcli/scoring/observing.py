@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -82,7 +81,7 @@ class ObservedSource:
 
     def __init__(self, source: Source, network: NetworkInput | None, *, pictures: bool = False) -> None:
         self.info, self._source, self._network, self._pictures = source.info, source, network, pictures
-        self._cues, self._ahead = CueMaker(self.info.fps), list[Observation]()
+        self._cues = CueMaker(self.info.fps)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -95,14 +94,7 @@ class ObservedSource:
         return self._source.frames_read
 
     def __iter__(self) -> Iterator[Observation]:
-        ahead, self._ahead = self._ahead, []
-        return chain(ahead, map(self._observed, self._source))
-
-    def take(self, count: int, *, ahead: int) -> list[Observation]:
-        """The first observations, at most `count`; the last `ahead` of them are given again by iteration."""
-        taken = list(map(self._observed, islice(self._source, count)))
-        self._ahead = taken[-ahead:]
-        return taken
+        return map(self._observed, self._source)
 
     def _observed(self, frame: Frame) -> Observation:
         return Observation(
