@@ -10,11 +10,11 @@ from vadcli.presets import load_settings
 from vadcli.progress import Silent
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.run import ScoringRun, Started, Stepped
-from vadcli.stages.adapt import fit
-from vadcli.stages.evaluate import evaluate_stage
-from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import NO_MODEL
-from vadcli.stages.trial import Options
+from vadcli.tasks.adapt import fit
+from vadcli.tasks.evaluate import evaluate_task
+from vadcli.tasks.reading import open_observed, reading_with
+from vadcli.tasks.ready import NO_MODEL
+from vadcli.tasks.trial import Options
 
 
 @pytest.mark.footage
@@ -22,7 +22,7 @@ from vadcli.stages.trial import Options
 @pytest.mark.timeout(600)
 def test_ped2_live_is_within_a_point_of_what_readme_says(footage: Path):
     settings = load_settings(None, ["source.fps=10", "eval.bootstrap=20"])
-    found = evaluate_stage([str(footage / "ped2")], NO_MODEL, Options(protocols=("online",)), settings, Silent())
+    found = evaluate_task([str(footage / "ped2")], NO_MODEL, Options(protocols=("online",)), settings, Silent())
     live, moving = ({r.score: r for r in found.results}[name] for name in ("live", "moving"))
     assert live.micro_auc >= 0.962 and live.micro_auc > moving.micro_auc + 0.02
     assert live.events.detected >= 11 and live.events.false_alarms <= 1

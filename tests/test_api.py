@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import vadcli
-from tests.stages.scorable import tiny_model
+from tests.tasks.scorable import tiny_model
 from tests.test_one_road import write_film
 from vadcli.errors import VadError
 

@@ -8,14 +8,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.evaluation.caches import write_cache
-from tests.stages.scorable import tiny_model
+from tests.tasks.scorable import tiny_model
 from vadcli.footage.opencv import cv2
 from vadcli.presets import load_settings
 from vadcli.progress import Silent
 from vadcli.scoring.scorer import ScoredFrame
-from vadcli.stages import evidence as room
-from vadcli.stages.evaluate import evaluate_stage
-from vadcli.stages.trial import Options
+from vadcli.tasks import evidence as room
+from vadcli.tasks.evaluate import evaluate_task
+from vadcli.tasks.trial import Options
 
 FPS, ABNORMAL = 10.0, range(40, 55)
 
@@ -79,7 +79,7 @@ def evaluated(source: Path, model: Path, options: Options, precision: str, monke
     settings = load_settings(None, [f"score.precision={precision}", "eval.bootstrap=20", "adapt.shots=3"])
     with monkeypatch.context() as patched:
         patched.setattr(room, "_slim", lambda frame: (seen.append(frame), slim(frame))[1])
-        found = evaluate_stage([str(source)], model, options, settings, Silent())
+        found = evaluate_task([str(source)], model, options, settings, Silent())
     return found, seen
 
 

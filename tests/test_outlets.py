@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.scorable import tiny_model
+from tests.tasks.scorable import tiny_model
 
 FULL = Path("/dev/full")
 SCORE = ("--warmup", "0.5", "--threshold", "-100")  # all is an event

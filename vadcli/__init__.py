@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vadcli.api import Detector, Event, ScoreRecord, evaluate, load
-    from vadcli.stages.evaluate import Evaluation
+    from vadcli.tasks.evaluate import Evaluation
 
 __version__ = "0.1.0"
 __all__ = ["Detector", "Evaluation", "Event", "ScoreRecord", "__version__", "evaluate", "load"]
@@ -19,4 +19,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'vadcli' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("vadcli.stages.evaluate" if name == "Evaluation" else "vadcli.api"), name)
+    return getattr(import_module("vadcli.tasks.evaluate" if name == "Evaluation" else "vadcli.api"), name)

@@ -22,16 +22,16 @@ from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import ScoreRecord
 from vadcli.scoring.run import Finished, Stepped
 from vadcli.settings import Settings, SourceSettings
-from vadcli.stages.adapt import fit, normal_footage, with_shots
-from vadcli.stages.adapter import Fitted, save_adapter
-from vadcli.stages.arrays import ArrayReader
-from vadcli.stages.normal_footage import Opened
-from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import Ready, get_ready, load_base, reading_of, ready_adapted
+from vadcli.tasks.adapt import fit, normal_footage, with_shots
+from vadcli.tasks.adapter import Fitted, save_adapter
+from vadcli.tasks.arrays import ArrayReader
+from vadcli.tasks.normal_footage import Opened
+from vadcli.tasks.reading import open_observed, reading_with
+from vadcli.tasks.ready import Ready, get_ready, load_base, reading_of, ready_adapted
 
 if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
-    from vadcli.stages.evaluate import Evaluation
+    from vadcli.tasks.evaluate import Evaluation
 
 __all__ = ["Detector", "Event", "ScoreRecord", "evaluate", "load"]
 
@@ -198,8 +198,8 @@ def evaluate(
         VadError: for footage, labels or models that do not fit.
     """
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
-    from vadcli.stages.evaluate import evaluate_stage
-    from vadcli.stages.trial import Options
+    from vadcli.tasks.evaluate import evaluate_task
+    from vadcli.tasks.trial import Options
 
     options = Options(
         shots=None if shots is None else tuple(sorted(set(shots))),
@@ -210,7 +210,7 @@ def evaluate(
         localise=localise,
     )
     names = [str(sources)] if isinstance(sources, str | Path) else list(map(str, sources))
-    return evaluate_stage(names, None if model is None else Path(model), options, _settings(settings), _Log())
+    return evaluate_task(names, None if model is None else Path(model), options, _settings(settings), _Log())
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:

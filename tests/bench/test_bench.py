@@ -10,7 +10,7 @@ from vadcli.bench.comparison import compared, read_earlier
 from vadcli.bench.stopwatch import Where
 from vadcli.errors import InputError
 from vadcli.model.runtime import multiplies_bfloat16
-from vadcli.stages.bench import SCHEMA
+from vadcli.tasks.bench import SCHEMA
 
 CPU = torch.device("cpu")
 SMALL = ("--size", "32", "--width", "2", "--seconds", "0.01", "--device", "cpu")

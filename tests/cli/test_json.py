@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests import synthetic_cache
-from tests.stages.scorable import tiny_model
+from tests.tasks.scorable import tiny_model
 
 TINY = ("--set", "model.size=16", "--set", "model.channels=1", "--set", "model.width=2")
 LINES = {

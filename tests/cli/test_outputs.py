@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.stages.scorable import tiny_model
+from tests.tasks.scorable import tiny_model
 
 # What each command is given, the output and its ending, and the input that it would replace.
 WAYS = [

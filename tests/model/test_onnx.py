@@ -16,7 +16,7 @@ from vadcli.model.checkpoint import Checkpoint, save_checkpoint
 from vadcli.model.network import Network
 from vadcli.model.onnx import OnnxNetwork
 from vadcli.settings import ModelSettings, Settings
-from vadcli.stages.export import export_stage
+from vadcli.tasks.export import export_task
 
 
 @pytest.mark.parametrize(("unit", "padding"), [("prototypes", "zeros"), ("prototypes", "edge"), ("none", "zeros")])
@@ -26,7 +26,7 @@ def test_exported_equals_torch_for_any_batch(tmp_path, unit, padding):
     network = Network(settings.model).eval()
     checkpoint = Checkpoint(stage="pretrain", settings=settings, weights=network.state_dict())
     save_checkpoint(tmp_path / "a.safetensors", checkpoint)
-    agreement = export_stage(tmp_path / "a.safetensors", tmp_path / "a.onnx", None)
+    agreement = export_task(tmp_path / "a.safetensors", tmp_path / "a.onnx", None)
     assert agreement.frame < 1e-5
     assert (agreement.feature_error is None) == (unit == "none")
     exported = OnnxNetwork.open(tmp_path / "a.onnx")
@@ -94,7 +94,7 @@ def exported(tmp_path_factory):
     settings = Settings(model=ModelSettings(size=(16, 24), width=4, channels=1))
     made = Checkpoint(stage="pretrain", settings=settings, weights=Network(settings.model).state_dict())
     save_checkpoint(folder / "a.safetensors", made)
-    export_stage(folder / "a.safetensors", folder / "a.onnx", None)
+    export_task(folder / "a.safetensors", folder / "a.onnx", None)
     return folder / "a.onnx"
 
 
@@ -131,7 +131,7 @@ def test_a_model_that_fails_while_it_runs_is_a_bad_checkpoint(exported):
 def test_an_export_that_differs_from_torch_is_not_kept(exported, tmp_path, monkeypatch):
     monkeypatch.setattr(exported_model, "LARGEST_FRAME_GAP", -1.0)
     with pytest.raises(CheckpointError, match="not written: the exported model differs from torch by"):
-        export_stage(exported.with_suffix(".safetensors"), tmp_path / "b.onnx", None)
+        export_task(exported.with_suffix(".safetensors"), tmp_path / "b.onnx", None)
     assert not list(tmp_path.iterdir())
 
 
@@ -140,14 +140,14 @@ def test_it_is_compared_on_a_made_up_scene_and_on_footage_that_is_given(exported
     original = onnx_model.require_agreement
     monkeypatch.setattr(onnx_model, "require_agreement", lambda *given: compared.append(given[3]) or original(*given))
     model, out = exported.with_suffix(".safetensors"), tmp_path / "b.onnx"
-    export_stage(model, out, None, check=str(make_video(frames=12)))
+    export_task(model, out, None, check=str(make_video(frames=12)))
     made_up, footage = compared[0]
     assert made_up.shape == footage.shape == (6, 5, 16, 24, 1)
     assert float(made_up.float().std()) > 5 and torch.equal(footage[0, 1:], footage[1, :-1])
     with pytest.raises(FootageError, match="3 frames; a window needs 5"):
-        export_stage(model, out, None, check=str(make_video("c.mp4", frames=3)))
+        export_task(model, out, None, check=str(make_video("c.mp4", frames=3)))
 
 
 def test_a_name_of_another_kind_is_refused(exported, tmp_path):
     with pytest.raises(InputError, match=r"--out .*: .*name that ends in"):
-        export_stage(exported.with_suffix(".safetensors"), tmp_path / "a.mp4", None)
+        export_task(exported.with_suffix(".safetensors"), tmp_path / "a.mp4", None)

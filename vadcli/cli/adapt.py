@@ -60,10 +60,10 @@ def command(
         sources = ["-"]
     if seconds is not None:
         hint("--seconds: has no effect any more; --steps bounds training.", quiet)
-    from vadcli.stages.adapt import adapt_stage
+    from vadcli.tasks.adapt import adapt_task
 
     with progress(quiet) as shown:
-        fitted = adapt_stage(sources, base, out, settings, scene=scene, progress=shown)
+        fitted = adapt_task(sources, base, out, settings, scene=scene, progress=shown)
     losses = " → ".join(f"{loss:.4g}" for loss in fitted.losses)
     facts = fitted.calibration.facts
     done = [f"normal from {facts.seconds:.3g} s of footage ({facts.frames:,} frames)"]

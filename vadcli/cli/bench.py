@@ -39,12 +39,12 @@ def command(
       vad bench --compare before.json
     """
     from vadcli.bench.comparison import compared, read_earlier
-    from vadcli.stages.bench import SCHEMA, bench_stage
+    from vadcli.tasks.bench import SCHEMA, bench_task
 
     model, where = settings.model, settings.score.device
     earlier = read_earlier(compare, SCHEMA) if compare else None
     with progress(quiet) as shown:
-        told = bench_stage(model, device_name=where, budget_s=seconds, progress=shown)
+        told = bench_task(model, device_name=where, budget_s=seconds, progress=shown)
     told = compared(told, earlier) if earlier else told
     if as_json or not sys.stdout.isatty():
         tell_json(told)

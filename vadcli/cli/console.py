@@ -64,7 +64,7 @@ def tell(text: object) -> None:
 
 def tell_made(made: Path, run: Mapping[str, object]) -> None:
     """A file that a command made, on stdout, as `vad info --json` describes it, and under `run` figures of the run."""
-    from vadcli.stages.info import describe_file
+    from vadcli.tasks.info import describe_file
 
     tell_json(describe_file(made) | {"run": run})
 

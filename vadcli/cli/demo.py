@@ -39,7 +39,7 @@ def command(
 
     from vadcli.cli import console
     from vadcli.errors import InputError
-    from vadcli.stages.demo import DemoArguments, demo
+    from vadcli.tasks.demo import DemoArguments, demo
 
     if size % 2:
         raise InputError(f"--size {size}: videos need an even side. Use {size + 1}.")

@@ -161,7 +161,7 @@ def command(
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
-    from vadcli.stages.trial import Options
+    from vadcli.tasks.trial import Options
 
     style = "markdown" if markdown else "terminal"
     gates = parse_gates(fail_below or ())
@@ -178,20 +178,20 @@ def command(
     )
     with progress(quiet) as shown:
         if table is not None:
-            from vadcli.stages.eval_tables import table_stage
+            from vadcli.tasks.eval_tables import table_task
 
-            print_tables([table_stage(table, sources or [], results or [], model, options, settings, shown)], style)
+            print_tables([table_task(table, sources or [], results or [], model, options, settings, shown)], style)
             return
         if scores and labels:
             from vadcli.evaluation.foreign import Alignment
-            from vadcli.stages.evaluate_scores import evaluate_scores_stage
+            from vadcli.tasks.evaluate_scores import evaluate_scores_task
 
             alignment = Alignment(drop_head, drop_tail, higher_is, settings.source.fps or 25.0)
-            found = evaluate_scores_stage(scores, labels, alignment, options, settings)
+            found = evaluate_scores_task(scores, labels, alignment, options, settings)
         else:
-            from vadcli.stages.evaluate import evaluate_stage
+            from vadcli.tasks.evaluate import evaluate_task
 
-            found = evaluate_stage(sources or [], model, options, settings, shown)
+            found = evaluate_task(sources or [], model, options, settings, shown)
         for note in found.notes:
             shown.note(note)
     differences = [] if earlier is None else compare(found.results, earlier["results"], str(against))

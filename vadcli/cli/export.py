@@ -36,9 +36,9 @@ def command(
 
       vad export meta.safetensors --adapter adapter.safetensors --out camera7.onnx
     """
-    from vadcli.stages.export import export_stage
+    from vadcli.tasks.export import export_task
 
-    agreement = export_stage(checkpoint, out, adapter, check)
+    agreement = export_task(checkpoint, out, adapter, check)
     features = (
         "" if agreement.feature_error is None else f", of feature errors {agreement.feature_error:.1e} of their mean"
     )

@@ -35,7 +35,7 @@ def command(
 
       vad info ped2.h5 --json | jq '.clips[] | select(.labels)'
     """
-    from vadcli.stages.info import describe_file, plot_training
+    from vadcli.tasks.info import describe_file, plot_training
 
     if plot is not None:
         plot_training(file, plot)

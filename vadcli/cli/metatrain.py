@@ -35,10 +35,10 @@ def command(
       vad metatrain scenes.h5 --from model.safetensors --shots 10
     """
     from vadcli.processes import joined
-    from vadcli.stages.metatrain import metatrain_stage
+    from vadcli.tasks.metatrain import metatrain_task
 
     with joined(settings.metatrain.device) as processes, progress(quiet or not processes.leads) as shown:
-        metatrain_stage(caches, base, out, settings, resume=resume, tensorboard=tensorboard, progress=shown)
+        metatrain_task(caches, base, out, settings, resume=resume, tensorboard=tensorboard, progress=shown)
     if not processes.leads:
         return
     hint(f"wrote {out}. Next: vad adapt VIDEO --from {out} --out adapter.safetensors", quiet)

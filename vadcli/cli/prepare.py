@@ -54,7 +54,7 @@ def command(
     from vadcli.cli import console
     from vadcli.errors import FootageError
     from vadcli.processes import joined
-    from vadcli.stages.prepare import prepare
+    from vadcli.tasks.prepare import prepare
 
     with joined("cpu") as processes, console.progress(quiet or not processes.leads) as progress:
         made = prepare(sources, out, settings.prepare, progress, layout=layout, split=split, labels=labels)

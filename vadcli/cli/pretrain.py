@@ -41,10 +41,10 @@ def command(
       vad pretrain a.h5 b.h5 --set model.width=32 --epochs 5
     """
     from vadcli.processes import joined
-    from vadcli.stages.pretrain import pretrain_stage
+    from vadcli.tasks.pretrain import pretrain_task
 
     with joined(settings.pretrain.device) as processes, progress(quiet or not processes.leads) as shown:
-        pretrain_stage(caches, out, settings, resume=resume, tensorboard=tensorboard, progress=shown, base=base)
+        pretrain_task(caches, out, settings, resume=resume, tensorboard=tensorboard, progress=shown, base=base)
     if not processes.leads:
         return
     hint(f"wrote {out}. Next: vad metatrain {caches[0]} --from {out} --out meta.safetensors", quiet)

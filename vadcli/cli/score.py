@@ -129,7 +129,7 @@ def command(
         raise InputError("--open: writes events, and --records is frames. Use --records events with it.")
 
     from vadcli.footage.shards import parse_shard
-    from vadcli.stages.score import ScoreRequest, score
+    from vadcli.tasks.score import ScoreRequest, score
     from vadcli.terminal import PrintableStream, stop_with_reader
 
     one, several = _adapters(adapter or [])

@@ -29,7 +29,7 @@ def command(
 
       vad zones gate.mp4 --ignore "0,0 1,0.1" --only "0.1,0.4 0.9,0.4 1,1 0,1"
     """
-    from vadcli.stages.zones import draw
+    from vadcli.tasks.zones import draw
 
     height, width = draw(source, settings.source, out)
     hint(f'{width}x{height}; corners are read from the grid, as in --ignore "0,0 1,0.1" (x,y x,y)', quiet)

@@ -10,7 +10,7 @@ from vadcli.footage.zones import Zones
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput, ObservedSource
 from vadcli.settings import SourceSettings, SpanSettings
-from vadcli.stages.arrays import ArrayReader
+from vadcli.tasks.arrays import ArrayReader
 
 _WHOLE = SpanSettings()
 

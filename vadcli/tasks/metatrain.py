@@ -29,7 +29,7 @@ from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings, UnitName
 
 
-def metatrain_stage(
+def metatrain_task(
     paths: Sequence[Path],
     base: Path,
     out: Path,

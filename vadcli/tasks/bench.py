@@ -20,7 +20,7 @@ SCHEMA = "vad.bench/3"
 BATCHES = (1, 8)
 
 
-def bench_stage(model: ModelSettings, *, device_name: str, budget_s: float, progress: Progress) -> dict[str, Any]:
+def bench_task(model: ModelSettings, *, device_name: str, budget_s: float, progress: Progress) -> dict[str, Any]:
     """Measure everything once.
 
     Returns:

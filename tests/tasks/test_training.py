@@ -19,8 +19,8 @@ from vadcli.learning import loop, pretrain
 from vadcli.model.checkpoint import load_checkpoint
 from vadcli.presets import load_settings
 from vadcli.progress import Silent
-from vadcli.stages.metatrain import metatrain_stage
-from vadcli.stages.pretrain import pretrain_stage
+from vadcli.tasks.metatrain import metatrain_task
+from vadcli.tasks.pretrain import pretrain_task
 
 PRETRAIN = ["model.width=3", "model.num_prototypes=3", "pretrain.max_steps=6", "pretrain.batch_size=2",
             "pretrain.log_every=1", "pretrain.device=cpu", "pretrain.precision=float32"]  # fmt: skip
@@ -44,12 +44,12 @@ def pretrained_from(cache, out, *more, resume=False, **how):
     """Pre-trains with settings beside those of PRETRAIN."""
     caches = cache if isinstance(cache, list) else [cache]
     settings = load_settings(None, [*PRETRAIN, *more])
-    return pretrain_stage(caches, out, settings, **{"resume": resume, "progress": Silent(), **how})
+    return pretrain_task(caches, out, settings, **{"resume": resume, "progress": Silent(), **how})
 
 
 def metatrained_from(cache, base, out, *more, resume=False, **how):
     settings = load_settings(None, [*METATRAIN, *more])
-    return metatrain_stage([cache], base, out, settings, **{"resume": resume, "progress": Silent(), **how})
+    return metatrain_task([cache], base, out, settings, **{"resume": resume, "progress": Silent(), **how})
 
 
 @contextmanager
@@ -146,8 +146,8 @@ def test_tensorboard_has_the_figures_of_the_log_also_after_a_resume(cache, tmp_p
     settings = load_settings(None, [*PRETRAIN, "pretrain.checkpoint_seconds=1e-9"])
     told = {"progress": Silent(), "tensorboard": True}
     with interrupted(monkeypatch, 3):
-        pretrain_stage([cache], tmp_path / "a", settings, resume=False, **told)
-    pretrain_stage([cache], tmp_path / "a", settings, resume=True, **told)
+        pretrain_task([cache], tmp_path / "a", settings, resume=False, **told)
+    pretrain_task([cache], tmp_path / "a", settings, resume=True, **told)
     log = [json.loads(line) for line in (tmp_path / "a.metrics.ndjson").read_text().splitlines()]
     events = EventAccumulator(str(tmp_path / "a.tensorboard"))
     events.Reload()
@@ -213,7 +213,7 @@ def test_a_training_that_fails_after_a_resume_point_keeps_what_it_can_be_resumed
     def full(path, checkpoint):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("vadcli.stages.pretrain.save_checkpoint", full)
+    monkeypatch.setattr("vadcli.tasks.pretrain.save_checkpoint", full)
     with pytest.raises(OSError, match="No space"):
         pretrained_from(cache, tmp_path / "a", "pretrain.checkpoint_seconds=1e-9")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.metrics.ndjson", "a.resume"]
@@ -230,11 +230,11 @@ def test_of_two_trainings_of_one_checkpoint_the_second_is_refused(cache, tmp_pat
             if not refused:
                 for resume in (False, True):
                     with pytest.raises(InputError, match="another training is making it"):
-                        pretrain_stage([cache], tmp_path / "a", settings, resume=resume, progress=Silent())
+                        pretrain_task([cache], tmp_path / "a", settings, resume=resume, progress=Silent())
                     refused.append(resume)
 
     settings = load_settings(None, PRETRAIN)
-    pretrain_stage([cache], tmp_path / "a", settings, resume=False, progress=Second())
+    pretrain_task([cache], tmp_path / "a", settings, resume=False, progress=Second())
     assert refused == [False, True]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a.metrics.ndjson"]
 
@@ -250,7 +250,7 @@ def test_as_many_episodes_are_run_as_were_asked_for(cache, pretrained, tmp_path,
     original = Episodes.episode
     monkeypatch.setattr(Episodes, "episode", lambda self, index: run.append(index) or original(self, index))
     settings = load_settings(None, [*METATRAIN, f"metatrain.episodes={episodes}"])
-    made = metatrain_stage([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Counting())
+    made = metatrain_task([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Counting())
     assert run == list(range(episodes))
     assert (made.training["episodes"], made.training["steps"]) == (episodes, steps)
     assert sum(advanced[:steps]) == episodes
@@ -300,10 +300,10 @@ def test_objective_frame_trains_an_autoencoder_that_metatraining_gives_a_unit(ca
 def test_metatraining_gives_an_autoencoder_the_memory_that_is_asked_for_but_no_items(cache, tmp_path):
     pretrained_from(cache, tmp_path / "a", "pretrain.objective=frame")
     asked = load_settings(None, [*METATRAIN, "model.unit=memory"])
-    meta = metatrain_stage([cache], tmp_path / "a", tmp_path / "m", asked, resume=False, progress=Silent())
+    meta = metatrain_task([cache], tmp_path / "a", tmp_path / "m", asked, resume=False, progress=Silent())
     assert meta.model.unit == "memory" and "unit.items" in meta.step_sizes
     with pytest.raises(InputError, match=r"model.unit=items: pre-training finds the items. Pre-train with it"):
-        metatrain_stage(
+        metatrain_task(
             [cache], tmp_path / "a", tmp_path / "m", load_settings(None, [*METATRAIN, "model.unit=items"]),
             resume=False, progress=Silent(),
         )  # fmt: skip
@@ -322,7 +322,7 @@ def test_pretraining_from_a_model_refuses_another_shape_in_one_line(cache, pretr
         pretrained_from(cache, tmp_path / "b", "model.width=4", base=pretrained)
     for shipped in ("package", "edge"):
         with pytest.raises(InputError, match=r"but the model reads 128x128 with 1. Prepare with --size 128x128"):
-            pretrain_stage(
+            pretrain_task(
                 [cache], tmp_path / "b", load_settings(None), resume=False, progress=Silent(), base=Path(shipped)
             )
     assert not list(tmp_path.iterdir())
@@ -373,7 +373,7 @@ def test_metatraining_refuses_an_adapter(cache, pretrained, tmp_path):
         tmp_path / "s", Checkpoint(stage="adapt", settings=base.settings, weights={}, parents={"base": base.sha256})
     )
     with pytest.raises(CheckpointError, match="this needs a model, made by pretrain or metatrain"):
-        metatrain_stage(
+        metatrain_task(
             [cache], tmp_path / "s", tmp_path / "m", load_settings(None, METATRAIN), resume=False, progress=Silent()
         )
 

@@ -3,7 +3,7 @@
 from vadcli.footage.preparation import prepare as prepare_frames
 from vadcli.progress import Silent
 from vadcli.settings import PrepareSettings
-from vadcli.stages.prepare import prepare
+from vadcli.tasks.prepare import prepare
 
 SMALL = {"size": (32, 40), "channels": 1}
 

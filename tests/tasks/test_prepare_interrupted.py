@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.stages.preparing import run
+from tests.tasks.preparing import run
 from vadcli.errors import FootageError, InputError
 from vadcli.footage import inventory, preparation
 from vadcli.footage.cache import open_cache, writer

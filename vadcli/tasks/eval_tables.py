@@ -9,11 +9,11 @@ from vadcli.evaluation.published import beside, measured_of
 from vadcli.evaluation.tables import Table
 from vadcli.progress import Progress
 from vadcli.settings import Settings
-from vadcli.stages.evaluate import evaluate_stage
-from vadcli.stages.trial import Options
+from vadcli.tasks.evaluate import evaluate_task
+from vadcli.tasks.trial import Options
 
 
-def table_stage(
+def table_task(
     number: str,
     sources: Sequence[str],
     earlier: Sequence[Path],
@@ -31,5 +31,5 @@ def table_stage(
     if sources:
         if options.shots is None and number != "2":
             options = replace(options, shots=(0,))
-        measured += measured_of(evaluate_stage(sources, model, options, settings, progress).to_json())
+        measured += measured_of(evaluate_task(sources, model, options, settings, progress).to_json())
     return beside(number, measured)

@@ -16,7 +16,7 @@ from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.source import Reading, open_source
 from vadcli.scoring.observing import NetworkInput, Observed, ObservedClip, ObservedSource
 from vadcli.settings import SourceSettings
-from vadcli.stages.reading import zones_of
+from vadcli.tasks.reading import zones_of
 
 Labels = NDArray[np.bool_]
 Masks = NDArray[np.bool_]  # (n, H, W)

@@ -13,7 +13,7 @@ from vadcli.presets import load_settings
 from vadcli.progress import Silent
 from vadcli.scoring.calibration import Calibration
 from vadcli.settings import ModelSettings, Settings
-from vadcli.stages.adapt import adapt_stage
+from vadcli.tasks.adapt import adapt_task
 
 SETTINGS = Settings(model=ModelSettings(size=(32, 40), channels=1, width=4, num_prototypes=3))
 
@@ -36,7 +36,7 @@ def settings(*assignments):
 
 
 def test_an_adapter_holds_adapted_weights_calibration_and_its_bases_hash(base, cache, tmp_path):
-    fitted = adapt_stage([str(cache)], base, tmp_path / "s", settings(), scene="s1", progress=Silent())
+    fitted = adapt_task([str(cache)], base, tmp_path / "s", settings(), scene="s1", progress=Silent())
     adapter, model = load_checkpoint(tmp_path / "s", "adapt"), load_checkpoint(base)
     assert adapter.parents["base"] == model.sha256
     names = Network(SETTINGS.model).adapted_names("head")
@@ -51,12 +51,12 @@ def test_an_adapter_holds_adapted_weights_calibration_and_its_bases_hash(base, c
 
 def test_normal_seconds_bound_the_footage_of_all_clips_together(base, cache, tmp_path):
     limited = settings("adapt.normal_seconds=2")  # of clips of 40 frames at 25 a second
-    fitted = adapt_stage([str(cache)], base, tmp_path / "s", limited, scene="s1", progress=Silent())
+    fitted = adapt_task([str(cache)], base, tmp_path / "s", limited, scene="s1", progress=Silent())
     assert fitted.calibration.facts.frames == 50 - 2 - 2
 
 
 def test_zero_updates_calibrate_the_model_as_it_is(base, cache, tmp_path):
-    adapt_stage([str(cache)], base, tmp_path / "s", settings("adapt.updates=0"), scene="s0", progress=Silent())
+    adapt_task([str(cache)], base, tmp_path / "s", settings("adapt.updates=0"), scene="s0", progress=Silent())
     model, adapter = load_checkpoint(base), load_checkpoint(tmp_path / "s", "adapt")
     inputs = torch.rand(1, 4, 32, 40)
     assert torch.equal(load_network(model)(inputs).frame, load_network(model, adapter)(inputs).frame)
@@ -64,7 +64,7 @@ def test_zero_updates_calibrate_the_model_as_it_is(base, cache, tmp_path):
 
 def test_the_same_footage_gives_the_same_bytes(base, cache, tmp_path):
     for name in "ab":
-        adapt_stage([str(cache)], base, tmp_path / name, settings(), scene="s0", progress=Silent())
+        adapt_task([str(cache)], base, tmp_path / name, settings(), scene="s0", progress=Silent())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -122,9 +122,9 @@ def test_what_is_read_is_not_replaced(base, make_video, tmp_path, capfd):
 
 def test_scenes_of_a_cache_must_be_chosen(base, cache, tmp_path):
     with pytest.raises(InputError, match=r"2 scenes with normal footage. Choose one with --scene: s0, s1"):
-        adapt_stage([str(cache)], base, tmp_path / "s", settings(), scene=None, progress=Silent())
+        adapt_task([str(cache)], base, tmp_path / "s", settings(), scene=None, progress=Silent())
     with pytest.raises(InputError, match=r"no normal footage of scene x. It has: s0, s1"):
-        adapt_stage([str(cache)], base, tmp_path / "s", settings(), scene="x", progress=Silent())
+        adapt_task([str(cache)], base, tmp_path / "s", settings(), scene="x", progress=Silent())
 
 
 def test_no_source_on_a_terminal_is_bad_usage(monkeypatch, capfd):
@@ -140,7 +140,7 @@ def test_a_cache_was_read_when_it_was_made(base, cache, vad, tmp_path):
 
 def test_more_footage_than_the_support_fits_all_weights_and_is_kept_as_small_changes(base, cache, tmp_path):
     how = settings("adapt.steps=50", "adapt.tuning_rate=1e-3")
-    fitted = adapt_stage([str(cache)], base, tmp_path / "s", how, scene="s0", progress=Silent())
+    fitted = adapt_task([str(cache)], base, tmp_path / "s", how, scene="s0", progress=Silent())
     adapter, model = load_checkpoint(tmp_path / "s", "adapt"), load_checkpoint(base)
     assert fitted.tuned is not None and fitted.tuned.steps > 0 and fitted.tuned.errors[1] < fitted.tuned.errors[0]
     assert adapter.training["steps"] == fitted.tuned.steps
@@ -155,16 +155,16 @@ def test_more_footage_than_the_support_fits_all_weights_and_is_kept_as_small_cha
 def test_fitting_all_weights_gives_the_same_bytes_under_a_seed(base, cache, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         how = settings("adapt.steps=25", f"adapt.seed={seed}")
-        adapt_stage([str(cache)], base, tmp_path / name, how, scene="s0", progress=Silent())
+        adapt_task([str(cache)], base, tmp_path / name, how, scene="s0", progress=Silent())
     first, again, other = ((tmp_path / name).read_bytes() for name in "abc")
     assert first == again and first != other
 
 
 def test_where_held_out_footage_gains_nothing_the_update_alone_is_kept(base, cache, tmp_path):
     how = settings("adapt.steps=25", "adapt.tuning_rate=1")
-    fitted = adapt_stage([str(cache)], base, tmp_path / "s", how, scene="s0", progress=Silent())
+    fitted = adapt_task([str(cache)], base, tmp_path / "s", how, scene="s0", progress=Silent())
     assert fitted.tuned is not None and fitted.tuned.steps == 0
-    alone = adapt_stage([str(cache)], base, tmp_path / "t", settings(), scene="s0", progress=Silent())
+    alone = adapt_task([str(cache)], base, tmp_path / "t", settings(), scene="s0", progress=Silent())
     assert fitted.weights.keys() == alone.weights.keys()
     assert all(torch.equal(fitted.weights[name], value) for name, value in alone.weights.items())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.stages.preparing import run
+from tests.tasks.preparing import run
 from vadcli.errors import FootageError, InputError
 from vadcli.footage import clip_decoding, inventory
 from vadcli.footage import preparation as stage

@@ -21,10 +21,10 @@ from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import NamedWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings
-from vadcli.stages.head import fitted_on_head
-from vadcli.stages.reading import open_observed, reading_with, span_with
-from vadcli.stages.ready import NO_MODEL, Ready, get_ready, network_input, reading_of, settings_of_model
-from vadcli.stages.score_run import Part, Run, Tally
+from vadcli.tasks.head import fitted_on_head
+from vadcli.tasks.reading import open_observed, reading_with, span_with
+from vadcli.tasks.ready import NO_MODEL, Ready, get_ready, network_input, reading_of, settings_of_model
+from vadcli.tasks.score_run import Part, Run, Tally
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
 

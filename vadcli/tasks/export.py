@@ -17,13 +17,13 @@ from vadcli.model.checkpoint import Checkpoint, header_of, load_checkpoint, load
 from vadcli.model.exported import Agreement, ExportedModule
 from vadcli.model.onnx import export_onnx
 from vadcli.settings import ModelSettings
-from vadcli.stages.reading import reading_with
 from vadcli.synthetic import make_scene, render
+from vadcli.tasks.reading import reading_with
 
 WINDOWS = 6  # compared of every kind of footage
 
 
-def export_stage(source: Path, out: Path, adapter: Path | None, check: str | None = None) -> Agreement:
+def export_task(source: Path, out: Path, adapter: Path | None, check: str | None = None) -> Agreement:
     """Write `source`, adapted by `adapter`, to `out` and compare it with torch on noise, a made-up scene and footage.
 
     Raises:

@@ -17,9 +17,9 @@ from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
 from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import ScoredFrame
 from vadcli.settings import Settings
-from vadcli.stages.labelled import LabelledClip
-from vadcli.stages.maps import ClipMaps
-from vadcli.stages.ready import Ready
+from vadcli.tasks.labelled import LabelledClip
+from vadcli.tasks.maps import ClipMaps
+from vadcli.tasks.ready import Ready
 
 
 def evidence_of(

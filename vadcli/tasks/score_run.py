@@ -15,7 +15,7 @@ from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
 from vadcli.scoring.writers import RecordWriter, clock, shorten
 from vadcli.settings import ScoreSettings
-from vadcli.stages.ready import Ready
+from vadcli.tasks.ready import Ready
 
 _EARLY_S = 15.0  # a view that differs from the beginning is another camera's
 

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import picture, remux
-from tests.stages.scorable import tiny_model
+from tests.tasks.scorable import tiny_model
 from vadcli.errors import CheckpointError
 from vadcli.footage.opencv import cv2
-from vadcli.stages import score_run
+from vadcli.tasks import score_run
 
 FRAMES, FPS, BURST = 120, 10.0, range(80, 92)
 

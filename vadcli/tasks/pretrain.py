@@ -29,7 +29,7 @@ from vadcli.scoring.calibration import LEAST_FRAMES
 from vadcli.settings import Settings
 
 
-def pretrain_stage(
+def pretrain_task(
     paths: Sequence[Path],
     out: Path,
     settings: Settings,

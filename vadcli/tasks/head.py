@@ -8,7 +8,7 @@ from typing import Self
 from vadcli.errors import FootageError
 from vadcli.scoring.observing import Observation, Observed
 from vadcli.settings import Settings
-from vadcli.stages.ready import Ready, adapted_ready, settings_of_model
+from vadcli.tasks.ready import Ready, adapted_ready, settings_of_model
 
 
 class Rest:

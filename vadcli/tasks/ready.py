@@ -12,8 +12,8 @@ from vadcli.scoring.measuring import Measurer
 from vadcli.scoring.observing import NetworkInput
 from vadcli.scoring.run import Finished, ScoringRun
 from vadcli.settings import ModelSettings, ScoreSettings, Settings, SourceSettings
-from vadcli.stages.adapter import Fitted
-from vadcli.stages.reading import zones_of
+from vadcli.tasks.adapter import Fitted
+from vadcli.tasks.reading import zones_of
 
 if TYPE_CHECKING:
     from torch import Tensor

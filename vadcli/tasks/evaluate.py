@@ -17,9 +17,9 @@ from vadcli.footage.cache import open_cache
 from vadcli.progress import Progress
 from vadcli.scoring.alarms import AlarmRule
 from vadcli.settings import Settings
-from vadcli.stages.adapt import require_network_frames
-from vadcli.stages.labelled import Scene, scenes_of_cache, scenes_of_sources
-from vadcli.stages.trial import Options, Row, Trial
+from vadcli.tasks.adapt import require_network_frames
+from vadcli.tasks.labelled import Scene, scenes_of_cache, scenes_of_sources
+from vadcli.tasks.trial import Options, Row, Trial
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Evaluation:
         return document(self.results, **self.about, notes=list(self.notes))
 
 
-def evaluate_stage(
+def evaluate_task(
     sources: Sequence[str], model: Path | None, options: Options, settings: Settings, progress: Progress
 ) -> Evaluation:
     """Evaluate a model on labelled footage: caches, each by itself, or files and folders together.

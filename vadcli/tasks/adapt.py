@@ -17,10 +17,10 @@ from vadcli.model.tensor_file import check_replaced
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput, ObservedClip
 from vadcli.settings import Settings, SourceSettings
-from vadcli.stages.adapter import Fitted, save_adapter
-from vadcli.stages.normal_footage import FootageStore, Opened
-from vadcli.stages.reading import open_observed, reading_with
-from vadcli.stages.ready import load_base, network_input, reading_of
+from vadcli.tasks.adapter import Fitted, save_adapter
+from vadcli.tasks.normal_footage import FootageStore, Opened
+from vadcli.tasks.reading import open_observed, reading_with
+from vadcli.tasks.ready import load_base, network_input, reading_of
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
 
 
-def adapt_stage(
+def adapt_task(
     sources: Sequence[str], base: Path | None, out: Path, settings: Settings, *, scene: str | None, progress: Progress
 ) -> Fitted:
     """Learn what is normal at a camera, adapt a model to it, and write the adapter to `out`.

@@ -11,8 +11,8 @@ import pytest
 from vadcli.cli.app import run
 from vadcli.errors import InputError
 from vadcli.progress import Silent
-from vadcli.stages import demo as stage
-from vadcli.stages.demo import DemoArguments, demo
+from vadcli.tasks import demo as stage
+from vadcli.tasks.demo import DemoArguments, demo
 
 SMALL = DemoArguments(scenes=2, seconds=3, seed=5, size=(64, 64), fps=5)
 
@@ -112,7 +112,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 
 
 def test_a_clip_that_fails_leaves_nothing_half_written(tmp_path, monkeypatch):
-    from vadcli.stages import demo as module
+    from vadcli.tasks import demo as module
 
     def breaks(*_args, **_kwargs):
         raise OSError(28, "No space left on device")

@@ -13,11 +13,11 @@ from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput
 from vadcli.settings import Settings
-from vadcli.stages.adapt import fit, with_shots
-from vadcli.stages.evidence import Judges, evidence_of
-from vadcli.stages.head import fitted_on_head
-from vadcli.stages.labelled import Scene
-from vadcli.stages.ready import Ready, get_ready, load_base, network_input, ready_adapted
+from vadcli.tasks.adapt import fit, with_shots
+from vadcli.tasks.evidence import Judges, evidence_of
+from vadcli.tasks.head import fitted_on_head
+from vadcli.tasks.labelled import Scene
+from vadcli.tasks.ready import Ready, get_ready, load_base, network_input, ready_adapted
 
 if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint

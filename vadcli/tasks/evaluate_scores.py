@@ -19,11 +19,11 @@ from vadcli.scoring.alarms import AlarmRule
 from vadcli.scoring.baseline import Windows
 from vadcli.scoring.cues import CueMaps
 from vadcli.settings import Settings
-from vadcli.stages.evaluate import Evaluation
-from vadcli.stages.trial import Options
+from vadcli.tasks.evaluate import Evaluation
+from vadcli.tasks.trial import Options
 
 
-def evaluate_scores_stage(
+def evaluate_scores_task(
     arguments: Sequence[str], labels: Path, alignment: Alignment, options: Options, settings: Settings
 ) -> Evaluation:
     """Evaluate scores that another program, or `vad score`, wrote.

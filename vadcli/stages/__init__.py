@@ -1,1 +1,0 @@
-"""The stages behind the commands: each opens files, calls the rooms below and saves."""
