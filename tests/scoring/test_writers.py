@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -15,38 +16,22 @@ FRAMES = [
     ),
     ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, None, None, None, None, None, *[None] * 5, False, "warmup"),
 ]
-EVENTS = [
-    Event(
-        "a.mp4",
-        "a.mp4#4",
-        "open",
-        0.16,
-        0.36,
-        0.2,
-        1.9,
-        1.0,
-        (1, 2, 30, 40),
-        "speed",
-        "faster than usual here",
-        0.61234,
-        "adapter",
-    ),
-    Event(
-        "a.mp4",
-        "a.mp4#4",
-        "closed",
-        0.16,
-        3661.5,
-        0.24,
-        2.5,
-        1.0,
-        (1, 2, 30, 40),
-        "speed",
-        "faster than usual here",
-        0.61234,
-        "adapter",
-    ),
-]
+OPEN = Event(
+    source="a.mp4",
+    id="a.mp4#4",
+    state="open",
+    start_s=0.16,
+    end_s=0.36,
+    peak_s=0.2,
+    peak_score=1.9,
+    threshold=1.0,
+    region=(1, 2, 30, 40),
+    cue="speed",
+    reason="faster than usual here",
+    share=0.61234,
+    calibration="adapter",
+)
+EVENTS = [OPEN, replace(OPEN, state="closed", end_s=3661.5, peak_s=0.24, peak_score=2.5)]
 
 
 def written(form: Format, records: Records, empty: bool = False) -> str:
@@ -118,7 +103,7 @@ def test_csv_leaves_empty_what_is_not_known_and_joins_lists_by_spaces():
 
 
 @pytest.mark.parametrize(
-    ("form", "expected"), [("json", "[]\n"), ("ndjson", ""), ("table", ""), ("srt", ""), ("vtt", "WEBVTT\n\n")]
+    ("form", "expected"), [("json", "[\n]\n"), ("ndjson", ""), ("table", ""), ("srt", ""), ("vtt", "WEBVTT\n\n")]
 )
 def test_nothing_found_is_a_valid_file(form: Format, expected: str):
     assert written(form, "events", empty=True) == expected

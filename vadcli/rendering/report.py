@@ -21,8 +21,9 @@ from vadcli.rendering.sink import Lineage, Sink
 from vadcli.rendering.timeline import Span, Timeline, timeline_svg
 from vadcli.scoring.events import Event, Finding
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
-from vadcli.scoring.writers import clock, printable
+from vadcli.scoring.writers import clock
 from vadcli.settings import ScoreSettings
+from vadcli.terminal import printable
 
 # Bounds that keep memory and file constant however long the footage is.
 EVENTS_LISTED = 200

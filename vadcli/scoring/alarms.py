@@ -22,15 +22,9 @@ class AlarmRule:
     An alarm begins with a frame above the threshold and ends with the first frame below the release level. One that
     begins less than `merge_gap_s` after the last has ended continues it. One shorter than `min_event_s` is dropped.
     A hole in the frames' times ends an alarm at once, and none continues across it.
-
-    Attributes:
-        release: the release level as a share of the threshold, both measured from the typical score; 1 ends an alarm
-            as soon as the score is below the threshold.
-        merge_gap_s: seconds.
-        min_event_s: seconds.
     """
 
-    release: float
+    release: float  # the release level as a share of the threshold; 1: as soon as the score is below the threshold
     merge_gap_s: float
     min_event_s: float
 
@@ -39,23 +33,13 @@ class AlarmRule:
         """The rule that the settings ask for."""
         return cls(settings.release, settings.merge_gap_seconds, settings.min_event_seconds)
 
-    def release_level(self, threshold: Floats | float, typical: float = 0.0) -> Floats:
-        """The score below which an alarm ends; never above the threshold.
-
-        Args:
-            threshold: a number, or (n,) where frames differ.
-            typical: score of a typical normal frame.
-        """
-        level: Floats = np.minimum(typical + self.release * (np.asarray(threshold) - typical), threshold)
+    def release_level(self, threshold: Floats | float) -> Floats:
+        """The score below which an alarm ends, never above the threshold: a number, or (n,) where frames differ."""
+        level: Floats = np.minimum(self.release * np.asarray(threshold), threshold)
         return level
 
     def is_hole(self, step_s: Floats | float, frame_s: Floats | float) -> NDArray[np.bool_]:
-        """True for a hole since the last frame: a time longer than the gap, a second and two frames, or negative.
-
-        Args:
-            step_s: seconds since the last frame.
-            frame_s: seconds that a frame lasts.
-        """
+        """True for a hole since the last frame: a step longer than the gap, a second and two frames, or negative."""
         longest = np.maximum(max(self.merge_gap_s, 1.0), 2 * np.asarray(frame_s)) + _EPSILON_S
         hole: NDArray[np.bool_] = ~((np.asarray(step_s) >= 0) & (step_s <= longest))
         return hole
@@ -71,28 +55,16 @@ class AlarmRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signal:
-    """Scores of clips, one after the other, with the time of every frame on its clip's own clock.
+    """Scores of clips, one after the other, with the time of every frame on its clip's own clock."""
 
-    Attributes:
-        values: (n,), finite, larger for less normal.
-        times_s: (n,), rising within a clip.
-        frame_s: (n,), how long a frame lasts.
-        begins: (n,), True where a clip begins.
-    """
-
-    values: Floats
-    times_s: Floats
-    frame_s: Floats
-    begins: NDArray[np.bool_]
+    values: Floats  # (n,), finite, larger for less normal
+    times_s: Floats  # (n,), rising within a clip
+    frame_s: Floats  # (n,), how long a frame lasts
+    begins: NDArray[np.bool_]  # (n,), True where a clip begins
 
     @classmethod
     def of(cls, clips: Sequence[tuple[Floats, Floats]], frame_s: Sequence[float] | float) -> Self:
-        """Clips joined.
-
-        Args:
-            clips: values and times of each, (n_i,) both.
-            frame_s: how long a frame lasts, of each clip or of all.
-        """
+        """Clips joined: values and times of each, (n_i,) both, and how long a frame lasts, of each or of all."""
         lengths = [len(values) for values, _ in clips]
         every = np.broadcast_to(np.asarray(frame_s, np.float64), len(clips))
         begins = np.zeros(sum(lengths), np.bool_)
@@ -108,20 +80,12 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alarms:
-    """Alarms in order.
+    """Alarms in order."""
 
-    Attributes:
-        first: (m,), index of the first frame, which is above the threshold.
-        stop: (m,), one past the last frame that is not below release.
-        start_s: (m,), time of the first frame.
-        end_s: (m,), time of the frame that fell below release, or the end of the last frame before a hole or the
-            clip's end.
-    """
-
-    first: NDArray[np.int64]
-    stop: NDArray[np.int64]
-    start_s: Floats
-    end_s: Floats
+    first: NDArray[np.int64]  # (m,), index of the first frame, which is above the threshold
+    stop: NDArray[np.int64]  # (m,), one past the last frame that is not below release
+    start_s: Floats  # (m,), time of the first frame
+    end_s: Floats  # (m,), time of the frame below release, or the end of the last before a hole or the clip's end
 
     def peaks(self, values: Floats) -> NDArray[np.int64]:
         """(m,), index of the largest value of each, the first of equal ones."""
@@ -129,18 +93,11 @@ class Alarms:
         return np.array([first + int(values[first:stop].argmax()) for first, stop in pairs], np.int64)
 
 
-def find_alarms(signal: Signal, threshold: Floats | float, rule: AlarmRule, typical: float = 0.0) -> Alarms:
-    """All alarms of clips.
-
-    Args:
-        signal: n frames.
-        threshold: a number, or (n,) where clips differ.
-        rule: of alarms.
-        typical: score of a typical normal frame; the release level lies between it and the threshold.
-    """
+def find_alarms(signal: Signal, threshold: Floats | float, rule: AlarmRule) -> Alarms:
+    """All alarms of clips; the threshold is a number, or (n,) where clips differ."""
     values, times = signal.values, signal.times_s
     begins = signal.begins | rule.is_hole(np.diff(times, prepend=times[:1]), signal.frame_s)
-    on = values >= rule.release_level(threshold, typical)
+    on = values >= rule.release_level(threshold)
     ends = np.append(begins[1:], True)  # the last frames before a hole or a clip's end
     run_first = np.flatnonzero(on & (begins | ~np.append(False, on[:-1])))
     run_stop = np.flatnonzero(on & (ends | ~np.append(on[1:], False))) + 1
@@ -162,25 +119,15 @@ def find_alarms(signal: Signal, threshold: Floats | float, rule: AlarmRule, typi
 
 @dataclass(frozen=True, slots=True)
 class Alarm(Generic[Kept]):
-    """One alarm of a stream.
+    """An alarm of a stream."""
 
-    Attributes:
-        first: index of its first frame.
-        start_s: time of that frame.
-        end_s: when it ended; while it goes on, the end of its last frame so far.
-        peak_s: time of the highest score.
-        peak_score: that score.
-        threshold: what it began above.
-        kept: what came with that score.
-    """
-
-    first: int
-    start_s: float
-    end_s: float
-    peak_s: float
+    first: int  # index of its first frame
+    start_s: float  # time of that frame
+    end_s: float  # when it ended; while it goes on, the end of its last frame so far
+    peak_s: float  # time of the highest score
     peak_score: float
-    threshold: float
-    kept: Kept
+    threshold: float  # what it began above
+    kept: Kept  # what came with the highest score
 
 
 class AlarmStream(Generic[Kept]):
@@ -189,23 +136,18 @@ class AlarmStream(Generic[Kept]):
     An alarm is over once it cannot continue any more: `merge_gap_s` after its end.
 
     Args:
-        threshold: as the attribute.
+        threshold: score above which an alarm begins; it may be set anew at any time.
         rule: of alarms.
         frame_s: how long a frame lasts.
-        typical: score of a typical normal frame.
-
-    Attributes:
-        threshold: score above which an alarm begins; it may be set anew at any time.
-        now: the alarm that goes on or may still continue; None without one.
-        sounding: it goes on: above the threshold, or not below release since.
     """
 
-    def __init__(self, threshold: float, rule: AlarmRule, frame_s: float, typical: float = 0.0) -> None:
+    def __init__(self, threshold: float, rule: AlarmRule, frame_s: float) -> None:
         self.threshold = threshold
-        self._rule, self._frame_s, self._typical = rule, frame_s, typical
+        self.now: Alarm[Kept] | None = None  # the alarm that goes on or may still continue
+        self.sounding = False  # it goes on: above the threshold, or not below release since
+        self._rule, self._frame_s = rule, frame_s
         self._last_s: float | None = None
-        self.now: Alarm[Kept] | None = None
-        self.sounding = False
+        self._given: int | None = None  # first frame of the alarm that `begun` has given
 
     def add(self, frame: int, time_s: float, score: float, kept: Kept) -> Alarm[Kept] | None:
         """Take the next frame's score.
@@ -217,24 +159,31 @@ class AlarmStream(Generic[Kept]):
             kept: stays with the alarm if this is its peak.
 
         Returns:
-            the alarm that is over, if one is and counts.
+            the alarm that is over, if there is such and it counts.
         """
-        over = None
-        if self._last_s is not None and self._rule.is_hole(time_s - self._last_s, self._frame_s):
-            over = self.finish()
-        elif self.now and not self.sounding and not self._rule.continues(time_s - self.now.end_s):
-            over = self._close()
+        hole = self._last_s is not None and self._rule.is_hole(time_s - self._last_s, self._frame_s)
+        silent = self.now and not self.sounding and not self._rule.continues(time_s - self.now.end_s)
+        over = self.finish() if hole or silent else None
         self._last_s = time_s
         if score > self.threshold:
             self._rise(frame, time_s, score, kept)
         elif self.now and self.sounding:
-            self.sounding = score >= float(self._rule.release_level(self.threshold, self._typical))
+            self.sounding = score >= float(self._rule.release_level(self.threshold))
             self.now = replace(self.now, end_s=time_s + self._frame_s * self.sounding)
         return over
 
+    def begun(self) -> Alarm[Kept] | None:
+        """The alarm that goes on, the first time that it is asked for after it has lasted long enough to count."""
+        now = self.now
+        if now is None or now.first == self._given or not self._rule.counts(now.end_s - now.start_s):
+            return None
+        self._given = now.first
+        return now
+
     def finish(self) -> Alarm[Kept] | None:
         """The alarm that went on, or might have continued, when the source ended."""
-        return self._close()
+        over, self.now, self.sounding = self.now, None, False
+        return over if over and self._rule.counts(over.end_s - over.start_s) else None
 
     def _rise(self, frame: int, time_s: float, score: float, kept: Kept) -> None:
         end_s = time_s + self._frame_s
@@ -245,7 +194,3 @@ class AlarmStream(Generic[Kept]):
         else:
             self.now = replace(self.now, end_s=end_s)
         self.sounding = True
-
-    def _close(self) -> Alarm[Kept] | None:
-        over, self.now, self.sounding = self.now, None, False
-        return over if over and self._rule.counts(over.end_s - over.start_s) else None

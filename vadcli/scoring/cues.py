@@ -25,17 +25,16 @@ _STEP_S = 0.1  # between the two frames that are compared
 
 
 class CueMaps(NamedTuple):
-    """Maps of one frame.
+    """Maps of one frame."""
 
-    Attributes:
-        area: (32, w), share of pixels that move, in [0, 1].
-        speed: (32, w), mean length of the optical flow of pixels that move, in pixels of the view; 0 where none does.
-        look: (16, w // 2, 7), means of Y, Cr, Cb and of four directions of edges, in grey levels.
-    """
+    area: Halves  # (32, w), share of pixels that move, in [0, 1]
+    speed: Halves  # (32, w), mean length of the optical flow of pixels that move, in pixels of the view; else 0
+    look: Halves  # (16, w // 2, 7), means of Y, Cr, Cb and of four directions of edges, in grey levels
 
-    area: Halves
-    speed: Halves
-    look: Halves
+    @property
+    def motion(self) -> Map:
+        """(32, w), moving share times speed."""
+        return self.area.astype(np.float32) * self.speed.astype(np.float32)
 
 
 class CueMaker:

@@ -9,7 +9,6 @@ from vadcli.footage.opencv import cv2
 from vadcli.scoring.baseline import MOVERS, Baseline, Windows
 from vadcli.scoring.cues import ROWS, SMALL, CueMaps, Map, window_means
 from vadcli.scoring.fusion import AREA, CROWD, FRAME, LOGARITHMS, LOOK, SPEED, Floats, Fusion
-from vadcli.scoring.smoothing import Smoother
 
 _CROWDED = 0.4  # share of a wide window that moves where a crowd does
 
@@ -123,21 +122,6 @@ class Places:
             return wide
         even = np.asarray(cv2.resize(wide, self.motion.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
         return np.pad(even[1:, 1:], ((0, 1), (0, 1)), mode="edge") if cue == LOOK else even
-
-
-class MotionTrail:
-    """Recent motion of every cell, which fades with the cues' time constant.
-
-    Args:
-        seconds: time constant.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._smoother = Smoother[Map](seconds)
-
-    def __call__(self, cues: CueMaps, time_s: float) -> Map:
-        """The next frame's, (32, w): moving share times speed."""
-        return self._smoother(cues.area.astype(np.float32) * cues.speed.astype(np.float32), time_s)
 
 
 REASONS = {

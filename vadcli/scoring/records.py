@@ -17,43 +17,26 @@ _SUFFIXES: dict[str, Format] = {
 
 @dataclass(frozen=True, slots=True)
 class ScoreRecord:
-    """What is known of one frame.
+    """What is known of one frame."""
 
-    Attributes:
-        source: the recording or stream.
-        frame: index in the source, from 0.
-        time_s: time in the source.
-        psnr_db: of the predicted frame; None without a network.
-        feature_error: mean squared distance to prototypes (L_c); None for a model without a unit.
-        frame_peak: largest mean squared error of a patch, on frames in [-1, 1].
-        feature_peak: the same of the distance to prototypes.
-        score: 0 is a typical normal frame, 1 the level of the reference rate of alarms; None until enough was seen.
-        area: what the moving area adds to the sum that the score is made of, in nats.
-        speed: what the speed of what moves adds.
-        crowd: what wide movement adds.
-        look: what the look of the place adds.
-        error: what the network's error adds; None without one.
-        anomaly: whether an event is going on: above the threshold, or not yet below release since.
-        calibration: whose normality: "adapter" or "warmup".
-        at: the time of day, RFC 3339; None where the source does not say.
-    """
-
-    source: str
-    frame: int
-    time_s: float
-    psnr_db: float | None
-    feature_error: float | None
-    frame_peak: float | None
-    feature_peak: float | None
-    score: float | None
+    source: str  # the recording or stream
+    frame: int  # index in the source, from 0
+    time_s: float  # time in the source
+    psnr_db: float | None  # of the predicted frame; None without a network
+    feature_error: float | None  # mean squared distance to prototypes (L_c); None for a model without a unit
+    frame_peak: float | None  # largest mean squared error of a patch, on frames in [-1, 1]
+    feature_peak: float | None  # the same of the distance to prototypes
+    score: float | None  # 0 is a typical normal frame, 1 the reference rate of alarms; None until enough was seen
+    # what each cue adds to the sum that the score is made of, in nats: moving area, speed of what moves, wide movement,
+    # look of the place, and the network's error (None without one)
     area: float | None
     speed: float | None
     crowd: float | None
     look: float | None
     error: float | None
-    anomaly: bool
-    calibration: CalibrationKind
-    at: str | None = None
+    anomaly: bool  # an event is going on: above the threshold, or not yet below release since
+    calibration: CalibrationKind  # whose normality: "adapter" or "warmup"
+    at: str | None = None  # the time of day, RFC 3339; None where the source does not say
 
     def to_json(self) -> dict[str, Any]:
         """The record of schema vad.score/1."""

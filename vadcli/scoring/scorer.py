@@ -7,45 +7,35 @@ from functools import cached_property
 
 from vadcli.errors import CheckpointError, InputError
 from vadcli.footage.frames import SourceInfo
-from vadcli.scoring.alarms import AlarmRule
+from vadcli.scoring.alarms import Alarm, AlarmRule, AlarmStream
 from vadcli.scoring.baseline import LookFollower
 from vadcli.scoring.beginning import Beginning, Held
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.cues import Map
 from vadcli.scoring.errors import FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAME_PEAK, psnr_db
-from vadcli.scoring.events import EventFinder, Finding
+from vadcli.scoring.events import Event, Finding, State
 from vadcli.scoring.fusion import CUES, Floats, Fusion
 from vadcli.scoring.habit import Habit
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation
-from vadcli.scoring.places import REASONS, MotionTrail, Places
+from vadcli.scoring.places import REASONS, Places
 from vadcli.scoring.records import CalibrationKind, ScoreRecord
 from vadcli.scoring.regions import Region, regions
-from vadcli.scoring.smoothing import CueSmoother
+from vadcli.scoring.smoothing import CueSmoother, Smoother
 from vadcli.settings import ScoreSettings
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredFrame:
-    """A frame and all that is known of it.
+    """A frame and all that is known of it."""
 
-    Attributes:
-        record: what is written of it; None where it could not be measured, as the first of a source.
-        observation: the frame as it was measured.
-        errors: the network's; None without one.
-        terms: (5,), what each cue adds to the sum; None without a score.
-        places: its cues by place; None without a score.
-        fusion: that scored it; None without a score.
-        info: of its source.
-    """
-
-    record: ScoreRecord | None
-    observation: Observation
-    errors: FrameErrors | None
-    info: SourceInfo
-    terms: Floats | None = None
-    places: Places | None = None
-    fusion: Fusion | None = None
+    record: ScoreRecord | None  # what is written of it; None where it could not be measured, as the first of a source
+    observation: Observation  # the frame as it was measured
+    errors: FrameErrors | None  # the network's; None without one
+    info: SourceInfo  # of its source
+    terms: Floats | None = None  # (5,), what each cue adds to the sum; None without a score, as the next two
+    places: Places | None = None  # its cues by place
+    fusion: Fusion | None = None  # that scored it
 
     @property
     def cue(self) -> int | None:
@@ -67,12 +57,7 @@ class ScoredFrame:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of an observation.
-
-    Attributes:
-        frame: scored, or without a score.
-        findings: events that ended or began with it.
-    """
+    """A frame, scored or without a score, and the events that ended or began with it."""
 
     frame: ScoredFrame
     findings: Sequence[Finding[ScoredFrame]] = ()
@@ -109,18 +94,16 @@ class SourceScorer:
         self.calibration = calibration
         self.warm_up_s = warm_up_seconds(settings, info)
         self.frames, self.events = 0, 0
-        self._settings, self._live = settings, live
+        self._settings, self._opening, self._live = settings, opening, live
         self._beginning = Beginning(info.fps, self.warm_up_s)
-        self._trail, self._smoother = MotionTrail(settings.smooth_seconds), CueSmoother(settings.smooth_seconds)
+        self._trail, self._smoother = Smoother[Map](settings.smooth_seconds), CueSmoother(settings.smooth_seconds)
         self._follower: LookFollower | None = None
         self._learns = live or settings.learn
         self._habit: Habit | None = None
         self._fusion: Fusion | None = None
         if calibration is not None:
             self._begin(calibration)
-        self._finder = EventFinder[ScoredFrame](
-            name, self.threshold or 1.0, AlarmRule.of(settings), 1 / info.fps, opening=opening
-        )
+        self._alarms = AlarmStream[ScoredFrame](self.threshold or 1.0, AlarmRule.of(settings), 1 / info.fps)
 
     @property
     def view_changes(self) -> int:
@@ -137,15 +120,12 @@ class SourceScorer:
         return fusion.threshold(self._settings.false_alarms_per_hour) if asked is None else asked
 
     def add(self, observation: Observation, errors: FrameErrors | None, *, measured: bool) -> Iterator[Outcome]:
-        """Take the next frame.
+        """Take the next frame; gives what came of it, and of frames that had to wait for it.
 
         Args:
             observation: of the source.
             errors: the network's; None without one.
             measured: everything that is to be measured of it was.
-
-        Returns:
-            what came of it, and of frames that had to wait for it.
 
         Raises:
             InputError: if the network's output is not finite.
@@ -177,12 +157,13 @@ class SourceScorer:
 
     def last(self) -> list[Finding[ScoredFrame]]:
         """The event that was going on when the source ended."""
-        return [self._located(finding) for finding in self._finder.finish()]
+        alarm = self._alarms.finish()
+        return [self._finding(alarm, "closed")] if alarm else []
 
     def _learn(self, held: Held) -> Iterator[Outcome]:
         released = self._beginning.add(held)
         if not self._live:
-            yield from (self._outcome(one.unpacked(), None) for one in released)
+            yield from (self._outcome(frame.unpacked(), None) for frame in released)
         if self._beginning.is_enough:
             yield from self._settle()
 
@@ -216,13 +197,17 @@ class SourceScorer:
         by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}
         record = replace(record, score=score, **(by_name | ({} if errors else {"error": None})))  # type: ignore[arg-type]
         frame = ScoredFrame(record, observation, errors, self.info, terms, places, fusion)
-        self._finder.threshold = self._threshold(fusion)
-        found = self._finder.add(observation.index, observation.time_s, score, frame)
+        alarms = self._alarms
+        alarms.threshold = self._threshold(fusion)
+        over = alarms.add(observation.index, observation.time_s, score, frame)
+        found = [self._finding(over, "closed")] if over else []
+        if self._opening and (begun := alarms.begun()):
+            found.append(self._finding(begun, "open"))
         if self._habit is not None:
-            self._fusion = self._habit.add(values, observation.time_s, sounding=self._finder.active) or self._fusion
-        if self._finder.active:
+            self._fusion = self._habit.add(values, observation.time_s, sounding=alarms.sounding) or self._fusion
+        if alarms.sounding:
             frame = replace(frame, record=replace(record, anomaly=True))
-        return Outcome(frame, [self._located(one) for one in found])
+        return Outcome(frame, found)
 
     def _seen(
         self, observation: Observation, errors: FrameErrors | None, calibration: Calibration
@@ -238,7 +223,7 @@ class SourceScorer:
             )
         distances = self._follower(cues.look, time_s)
         patches = None if errors is None else errors.relative
-        places = Places.of(cues, distances, patches, calibration.baseline, self._trail(cues, time_s))
+        places = Places.of(cues, distances, patches, calibration.baseline, self._trail(cues.motion, time_s))
         return places, self._smoother(places.values(), time_s)
 
     def _record(self, observation: Observation, errors: FrameErrors | None) -> ScoreRecord:
@@ -262,25 +247,29 @@ class SourceScorer:
             at=self.info.at(observation.time_s),
         )
 
-    def _located(self, finding: Finding[ScoredFrame]) -> Finding[ScoredFrame]:
-        """The event with its reason and region, counted if it is over."""
-        peak, event = finding.evidence, finding.event
-        self.events += event.state == "closed"
-        cue = peak.cue
-        if cue is None or peak.terms is None:
+    def _finding(self, alarm: Alarm[ScoredFrame], state: State) -> Finding[ScoredFrame]:
+        """The event of an alarm, counted if it is over."""
+        peak = alarm.kept
+        self.events += state == "closed"
+        if peak.cue is None or peak.terms is None:
             raise ValueError("an event of a frame without a score")
-        return Finding(
-            replace(
-                event,
-                region=peak.regions[0].box,
-                cue=CUES[cue],
-                reason=REASONS[CUES[cue]],
-                share=float(peak.terms[cue] / max(peak.terms.sum(), 1e-9)),
-                calibration=self.kind,
-                at=self.info.at(event.start_s),
-            ),
-            peak,
+        event = Event(
+            source=self.name,
+            id=f"{self.name}#{alarm.first}",
+            state=state,
+            start_s=alarm.start_s,
+            end_s=alarm.end_s,
+            peak_s=alarm.peak_s,
+            peak_score=alarm.peak_score,
+            threshold=alarm.threshold,
+            region=peak.regions[0].box,
+            cue=CUES[peak.cue],
+            reason=REASONS[CUES[peak.cue]],
+            share=float(peak.terms[peak.cue] / max(peak.terms.sum(), 1e-9)),
+            calibration=self.kind,
+            at=self.info.at(alarm.start_s),
         )
+        return Finding(event, peak)
 
 
 _TERMS = ("area", "speed", "crowd", "look", "error")

@@ -1,122 +1,95 @@
 """Records as NDJSON, CSV, a JSON array, a table, or subtitles that a player shows."""
 
 import csv
+import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from vadcli.errors import InputError
 from vadcli.files import naming
 from vadcli.scoring.events import Event
 from vadcli.scoring.records import Format, Records, ScoreRecord
+from vadcli.terminal import printable, shortened
+
+Values = Mapping[str, Any]
 
 
-class RecordWriter(Protocol):
-    """Writes records of one kind, in order, and keeps none of them."""
+@dataclass(frozen=True)
+class Form:
+    """A format: the text of a record, which may be none, and what stands around all."""
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write one record and hand it on at once."""
-
-    def close(self) -> None:
-        """Write what the format needs at its end; the stream stays open."""
+    text: Callable[[Values, int], str]  # of a record, and how many were written before it
+    begin: str = ""
+    end: str = ""
 
 
-class NamedWriter:
-    """A writer whose errors name the file that it writes."""
+class RecordWriter:
+    """Writes records of one kind, in order, each at once, and keeps none of them.
 
-    def __init__(self, writer: RecordWriter, path: Path) -> None:
-        self._writer, self._path = writer, path
+    Args:
+        form: of the text.
+        stream: to write to; it stays open.
+        path: that an error of writing names; None where the stream is no file of the user's.
+    """
 
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write one record."""
-        with naming(self._path):
-            self._writer.write(record)
+    def __init__(self, form: Form, stream: TextIO, path: Path | None = None) -> None:
+        self._form, self._stream, self._path, self._count = form, stream, path, 0
+        self._begin = form.begin  # goes out with the first text, so that a run that fails writes nothing
+
+    def write(self, record: Values) -> None:
+        """Write a record."""
+        if text := self._form.text(record, self._count):
+            self._count += 1
+            self._put(text)
 
     def close(self) -> None:
         """Write what the format needs at its end."""
-        with naming(self._path):
-            self._writer.close()
+        self._put(self._form.end)
+
+    def _put(self, text: str) -> None:
+        with naming(self._path) if self._path else nullcontext():
+            self._stream.write(self._begin + text)
+            self._stream.flush()
+        self._begin = ""
 
 
-def record_writer(form: Format, records: Records, stream: TextIO) -> RecordWriter:
-    """A writer of `records` to `stream`.
+def record_writer(form: Format, records: Records, stream: TextIO, path: Path | None = None) -> RecordWriter:
+    """A writer of `records`; see RecordWriter.
 
     Raises:
         InputError: for subtitles of frames.
     """
     if form in ("srt", "vtt") and records == "frames":
         raise InputError(f"--format {form}: subtitles show events. Use --records events with it.")
-    makers: dict[str, Callable[[], RecordWriter]] = {
-        "ndjson": lambda: NdjsonWriter(stream),
-        "csv": lambda: CsvWriter(stream, _names(ScoreRecord) if records == "frames" else _names(Event)),
-        "json": lambda: JsonWriter(stream),
-        "table": lambda: TableWriter(stream, FRAME_COLUMNS if records == "frames" else EVENT_COLUMNS),
-        "srt": lambda: SubtitleWriter(stream, web=False),
-        "vtt": lambda: SubtitleWriter(stream, web=True),
+    names = ["schema", *(field.name for field in fields(ScoreRecord if records == "frames" else Event))]
+    columns = FRAME_COLUMNS if records == "frames" else EVENT_COLUMNS
+    forms: dict[Format, Form] = {
+        "ndjson": Form(lambda record, _: f"{_json(record)}\n"),
+        "json": Form(lambda record, count: f"{',' if count else ''}\n  {_json(record)}", "[", "\n]\n"),
+        "csv": Form(lambda record, _: _csv(_cell(record.get(name)) for name in names), _csv(names)),
+        "table": Form(lambda record, count: _table(record, columns, header=not count)),
+        "srt": Form(lambda record, count: _subtitle(record, count, ",")),
+        "vtt": Form(lambda record, count: _subtitle(record, count, "."), "WEBVTT\n\n"),
     }
-    return makers[form]()
+    return RecordWriter(forms[form], stream, path)
 
 
-def _names(record: type[ScoreRecord] | type[Event]) -> list[str]:
-    """Keys of a kind's records, in order."""
-    return ["schema", *(field.name for field in fields(record))]
+def _json(record: Values) -> str:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-class NdjsonWriter:
-    """One JSON object a line."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write a line."""
-        self._stream.write(json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n")
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Nothing ends the format."""
-
-
-class JsonWriter:
-    """One JSON array, written as it grows."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._before = stream, "[\n"
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write an element."""
-        text = json.dumps(record, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        self._stream.write(f"{self._before}  {text}")
-        self._stream.flush()
-        self._before = ",\n"
-
-    def close(self) -> None:
-        """Close the array."""
-        self._stream.write("[]\n" if self._before == "[\n" else "\n]\n")
-        self._stream.flush()
-
-
-class CsvWriter:
-    """Comma-separated values with a header; lists are joined by spaces, and what is not known is empty."""
-
-    def __init__(self, stream: TextIO, fields: list[str]) -> None:
-        self._stream, self._fields = stream, fields
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow(fields)
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write a row."""
-        self._rows.writerow([_cell(record.get(name)) for name in self._fields])
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Hand on the header even if no row followed."""
-        self._stream.flush()
+def _csv(cells: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
 
 
 def _cell(value: Any) -> Any:
+    """As CSV has it: lists are joined by spaces, and what is not known is empty."""
     if isinstance(value, bool):
         return int(value)
     return " ".join(map(str, value)) if isinstance(value, list) else value
@@ -128,28 +101,28 @@ class Column:
 
     title: str
     width: int
-    text: Callable[[Mapping[str, Any]], str]
+    text: Callable[[Values], str]
 
 
-def _number(name: str, digits: int) -> Callable[[Mapping[str, Any]], str]:
+def _number(name: str, digits: int) -> Callable[[Values], str]:
     return lambda record: "–" if record.get(name) is None else f"{record[name]:.{digits}f}"
 
 
-def _strongest(record: Mapping[str, Any]) -> str:
+def _strongest(record: Values) -> str:
     """The cue that adds most to a frame's score."""
     terms = {name: record[name] for name in ("area", "speed", "crowd", "look", "error") if record[name] is not None}
     return max(terms, key=lambda name: float(terms[name])) if terms else "–"
 
 
 EVENT_COLUMNS = (
-    Column("source", -23, lambda r: shorten(printable(str(r["source"])), 23)),
+    Column("source", -23, lambda r: shortened(printable(r["source"]), 23, end=True)),
     Column("start", 10, lambda r: clock(r["start_s"])),
     Column("end", 10, lambda r: clock(r["end_s"]) if r["state"] == "closed" else "…"),
     Column("score", 6, _number("peak_score", 2)),
     Column("reason", -26, lambda r: r["reason"] or "–"),
 )
 FRAME_COLUMNS = (
-    Column("source", -24, lambda r: shorten(printable(str(r["source"])), 24)),
+    Column("source", -24, lambda r: shortened(printable(r["source"]), 24, end=True)),
     Column("frame", 8, lambda r: str(r["frame"])),
     Column("time", 10, lambda r: clock(r["time_s"])),
     Column("score", 6, _number("score", 2)),
@@ -158,54 +131,24 @@ FRAME_COLUMNS = (
 )
 
 
-class TableWriter:
-    """Aligned columns in 80 characters, a row as soon as it is known."""
-
-    def __init__(self, stream: TextIO, columns: tuple[Column, ...]) -> None:
-        self._stream, self._columns, self._begun = stream, columns, False
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write a row, and the header before the first."""
-        if not self._begun:
-            self._row([column.title for column in self._columns])
-            self._begun = True
-        self._row([column.text(record) for column in self._columns])
-
-    def close(self) -> None:
-        """Nothing ends the format."""
-
-    def _row(self, cells: list[str]) -> None:
-        padded = [
-            cell.ljust(-column.width) if column.width < 0 else cell.rjust(column.width)
-            for cell, column in zip(cells, self._columns, strict=True)
-        ]
-        self._stream.write(" ".join(padded).rstrip() + "\n")
-        self._stream.flush()
+def _table(record: Values, columns: tuple[Column, ...], *, header: bool) -> str:
+    """A row in 80 characters, after the header if that is wanted."""
+    rows = [[column.title for column in columns]] * header + [[column.text(record) for column in columns]]
+    lines = []
+    for row in rows:
+        cells = zip(row, columns, strict=True)
+        aligned = (cell.ljust(-c.width) if c.width < 0 else cell.rjust(c.width) for cell, c in cells)
+        lines.append(" ".join(aligned).rstrip() + "\n")
+    return "".join(lines)
 
 
-class SubtitleWriter:
-    """SubRip, or WebVTT if `web`: a cue an event, which a player shows over the recording."""
-
-    def __init__(self, stream: TextIO, *, web: bool) -> None:
-        self._stream, self._web, self._count = stream, web, 0
-        if web:
-            stream.write("WEBVTT\n\n")
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Write a cue; events that are still going on have none."""
-        if record["state"] != "closed":
-            return
-        self._count += 1
-        mark = "." if self._web else ","
-        begin, end = clock(record["start_s"], 3, mark), clock(record["end_s"], 3, mark)
-        self._stream.write(
-            f"{self._count}\n{begin} --> {end}\n{record['reason'] or 'anomaly'}, score {record['peak_score']:.2f}\n\n"
-        )
-        self._stream.flush()
-
-    def close(self) -> None:
-        """Hand on the header even if no cue followed."""
-        self._stream.flush()
+def _subtitle(record: Values, count: int, mark: str) -> str:
+    """A cue of SubRip or WebVTT, which a player shows over the recording; none for events that still go on."""
+    if record["state"] != "closed":
+        return ""
+    begin, end = clock(record["start_s"], 3, mark), clock(record["end_s"], 3, mark)
+    text = f"{record['reason'] or 'anomaly'}, score {record['peak_score']:.2f}"
+    return f"{count + 1}\n{begin} --> {end}\n{text}\n\n"
 
 
 def clock(seconds: float, digits: int = 1, mark: str = ".") -> str:
@@ -222,21 +165,3 @@ def clock(seconds: float, digits: int = 1, mark: str = ".") -> str:
     whole, part = divmod(ticks, 10**digits)
     fraction = f"{mark}{part:0{digits}d}" if digits else ""
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{fraction}"
-
-
-def shorten(text: str, width: int) -> str:
-    """The end of a text that is too long, where the names of files differ.
-
-    >>> shorten("recordings/gate/monday.mp4", 12)
-    '…/monday.mp4'
-    """
-    return text if len(text) <= width else "…" + text[-(width - 1) :]
-
-
-def printable(text: str) -> str:
-    """A file's name without characters that move a terminal's cursor.
-
-    >>> printable("a" + chr(27) + "[2Jb.mp4")
-    'a�[2Jb.mp4'
-    """
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

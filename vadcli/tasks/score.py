@@ -19,7 +19,7 @@ from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Format, Records
-from vadcli.scoring.writers import NamedWriter, record_writer
+from vadcli.scoring.writers import record_writer
 from vadcli.settings import ScoreSettings, Settings
 from vadcli.tasks.head import fitted_on_head
 from vadcli.tasks.reading import open_observed, reading_with, span_with
@@ -71,9 +71,7 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
             path = stack.enter_context(whole(request.out))
             stack.enter_context(naming(request.out))  # closing writes, too
             stream = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
-        writer = record_writer(request.form, request.records, stream)
-        if request.out:
-            writer = NamedWriter(writer, request.out)
+        writer = record_writer(request.form, request.records, stream, request.out)
         sinks = _sinks(request, stack)
         run = Run(request.settings.score, request.records, writer, sinks, progress, notes, opening=request.opening)
         try:

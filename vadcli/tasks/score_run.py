@@ -13,9 +13,10 @@ from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Records
 from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
-from vadcli.scoring.writers import RecordWriter, clock, shorten
+from vadcli.scoring.writers import RecordWriter, clock
 from vadcli.settings import ScoreSettings
 from vadcli.tasks.ready import Ready
+from vadcli.terminal import shortened
 
 _EARLY_S = 15.0  # a view that differs from the beginning is another camera's
 
@@ -61,7 +62,7 @@ class Tally:
         if self.highest is None or self.events:
             return events
         score, name, time_s = self.highest
-        where = f" of {shorten(name, 32)}" if self.sources > 1 else ""
+        where = f" of {shortened(name, 32, end=True)}" if self.sources > 1 else ""
         return (
             f"{events}; highest score {score:.2f} at {clock(time_s)}{where}, alarms above {self.threshold:.2f}. "
             f"Lower: --false-alarms-per-hour {rate * 5:g}"
@@ -136,7 +137,7 @@ class Run:
             self.progress.note(self._notes.pop(0))
         self._open[scorer] = 0
         if not together:
-            self.progress.start(f"scoring {shorten(scorer.name, 32)}", scorer.info.frames)
+            self.progress.start(f"scoring {shortened(scorer.name, 32, end=True)}", scorer.info.frames)
         if scorer.calibration is None:
             then = "scores follow" if scorer.info.frames is None else "scores of all of it follow"
             self.progress.note(
