@@ -18,7 +18,6 @@ from vadcli.presets import settings_of_leaves
 from vadcli.progress import Silent
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.events import Event
-from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import ScoreRecord
 from vadcli.scoring.run import Finished, Stepped
 from vadcli.settings import Settings, SourceSettings
@@ -62,19 +61,12 @@ def load(model: str | Path | None = None, adapter: str | Path | None = None, **s
 
 @dataclass(frozen=True, eq=False)
 class Detector:
-    """A model that scores footage; made by `load`, and by `adapt` for a camera.
+    """A model that scores footage; made by `load`, and by `adapt` for a camera."""
 
-    Attributes:
-        model: its file; None for the model in the package.
-        settings: of every run.
-        ready: the model in memory.
-        fitted: the result of `adapt`; None without it.
-    """
-
-    model: Path | None
-    settings: Settings
-    ready: Ready
-    fitted: Fitted | None = None
+    model: Path | None  # its file; None for the model in the package
+    settings: Settings  # of every run
+    ready: Ready  # the model in memory
+    fitted: Fitted | None = None  # the result of `adapt`; None without it
     _checkpoint: "Checkpoint | None" = None
 
     def adapt(self, source: Names | Frames, *, shots: int = 10, fps: float | None = None) -> "Detector":
@@ -145,12 +137,11 @@ class Detector:
             names = list(map(shown, sources))
             reading = reading_with(_at_rate(self.ready.source, fps), progress=_Log())
         openers = [
-            Opener[Observation](partial(open_observed, each, reading, self.ready.reads), live=_is_live(each))
-            for each in sources
+            Opener(partial(open_observed, each, reading, self.ready.reads), live=_is_live(each)) for each in sources
         ]
         return self._scored(openers, names)
 
-    def _scored(self, openers: list[Opener[Observation]], names: Sequence[str]) -> Iterator[ScoreRecord | Event]:
+    def _scored(self, openers: list[Opener], names: Sequence[str]) -> Iterator[ScoreRecord | Event]:
         with closing(self.ready.run(self.settings.score).run(openers, names)) as steps:
             for step in steps:
                 if isinstance(step, Stepped):

@@ -52,7 +52,7 @@ class Film:
             image = random.integers(0, 256, (8, 8, 1), dtype=np.uint8)
             yield Noise(index, None if index in self.without_image else image, index == self.gap_at)
 
-    def opener(self, live: bool = False) -> Opener[Noise]:
+    def opener(self, live: bool = False) -> Opener:
         @contextmanager
         def opened():
             yield self
@@ -79,7 +79,7 @@ def errors(*films: Film, **how) -> dict[int, dict[int, object]]:
     found = defaultdict(dict)
     for output in run(*films, **how):
         if isinstance(output, Scored):
-            found[output.source][output.item.index] = output.errors
+            found[output.source][output.observation.index] = output.errors
     return found
 
 
@@ -156,7 +156,7 @@ def test_a_source_that_breaks_keeps_what_came_before_and_stops_no_other():
     ends = {output.source: output for output in outputs if isinstance(output, Ended)}
     assert isinstance(ends[0].error, FootageError) and ends[0].frames == 10
     assert (ends[1].error, ends[1].frames, ends[1].notes) == (None, 20, ("a note",))
-    scored = [output.item.index for output in outputs if isinstance(output, Scored) and output.source == 0]
+    scored = [output.observation.index for output in outputs if isinstance(output, Scored) and output.source == 0]
     assert scored == list(range(10))
 
 
@@ -185,7 +185,7 @@ def test_a_live_frame_is_handed_on_before_the_next_one_comes_whatever_else_is_re
     slow = Film(3, seed=1, wait=lambda index: time.sleep(0.2))
     for output in Engine(difference, T, batch_size=8).run([film.opener(live=True), slow.opener()]):
         if isinstance(output, Scored) and output.source == 0 and output.errors:
-            indices.append(output.item.index)
+            indices.append(output.observation.index)
             came.release()
     assert indices == list(range(T, 12)) and waited == [True] * (11 - T), "no frame had to do without the one before"
 

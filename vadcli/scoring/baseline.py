@@ -37,17 +37,11 @@ class Windows:
 
 @dataclass(frozen=True, eq=False)
 class RowScales:
-    """Normal values of each row of windows, by which maps are divided.
+    """Normal values of each row of windows, by which maps are divided."""
 
-    Attributes:
-        area: (30, 1), the 0.9 quantile among movers.
-        speed: (30, 1), the same.
-        crowd: (24, 1), the 0.995 quantile of all windows.
-    """
-
-    area: Map
-    speed: Map
-    crowd: Map
+    area: Map  # (30, 1), the 0.9 quantile among movers
+    speed: Map  # (30, 1), the same
+    crowd: Map  # (24, 1), the 0.995 quantile of all windows
 
 
 class RowHistograms:
@@ -140,15 +134,10 @@ def _column(values: Floats) -> Map:
 
 @dataclass(frozen=True, eq=False)
 class LookNormal:
-    """The normal look of every place.
+    """The normal look of every place."""
 
-    Attributes:
-        mean: (h, w, 7).
-        whitening: (7, 7), W with W Wᵀ the inverse of the one covariance around `mean` that all places share.
-    """
-
-    mean: Map
-    whitening: Map
+    mean: Map  # (h, w, 7)
+    whitening: Map  # (7, 7), W with W Wᵀ the inverse of the one covariance around `mean` that all places share
 
     def distances(self, look: NDArray[np.floating], mean: Map | None = None) -> Map:
         """Squared Mahalanobis distance a channel, (h, w): 1 on the average of normal footage.
@@ -163,17 +152,11 @@ class LookNormal:
 
 @dataclass(frozen=True, eq=False)
 class LookSums:
-    """Sums over looks, of which means and covariances are made.
+    """Sums over looks, of which means and covariances are made."""
 
-    Attributes:
-        count: how many.
-        first: (h, w, 7), the sum of looks.
-        second: (7, 7), the sum of products of channels over looks and places.
-    """
-
-    count: int
-    first: Floats
-    second: Floats
+    count: int  # how many
+    first: Floats  # (h, w, 7), the sum of looks
+    second: Floats  # (7, 7), the sum of products of channels over looks and places
 
     @classmethod
     def of(cls, looks: NDArray[np.float16]) -> Self:

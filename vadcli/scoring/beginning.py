@@ -116,17 +116,12 @@ class Beginning:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What a beginning taught.
+    """What a beginning taught."""
 
-    Attributes:
-        parts: its frames, in ten stretches.
-        others: a calibration for each stretch, by the other nine; None where they are too few.
-        calibration: by all of it.
-    """
-
-    parts: Sequence[Sequence[Held]]
+    parts: Sequence[Sequence[Held]]  # its frames, in ten stretches
+    # a calibration for each stretch, by the other nine; None where they are too few
     others: Sequence[Calibration | None]
-    calibration: Calibration
+    calibration: Calibration  # by all of it
 
 
 def peak_of(errors: FrameErrors | None) -> float:

@@ -49,17 +49,12 @@ class CalibrationFacts(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What is normal at a camera.
+    """What is normal at a camera."""
 
-    Attributes:
-        baseline: of rows and places.
-        table: (n, 5) float32, smoothed cues of normal frames; NaN in the last column without a network.
-        facts: the rest.
-    """
-
-    baseline: Baseline
+    baseline: Baseline  # of rows and places
+    # (n, 5) float32, smoothed cues of normal frames; NaN in the last column without a network
     table: NDArray[np.float32]
-    facts: CalibrationFacts
+    facts: CalibrationFacts  # the rest
 
     @cached_property
     def fusion(self) -> Fusion:
@@ -158,13 +153,10 @@ class NormalFootage:
 
     Args:
         fps: frames a second.
-
-    Attributes:
-        frames: how many there were.
     """
 
     fps: float
-    frames: int = 0
+    frames: int = 0  # how many there were
     motion: MotionNormal = field(default_factory=MotionNormal)
     _seen: list[_Seen] = field(default_factory=list)
     _looks: int = 0

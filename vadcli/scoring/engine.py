@@ -8,60 +8,25 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from vadcli.footage.frames import Image, SourceInfo
+from vadcli.scoring.measuring import FrameErrors
+from vadcli.scoring.observing import Observation, Observed
 
 _AHEAD = 2  # batches computed before the caller asks for them
 _STOP_SECONDS = 3.0  # how long stopping waits for threads that are stuck in a read
 
 
-class Item(Protocol):
-    """What is made of a frame before it comes here, in the thread that reads its source."""
-
-    @property
-    def image(self) -> Image | None:
-        """What the network reads of it, (H, W, C); None where it is part of no window."""
-
-    @property
-    def after_gap(self) -> bool:
-        """Whether frames are missing before it."""
-
-
-I = TypeVar("I", bound=Item)  # noqa: E741 (an item)
-I_co = TypeVar("I_co", bound=Item, covariant=True)
-E = TypeVar("E")  # errors
-
-
-class SourceLike(Protocol[I_co]):
-    """Items of one source, in order, once."""
-
-    @property
-    def info(self) -> SourceInfo:
-        """Known before the first item."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Notes for the user, complete when iteration has ended."""
-
-    def __iter__(self) -> Iterator[I_co]:
-        """Items, waiting for them."""
-
-
 @dataclass(frozen=True)
-class Opener(Generic[I]):
-    """A source that is not open yet.
+class Opener:
+    """A source that is not open yet."""
 
-    Attributes:
-        open: opens it; whatever it raises ends the source and no other.
-        live: items come when they come, so none is kept waiting for others.
-    """
-
-    open: Callable[[], AbstractContextManager[SourceLike[I]]]
-    live: bool = False
+    open: Callable[[], AbstractContextManager[Observed]]  # whatever it raises ends the source and no other
+    live: bool = False  # frames come when they come, so none is kept waiting for others
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +38,12 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored(Generic[I, E]):
-    """An item and its errors; None where it is not the last of a window."""
+class Scored:
+    """A frame and its errors; None where it is not the last of a window."""
 
     source: int
-    item: I
-    errors: E | None = None
+    observation: Observation
+    errors: FrameErrors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +56,14 @@ class Ended:
     notes: tuple[str, ...] = ()
 
 
-Output = Begun | Scored[I, E] | Ended
+Output = Begun | Scored | Ended
+Outputs = queue.Queue[list[Output] | BaseException]
+Measure = Callable[[list[Image], list[list[int]]], list[FrameErrors]]
 
 
 @dataclass
 class Timing:
-    """Seconds that computing took, and waited for frames and for its results to be taken.
-
-    They add up to the engine's own time, so that the largest tells what to speed up.
-    """
+    """Seconds that computing took, and waited for frames and for its results: the largest tells what to speed up."""
 
     decode_wait_s: float = 0.0
     compute_s: float = 0.0
@@ -112,24 +76,20 @@ class Timing:
         self.output_wait_s += other.output_wait_s
 
 
-class Engine(Generic[I, E]):
+class Engine:
     """Measures the windows of sources.
 
     Args:
-        measure: images and windows, which are indices into them, oldest first, to the errors of each window; without
-            it nothing has errors.
+        measure: images and windows, which are indices into them, oldest first, to the errors of each window; None
+            gives no errors.
         input_frames: images read to predict the next one (T).
-        batch_size: most items at a time.
+        batch_size: most frames at a time.
         side_by_side: recordings read at a time; live sources are all read at once.
-
-    Attributes:
-        timing: where the time went.
-        unsaid: notes of sources that were not at their end when the iterator was closed.
     """
 
     def __init__(
         self,
-        measure: Callable[[list[Image], list[list[int]]], list[E]] | None,
+        measure: Measure | None,
         input_frames: int,
         *,
         batch_size: int,
@@ -137,15 +97,16 @@ class Engine(Generic[I, E]):
     ) -> None:
         self.measure, self.input_frames = measure, input_frames
         self.batch_size, self.side_by_side = batch_size, side_by_side
-        self.timing, self.unsaid = Timing(), tuple[str, ...]()
+        self.timing = Timing()  # where the time went
+        self.unsaid: tuple[str, ...] = ()  # notes of sources that were not at their end when `run` was closed
 
-    def run(self, openers: list[Opener[I]]) -> Generator[Output[I, E], None, None]:
-        """Everything about the sources as it becomes known; each source's items come in order.
+    def run(self, openers: list[Opener]) -> Generator[Output, None, None]:
+        """Everything about the sources as it becomes known; each source's frames come in order.
 
         Close the iterator, or use it to its end: threads read and compute ahead of it.
         """
-        readers = _Readers[I, E](openers, self.side_by_side, self.batch_size)
-        done: queue.Queue[list[Output[I, E]] | BaseException] = queue.Queue(_AHEAD)
+        readers = _Readers(openers, self.side_by_side, self.batch_size)
+        done: Outputs = queue.Queue(_AHEAD)
         worker = threading.Thread(target=self._compute, args=(readers, done), name="compute", daemon=True)
         worker.start()
         try:
@@ -159,9 +120,9 @@ class Engine(Generic[I, E]):
             _drain(done)
             worker.join(timeout=30.0)
 
-    def _compute(self, readers: "_Readers[I, E]", done: "queue.Queue[list[Output[I, E]] | BaseException]") -> None:
+    def _compute(self, readers: "_Readers", done: Outputs) -> None:
         history: dict[int, list[Image]] = {}
-        batch: list[Output[I, E]] | None = None
+        batch: list[Output] | None = None
         try:
             mark = time.perf_counter()
             while batch != []:
@@ -178,12 +139,10 @@ class Engine(Generic[I, E]):
         except BaseException as error:
             done.put(error)
 
-    def _measured(self, batch: list[Output[I, E]], history: dict[int, list[Image]]) -> list[Output[I, E]]:
+    def _measured(self, batch: list[Output], history: dict[int, list[Image]]) -> list[Output]:
         """The batch with the errors of all windows that it completes, by one call.
 
-        Args:
-            batch: as gathered; what is of one source in its order.
-            history: the last T images of each source, updated.
+        `history` holds the last T images of each source, and is updated.
         """
         images: list[Image] = []
         windows: list[list[int]] = []
@@ -200,11 +159,11 @@ class Engine(Generic[I, E]):
                 latest[output.source] = deque(range(len(images), len(images) + len(kept)), self.input_frames + 1)
                 images += kept
             window = latest[output.source]
-            if output.item.after_gap:
+            if output.observation.after_gap:
                 window.clear()
-            if output.item.image is not None:
+            if output.observation.image is not None:
                 window.append(len(images))
-                images.append(output.item.image)
+                images.append(output.observation.image)
                 if len(window) > self.input_frames:
                     window_of[place] = len(windows)
                     windows.append(list(window))
@@ -219,28 +178,28 @@ class Engine(Generic[I, E]):
         ]
 
 
-class _Readers(Generic[I, E]):
+class _Readers:
     """Threads that read up to `side_by_side` recordings and all live sources, each into a short queue.
 
     Recordings alone have a queue each, and every one gives its share of a batch, however long that takes. Where a
     source is live, all share one queue, and what is in it is a batch.
     """
 
-    def __init__(self, openers: list[Opener[I]], side_by_side: int, batch_size: int) -> None:
+    def __init__(self, openers: list[Opener], side_by_side: int, batch_size: int) -> None:
         self._openers, self._side_by_side, self._batch_size = openers, side_by_side, batch_size
         self._live = any(opener.live for opener in openers)
         room = max(batch_size, len(openers) if self._live else 1) + 2  # so that no thread waits once one was emptied
-        queues = [queue.Queue[Output[I, E] | None](room) for _ in (openers[:1] if self._live else openers)]
+        queues = [queue.Queue[Output | None](room) for _ in (openers[:1] if self._live else openers)]
         self._queues = queues * len(openers) if self._live else queues
         self._waiting, self._read_now = deque(range(len(openers))), list[int]()
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
         self.unsaid: list[str] = []
 
-    def gather(self) -> list[Output[I, E]]:
+    def gather(self) -> list[Output]:
         """The next batch; empty when all sources have ended, or reading was stopped."""
         self._admit()
-        taken: list[Output[I, E]] = []
+        taken: list[Output] = []
         share = max(1, self._batch_size // max(1, len(self._read_now)))
         for source in self._read_now[:1] if self._live else self._read_now:
             taken += self._take(self._queues[source], self._batch_size if self._live else share)
@@ -272,9 +231,9 @@ class _Readers(Generic[I, E]):
                 self._threads = [*(t for t in self._threads if t.is_alive()), thread]
                 thread.start()
 
-    def _take(self, own: "queue.Queue[Output[I, E] | None]", most: int) -> list[Output[I, E]]:
-        """So many items and what lies between them: up to a source's end, or of live ones what is there."""
-        taken: list[Output[I, E]] = []
+    def _take(self, own: "queue.Queue[Output | None]", most: int) -> list[Output]:
+        """So many frames and what lies between them: up to a source's end, or of live ones what is there."""
+        taken: list[Output] = []
         with suppress(queue.Empty):
             while most and (output := own.get(block=not (self._live and taken))) is not None:
                 taken.append(output)
@@ -287,16 +246,16 @@ class _Readers(Generic[I, E]):
         own, frames, error = self._queues[source], 0, None
         notes: tuple[str, ...] = ()
         try:
-            with self._openers[source].open() as items:
-                own.put(Begun(source, items.info))
+            with self._openers[source].open() as observed:
+                own.put(Begun(source, observed.info))
                 try:
-                    for item in items:
+                    for observation in observed:
                         if self._stopped.is_set():
                             break
-                        own.put(Scored(source, item))
+                        own.put(Scored(source, observation))
                         frames += 1
                 finally:
-                    notes = items.notes
+                    notes = observed.notes
         except Exception as caught:
             error = caught
         if not self._stopped.is_set():

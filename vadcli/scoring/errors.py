@@ -16,15 +16,10 @@ _PATCH_HEIGHT = 128
 
 
 class ErrorMaps(NamedTuple):
-    """Where a frame differs from what was expected.
+    """Where a frame differs from what was expected."""
 
-    Attributes:
-        frame: float32 (B, H, W), squared error a pixel, mean over channels, on frames in [-1, 1]: in [0, 4].
-        feature: float32 (B, h, w), squared distance to the nearest prototype; None without a unit.
-    """
-
-    frame: "Tensor"
-    feature: "Tensor | None"
+    frame: "Tensor"  # float32 (B, H, W), squared error a pixel, mean over channels, on frames in [-1, 1]: in [0, 4]
+    feature: "Tensor | None"  # float32 (B, h, w), squared distance to the nearest prototype; None without a unit
 
 
 def error_maps(prediction: "Tensor", target: "Tensor", feature_error: "Tensor | None") -> ErrorMaps:

@@ -25,19 +25,12 @@ _SEVERAL = 3.0  # times above all that was normal: an object that always reaches
 
 @dataclass(frozen=True, eq=False)
 class Rarity:
-    """-log of the share of normal values above a level, exponential beyond their 0.9 quantile, logarithmic far out.
+    """-log of the share of normal values above a level, exponential beyond their 0.9 quantile, logarithmic far out."""
 
-    Attributes:
-        levels: (m,), normal values, rising.
-        nats: (m,), -log of the share of normal values not below each, at most that of the tail's start.
-        start: the 0.9 quantile.
-        scale: mean excess over it, or the least that counts.
-    """
-
-    levels: Floats
-    nats: Floats
-    start: float
-    scale: float
+    levels: Floats  # (m,), normal values, rising
+    nats: Floats  # (m,), -log of the share of normal values not below each, at most that of the tail's start
+    start: float  # the 0.9 quantile
+    scale: float  # mean excess over it, or the least that counts
 
     @classmethod
     def of(cls, values: Floats, cue: int) -> Self:

@@ -33,15 +33,10 @@ Predict = Callable[["Tensor"], Predicted]
 
 @dataclass(frozen=True, slots=True)
 class FrameErrors:
-    """Errors of one predicted frame.
+    """Errors of one predicted frame."""
 
-    Attributes:
-        numbers: by name, see `scoring.errors`.
-        patches: float32 (h, w), mean squared error of every patch.
-    """
-
-    numbers: Mapping[str, float]
-    patches: NDArray[np.float32]
+    numbers: Mapping[str, float]  # by name, see `scoring.errors`
+    patches: NDArray[np.float32]  # float32 (h, w), mean squared error of every patch
 
     @property
     def relative(self) -> NDArray[np.float32]:

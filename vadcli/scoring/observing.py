@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
@@ -20,57 +19,49 @@ LONGEST_SIDE = 1280  # of pictures that are drawn on
 
 @dataclass(frozen=True, slots=True)
 class NetworkInput:
-    """Frames as a network reads them.
+    """Frames as a network reads them."""
 
-    Attributes:
-        size: (H, W).
-        channels: 1 (grey) or 3 (RGB).
-    """
-
-    size: tuple[int, int]
-    channels: int
+    size: tuple[int, int]  # (H, W)
+    channels: int  # 1 (grey) or 3 (RGB)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One frame of a source, as it is measured.
+    """One frame of a source, as it is measured."""
 
-    Attributes:
-        index: counted from 0 over the frames of the source.
-        time_s: seconds from the start of the source.
-        after_gap: frames are missing before it.
-        image: (H, W, C) uint8 as the network reads it; None without a network.
-        cues: its maps; None where there is no earlier frame to compare with.
-        picture: (h, w, 3) uint8 RGB to draw on; None where nothing is drawn.
-    """
-
-    index: int
-    time_s: float
-    after_gap: bool
-    image: Image | None
-    cues: CueMaps | None
-    picture: Image | None = None
+    index: int  # counted from 0 over the frames of the source
+    time_s: float  # seconds from the start of the source
+    after_gap: bool  # frames are missing before it
+    image: Image | None  # (H, W, C) uint8 as the network reads it; None without a network
+    cues: CueMaps | None  # its maps; None where there is no earlier frame to compare with
+    picture: Image | None = None  # (h, w, 3) uint8 RGB to draw on; None where nothing is drawn
 
 
-class Observed(Protocol):
-    """Observations of one source, in order, once."""
+class Observed:
+    """Observations of one source, in order, once; as a context it lets go of the source."""
 
-    @property
-    def info(self) -> SourceInfo:
-        """Facts about the source."""
+    info: SourceInfo
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the user, complete when iteration has ended."""
+        return ()
 
     def __iter__(self) -> Iterator[Observation]:
         """Observations, waiting for them."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of the source."""
 
+    def __enter__(self) -> Self:
+        return self
 
-class ObservedSource:
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class ObservedSource(Observed):
     """A source as it is measured.
 
     Args:
@@ -97,30 +88,19 @@ class ObservedSource:
         return map(self._observed, self._source)
 
     def _observed(self, frame: Frame) -> Observation:
+        network = self._network
         return Observation(
             frame.index,
             frame.time_s,
             frame.after_gap,
-            self._image(frame),
+            None if network is None else network_image(frame.view, network.size, network.channels),
             self._cues(frame.view, frame.time_s, frame.after_gap),
             _for_drawing(frame) if self._pictures else None,
         )
 
-    def _image(self, frame: Frame) -> Image | None:
-        network = self._network
-        return None if network is None else network_image(frame.view, network.size, network.channels)
-
     def close(self) -> None:
         """Let go of the source."""
         self._source.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _for_drawing(frame: Frame) -> Image:
@@ -133,7 +113,7 @@ def _for_drawing(frame: Frame) -> Image:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-class ObservedClip:
+class ObservedClip(Observed):
     """Frames `start` to `stop` of a cached clip as they are measured: the numbers that its source gives.
 
     Args:
@@ -143,8 +123,6 @@ class ObservedClip:
         stop: one past the last; None for all.
         network: whether the network's images are wanted.
     """
-
-    notes: tuple[str, ...] = ()
 
     def __init__(self, cache: Cache, clip: Clip, start: int = 0, stop: int | None = None, *, network: bool) -> None:
         if not clip.cues:
@@ -168,14 +146,3 @@ class ObservedClip:
                 self._cache.frames(name, number, number + 1)[0] if self._network else None,
                 None if maps is None else CueMaps(**maps),
             )
-
-    def close(self) -> None:
-        """The cache stays open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -15,18 +15,13 @@ _CROWDED = 0.4  # share of a wide window that moves where a crowd does
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Windows of one frame over what is normal at their rows or places.
+    """Windows of one frame over what is normal at their rows or places."""
 
-    Attributes:
-        maps: by cue: of area, speed and crowd windows over their row's normal value; of the look the mean distance
-            of a window; of the frame the mean error of a patch over that of the whole frame, or None without a network.
-        motion: (32, w), the moving share times the speed of every cell, and its recent past.
-        moving: (32, w), cells in which something moves.
-    """
-
+    # by cue: of area, speed and crowd windows over their row's normal value; of the look the mean distance of a window;
+    # of the frame the mean error of a patch over that of the whole frame, or None without a network
     maps: tuple[Map, Map, Map, Map, Map | None]
-    motion: Map
-    moving: NDArray[np.bool_]
+    motion: Map  # (32, w), the moving share times the speed of every cell, and its recent past
+    moving: NDArray[np.bool_]  # (32, w), cells in which something moves
 
     @classmethod
     def of(cls, cues: CueMaps, distances: Map, patches: Map | None, baseline: Baseline, motion: Map) -> "Places":

@@ -19,17 +19,11 @@ _MOST = 5
 
 
 class Region(NamedTuple):
-    """A place that does not fit.
+    """A place that does not fit."""
 
-    Attributes:
-        box: x, y, width, height in the source's pixels.
-        score: of its hottest cell, in units of the score.
-        share: of all heat above the typical, in [0, 1].
-    """
-
-    box: Box
-    score: float
-    share: float
+    box: Box  # x, y, width, height in the source's pixels
+    score: float  # of its hottest cell, in units of the score
+    share: float  # of all heat above the typical, in [0, 1]
 
 
 def regions(places: Places, fusion: Fusion, cue: int, info: SourceInfo) -> list[Region]:

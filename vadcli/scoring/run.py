@@ -4,10 +4,10 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from vadcli.footage.frames import SourceInfo
 from vadcli.scoring.calibration import Calibration
-from vadcli.scoring.engine import Begun, Ended, Engine, Opener, Scored, Timing
-from vadcli.scoring.measuring import FrameErrors, Measurer
-from vadcli.scoring.observing import Observation
+from vadcli.scoring.engine import Begun, Ended, Engine, Opener, Scored
+from vadcli.scoring.measuring import Measurer
 from vadcli.scoring.scorer import Outcome, SourceScorer
 from vadcli.settings import ScoreSettings
 
@@ -61,60 +61,31 @@ class ScoringRun:
     ) -> None:
         self._calibration, self._settings, self._opening = calibration, settings, opening
         self._has_network = measurer is not None
-        self._engine = Engine[Observation, FrameErrors](
-            measurer, input_frames, batch_size=settings.batch_size, side_by_side=side_by_side
-        )
+        self.engine = Engine(measurer, input_frames, batch_size=settings.batch_size, side_by_side=side_by_side)
 
-    @property
-    def timing(self) -> Timing:
-        """Where the time went."""
-        return self._engine.timing
-
-    @property
-    def unsaid(self) -> tuple[str, ...]:
-        """Notes of sources that were not at their end when the iterator was closed."""
-        return self._engine.unsaid
-
-    def run(
-        self, openers: list[Opener[Observation]], names: Sequence[str]
-    ) -> Generator[Started | Stepped | Finished, None, None]:
-        """Everything about the sources as it becomes known.
+    def run(self, openers: list[Opener], names: Sequence[str]) -> Generator[Started | Stepped | Finished, None, None]:
+        """Everything about the sources as it becomes known; `names` are theirs, for records.
 
         Close the iterator, or use it to its end.
-
-        Args:
-            openers: of the sources.
-            names: of the sources, for records.
         """
         scorers: dict[int, SourceScorer] = {}
-        with closing(self._engine.run(openers)) as outputs:
+        with closing(self.engine.run(openers)) as outputs:
             for output in outputs:
+                source = output.source
                 if isinstance(output, Begun):
-                    scorers[output.source] = SourceScorer(
-                        names[output.source],
-                        output.info,
-                        self._settings,
-                        self._calibration,
-                        opening=self._opening,
-                        live=openers[output.source].live,
-                    )
-                    yield Started(output.source, scorers[output.source])
+                    scorers[source] = self._scorer(names[source], output.info, live=openers[source].live)
+                    yield Started(source, scorers[source])
                 elif isinstance(output, Scored):
-                    scorer = scorers[output.source]
-                    for outcome in self._outcomes(scorer, output):
-                        yield Stepped(scorer, outcome)
+                    observation, errors = output.observation, output.errors
+                    measured = observation.cues is not None and (errors is not None or not self._has_network)
+                    for outcome in scorers[source].add(observation, errors, measured=measured):
+                        yield Stepped(scorers[source], outcome)
                 else:
-                    scorer_ = scorers.pop(output.source, None)
-                    yield from self._finished(output.source, scorer_, output)
+                    scorer = scorers.pop(source, None)
+                    if scorer is not None:
+                        for outcome in scorer.finish():
+                            yield Stepped(scorer, outcome)
+                    yield Finished(source, scorer, output)
 
-    def _outcomes(self, scorer: SourceScorer, output: "Scored[Observation, FrameErrors]") -> Generator[Outcome]:
-        measured = output.item.cues is not None and (output.errors is not None or not self._has_network)
-        yield from scorer.add(output.item, output.errors, measured=measured)
-
-    def _finished(
-        self, source: int, scorer: SourceScorer | None, ended: Ended
-    ) -> Generator[Stepped | Finished, None, None]:
-        if scorer is not None:
-            for outcome in scorer.finish():
-                yield Stepped(scorer, outcome)
-        yield Finished(source, scorer, ended)
+    def _scorer(self, name: str, info: SourceInfo, *, live: bool) -> SourceScorer:
+        return SourceScorer(name, info, self._settings, self._calibration, opening=self._opening, live=live)

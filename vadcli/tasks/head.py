@@ -11,8 +11,8 @@ from vadcli.settings import Settings
 from vadcli.tasks.ready import Ready, adapted_ready, settings_of_model
 
 
-class Rest:
-    """A source of which the first observations are gone; as a context it closes the source."""
+class Rest(Observed):
+    """A source of which the first observations are gone."""
 
     def __init__(self, observed: Observed, observations: Iterator[Observation]) -> None:
         self.info, self._observed, self._observations = observed.info, observed, observations
@@ -29,10 +29,8 @@ class Rest:
         """Itself: it is open."""
         return self
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
+        """Let go of the source."""
         self._observed.close()
 
 

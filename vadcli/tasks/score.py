@@ -17,7 +17,6 @@ from vadcli.footage.stream import shown
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
-from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Format, Records
 from vadcli.scoring.writers import record_writer
 from vadcli.settings import ScoreSettings, Settings
@@ -207,7 +206,7 @@ def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | S
                 f"{name}: adapted on its first {shots} windows, "
                 f"{shots + fitted.input_frames} frames that are not scored"
             )
-            opener = Opener[Observation](rest.open, live=is_live(str(source)))
+            opener = Opener(rest.open, live=is_live(str(source)))
             yield Part(fitted, [name], [opener], alone=len(sources) == 1)
 
 

@@ -9,7 +9,6 @@ from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener, Timing
 from vadcli.scoring.events import Finding
-from vadcli.scoring.observing import Observation
 from vadcli.scoring.records import Records
 from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
@@ -75,7 +74,7 @@ class Part:
 
     ready: Ready  # the model
     names: Sequence[str]  # of the sources, as records have them
-    openers: list[Opener[Observation]]  # of the sources
+    openers: list[Opener]  # of the sources
     alone: bool = True  # whether this is the only part
 
 
@@ -120,9 +119,9 @@ class Run:
                 for outcome in scorer.finish():
                     self._take(scorer, outcome)
                 self._close(scorer)
-            for note in run.unsaid:
+            for note in run.engine.unsaid:
                 self.progress.note(note)
-            self.tally.timing.add(run.timing)
+            self.tally.timing.add(run.engine.timing)
 
     def fail(self, error: Exception, *, alone: bool) -> None:
         """Keep a source's failure for the end and go on with the others; a defect of ours stops everything."""
