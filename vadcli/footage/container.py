@@ -36,19 +36,13 @@ _TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One picture as the decoder gives it.
+    """One picture as the decoder gives it."""
 
-    Attributes:
-        frame: not converted yet.
-        clock_s: the container's time, None where it has none.
-        broken: packets just before it that could not be decoded.
-        discontinuous: whether the picture before it is not the one that it follows: after damage, after a picture
-            that the decoder calls corrupt, and at the first whole picture after either.
-    """
-
-    frame: VideoFrame
-    clock_s: float | None
-    broken: int
+    frame: VideoFrame  # not converted yet
+    clock_s: float | None  # the container's time, None where it has none
+    broken: int  # packets just before it that could not be decoded
+    # Whether the picture before it is not the one that it follows: after damage, after a picture that the decoder
+    # calls corrupt, and at the first whole picture after either.
     discontinuous: bool
 
 

@@ -14,22 +14,13 @@ from vadcli.footage.windows import ClipRange, check_alike, clip_ranges
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """One task of meta-training.
+    """One task of meta-training."""
 
-    Attributes:
-        support: (K, T+1, H, W, C) uint8, in the order of their time.
-        query: (Q, T+1, H, W, C) uint8, in the order of their time; shares no frame with the support.
-        scene: drawn.
-        clip: of that scene.
-        support_starts: index in the clip of each support window's first frame.
-        query_starts: index in the clip of each query window's first frame.
-    """
-
-    support: Tensor
-    query: Tensor
+    support: Tensor  # (K, T+1, H, W, C) uint8, in the order of their time
+    query: Tensor  # (Q, T+1, H, W, C) uint8, likewise; shares no frame with the support
     scene: str
     clip: str
-    support_starts: tuple[int, ...]
+    support_starts: tuple[int, ...]  # index in the clip of each support window's first frame
     query_starts: tuple[int, ...]
 
 

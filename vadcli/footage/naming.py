@@ -66,12 +66,12 @@ def tree(folder: Path) -> Iterator[Path]:
     """A folder and all that are below it, each before its own and each once, whatever links lead there."""
     seen: set[str] = set()
 
-    def below(one: Path) -> Iterator[Path]:
-        place = os.path.realpath(one)
+    def below(outer: Path) -> Iterator[Path]:
+        place = os.path.realpath(outer)
         if place not in seen:
             seen.add(place)
-            yield one
-            for inner in sorted(folders_in(one), key=Path.is_symlink):  # what is linked to lies elsewhere, too
+            yield outer
+            for inner in sorted(folders_in(outer), key=Path.is_symlink):  # what is linked to lies elsewhere, too
                 yield from below(inner)
 
     return below(folder)
@@ -91,27 +91,33 @@ def once(paths: Sequence[Path]) -> list[Path]:
     return [path for path in dict.fromkeys(paths) if path in kept]
 
 
-def unread_below(folder: Path) -> str | None:
-    """The note on files in a folder and below it that begin as videos do, and whose suffix is none of them."""
+def left_out(folder: Path, *, beside_videos: bool = True) -> list[str]:
+    """Notes on files in a folder and below it that are not footage here.
+
+    These are pictures beside videos, such as snapshots, and files of an unknown suffix that begin as videos do.
+    """
+    notes = []
+    if beside_videos and (pictures := sum(len(images_in(inner)) for inner in tree(folder))):
+        notes.append(
+            f"{folder}: {pictures} picture{'s' * (pictures != 1)} beside the videos left out. "
+            "Pictures that are footage need a folder of their own; give that."
+        )
     known = VIDEO_SUFFIXES | IMAGE_SUFFIXES
-    found = [
-        path
+    strangers = [
+        path.name
         for inner in tree(folder)
         for path in sorted(inner.iterdir(), key=lambda p: natural(p.name))
         if _SUFFIX.fullmatch(path.suffix) and path.suffix.lower() not in known and begins_as_video(path)
     ]
-    if not found:
-        return None
-    names = ", ".join(path.name for path in found[:3]) + (" …" if len(found) > 3 else "")
-    return f"{folder}: left out though they may be videos: {names}. Give them by name to read them."
+    if strangers:
+        names = shorten(strangers, 3)
+        notes.append(f"{folder}: left out though they may be videos: {names}. Give them by name to read them.")
+    return notes
 
 
-def left_out(folder: Path, pictures: int) -> str:
-    """The note on pictures beside videos, such as snapshots and covers: the videos are the footage."""
-    return (
-        f"{folder}: {pictures} picture{'s' * (pictures != 1)} beside the videos left out. "
-        "Pictures that are footage need a folder of their own; give that."
-    )
+def shorten(names: Sequence[str], most: int = 8) -> str:
+    """A list of names, cut to what fits a line."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"
 
 
 def _with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:

@@ -20,19 +20,12 @@ SEAM_S = 2.0  # between segments that follow each other, since names count whole
 
 @dataclass(frozen=True)
 class Segments:
-    """Files of one camera, in the order of time.
+    """Files of one camera, in the order of time."""
 
-    Attributes:
-        name: what messages and records call them.
-        paths: of the files.
-        began: when each began; empty where one does not say.
-        notes: what the user should know of that.
-    """
-
-    name: str
+    name: str  # in messages and records
     paths: tuple[str, ...]
-    began: tuple[datetime, ...] = ()
-    notes: tuple[str, ...] = ()
+    began: tuple[datetime, ...] = ()  # when each began; empty where one of them does not say
+    notes: tuple[str, ...] = ()  # for the user
 
     def __str__(self) -> str:
         return self.name

@@ -15,7 +15,7 @@ from vadcli.footage.layouts.plain import split_of
 from vadcli.footage.naming import images_in
 from vadcli.footage.source import Reading, is_live, open_source
 
-__all__ = ["LAYOUTS", "ClipSource", "find_clips", "label_clips", "told_apart", "unique_names"]
+__all__ = ["LAYOUTS", "ClipSource", "find_clips", "known_length", "label_clips", "told_apart", "unique_names"]
 
 Find = Callable[[Path, Path | None], list[ClipSource]]
 
@@ -80,17 +80,18 @@ def label_clips(clips: Sequence[ClipSource], labels: Path) -> list[ClipSource]:
     """
     labelled = [clip for clip in clips if clip.split == "test"] or clips
     over_all = labels.is_file() and labels.suffix.lower() != ".m" and len(labelled) > 1
-    counts = {clip.name: _length(clip) if over_all or clip.source.is_dir() else None for clip in labelled}
+    counts = {clip.name: known_length(clip) if over_all or clip.source.is_dir() else None for clip in labelled}
     tracks = labels_for(labels, counts)
     return [replace(clip, labels=tracks.get(clip.name, clip.labels)) for clip in clips]
 
 
-def _length(clip: ClipSource) -> int | None:
-    """How many frames a clip has, as far as is known without decoding it."""
-    if clip.source.is_dir():
-        return len(images_in(clip.source))
-    with suppress(FootageError), open_source(str(clip.source), Reading(threads=1)) as source:
-        return source.info.frames
+def known_length(clip: ClipSource) -> int | None:
+    """The number of a clip's frames, as far as is known without decoding it."""
+    with suppress(FootageError, OSError):
+        if clip.source.is_dir():
+            return len(images_in(clip.source))
+        with open_source(str(clip.source), Reading(threads=1)) as source:
+            return source.info.frames
     return None
 
 

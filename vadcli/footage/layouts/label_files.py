@@ -14,7 +14,7 @@ from vadcli.errors import FootageError
 from vadcli.files import encoding_of
 from vadcli.footage.layouts.labels import MOST_FRAMES, FrameLabels, Intervals, LabelTrack, as_labels
 from vadcli.footage.matlab import load_mat
-from vadcli.footage.naming import natural
+from vadcli.footage.naming import natural, shorten
 
 _RANGE = r"(?<![\d.])\d+(?:\s*:\s*\d+)?(?![\d.:])"
 LABEL_SUFFIXES = (".m", ".mat", ".npy", ".csv", ".txt")
@@ -218,8 +218,7 @@ def match_clip(text: str, names: Sequence[str], where: str) -> str:
             return hits[0]
         if hits:
             raise FootageError(f"{where}: {wanted} may be {' or '.join(hits[:3])}. Give the whole name.")
-    known = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-    raise FootageError(f"{where}: no clip {wanted}. Clips here: {known or 'none'}.")
+    raise FootageError(f"{where}: no clip {wanted}. Clips here: {shorten(names, 5)}.")
 
 
 def _folder(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
