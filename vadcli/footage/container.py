@@ -47,25 +47,7 @@ class Decoded:
 
 
 class Container:
-    """An open container and one of its tracks of pictures; sound and data are never read.
-
-    Attributes:
-        start_s: when its pictures begin, by its own clock; None if it does not say.
-        duration_s: how long it lasts, None if it does not say.
-        broken: packets after the last picture that could not be decoded.
-        silent: packets of late that gave no pictures.
-        skipped: pictures before the first that does not depend on others.
-        alone: whether there is no other stream in it.
-        tracks: of pictures in it, covers aside.
-        track: the number of the one that is read, counted from 1.
-        timeless: whether its format has no times; those of its packets are made up.
-        unrated: whether nor does it say how fast its pictures follow each other.
-        passed: packets of pictures that were passed over by `begin_at`.
-        frames: how many pictures its index counts; None if it has none.
-        fps: as its header says, or as its first packets let guess.
-        metadata: what it says of itself in words.
-        coding: its format, its codec and the layout of its pixels.
-    """
+    """An open container and one of its tracks of pictures; sound and data are never read."""
 
     def __init__(
         self,
@@ -106,23 +88,25 @@ class Container:
         context.thread_count, context.thread_type = threads or many, "AUTO"
         self._tick = self._stream.time_base or Fraction(1, 1000)
         self._reformatter = VideoReformatter()
-        self.broken = self.silent = self.skipped = self.passed = 0
+        self.broken = 0  # packets after the last picture that could not be decoded
+        self.silent = 0  # packets of late that gave no pictures
+        self.passed = 0  # packets of pictures that were passed over by `begin_at`
         self.begin_s = 0.0
         self._late_pts: list[int] = []
         self.alone = len(self._opened.streams) == 1
         form = self._opened.format
-        self.timeless = bool(form.flags & NO_TIMES) or form.name.endswith("_pipe")
-        self.unrated = self.timeless and not context.framerate
+        self.timeless = bool(form.flags & NO_TIMES) or form.name.endswith("_pipe")  # times of packets are made up
+        self.unrated = self.timeless and not context.framerate  # nor does it say its rate
         start, lasts = self._stream.start_time, self._stream.duration
-        self.start_s = None if start is None else float(start * self._tick)
+        self.start_s = None if start is None else float(start * self._tick)  # by its own clock, if it says
         whole = self._opened.duration
         lasts_s = float(lasts * self._tick) if lasts else whole / av.time_base if whole else 0
-        self.duration_s = lasts_s if lasts_s > 0 else None
-        self.frames = self._stream.frames or None
+        self.duration_s = lasts_s if lasts_s > 0 else None  # if it says
+        self.frames = self._stream.frames or None  # that its index counts
         rates = (self._stream.guessed_rate, self._stream.average_rate, context.framerate)
         self.fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
-        self.coding = (self._opened.format.name, context.name, context.pix_fmt or "unknown")
-        self.metadata: dict[str, str] = dict(self._opened.metadata)
+        self.coding = (form.name, context.name, context.pix_fmt or "unknown")  # format, codec, layout of pixels
+        self.metadata: dict[str, str] = dict(self._opened.metadata)  # words on itself
         self._demuxed, self._kept = self._demux(), deque[Any]()
         self._decoded = self._decode()
         self._first: Decoded | None = None
@@ -196,7 +180,7 @@ class Container:
 
     def _decode(self) -> Generator[Decoded, None, None]:
         begun: bool | None = None  # a stream that begins with a whole picture may show it or not, as its edit list says
-        corrupt = mended = False
+        corrupt, mended, skipped = False, False, 0
         for packet in self._late(self._packets()) if self.begin_s else self._packets():
             begun = packet is not None and packet.is_keyframe if begun is None else begun
             self.silent += packet is not None and bool(packet.size)
@@ -208,9 +192,9 @@ class Container:
             if frames and packet is not None and packet.size:
                 self.silent = max(0, self.silent - PACKETS_A_PICTURE * len(frames))
             for frame in frames:
-                begun = begun or frame.key_frame or self.skipped >= KEY_WAIT
+                begun = begun or frame.key_frame or skipped >= KEY_WAIT
                 if not begun:
-                    self.skipped += 1
+                    skipped += 1
                     continue
                 if self._late_pts:  # some of them may need what was passed over, and are not shown
                     self.passed += sum(frame.pts is not None and pts < frame.pts for pts in self._late_pts)
@@ -226,13 +210,13 @@ class Container:
         """The stream of pictures that was asked for, or that players show; a cover is none."""
         best, cover = self._opened.streams.best("video"), Disposition.attached_pic
         found: list[VideoStream] = list(self._opened.streams.video)
-        tracks = [one for one in found if not one.disposition & cover and one.codec_context is not None]
+        tracks = [each for each in found if not each.disposition & cover and each.codec_context is not None]
         self.tracks = len(tracks)
         if track is not None and not 1 <= track <= len(tracks):
             raise FootageError(f"--track {track}: {len(tracks)} tracks of pictures here. Count from 1.")
         if not tracks:
             raise ValueError("no pictures")
-        self.track = track or next((number for number, one in enumerate(tracks, 1) if one is best), 1)
+        self.track = track or next((number for number, each in enumerate(tracks, 1) if each is best), 1)
         return tracks[self.track - 1]
 
     def _late(self, packets: Iterator[Any]) -> Iterator[Any]:
