@@ -42,7 +42,7 @@ def stamp_of(source: Path) -> str:
         FootageError: when it is gone, or may not be looked at.
     """
     with reading(source):
-        if source.is_file():
+        if not source.is_dir():
             status = source.stat()
             return f"{status.st_size}:{status.st_mtime_ns}"
         digest = hashlib.sha256()
@@ -59,7 +59,7 @@ def sha256_of(source: Path) -> str:
         FootageError: when it is gone, or may not be read.
     """
     with reading(source):
-        if source.is_file():
+        if not source.is_dir():
             with source.open("rb") as content:
                 return hashlib.file_digest(content, "sha256").hexdigest()
         digest = hashlib.sha256()

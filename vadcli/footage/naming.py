@@ -36,13 +36,17 @@ def videos_in(folder: Path) -> list[Path]:
 
     Hidden files are not footage.
     """
-    bare = [path for path in folder.iterdir() if not _SUFFIX.fullmatch(path.suffix) and begins_as_video(path)]
-    return sorted(_with_suffix(folder, VIDEO_SUFFIXES) + bare, key=lambda p: natural(p.name))
+    return [
+        path
+        for path in _entries(folder)
+        if (path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != ".")
+        or (not _SUFFIX.fullmatch(path.suffix) and begins_as_video(path))
+    ]
 
 
 def begins_as_video(path: Path) -> bool:
     """Whether a file that is not hidden begins as containers of video do, whatever its name."""
-    if path.name.startswith(".") or not path.is_file():
+    if path.name[0] == "." or not path.is_file():
         return False
     try:
         with path.open("rb") as file:
@@ -53,13 +57,17 @@ def begins_as_video(path: Path) -> bool:
 
 def images_in(folder: Path) -> list[Path]:
     """Image files directly in a folder, in natural order; hidden files are not footage."""
-    return _with_suffix(folder, IMAGE_SUFFIXES)
+    return [path for path in _entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
 
 
 def folders_in(folder: Path) -> list[Path]:
     """Folders directly in a folder, in natural order, without hidden ones and those that systems make."""
-    found = [p for p in folder.iterdir() if not _SYSTEMS.match(p.name) and p.is_dir()]
-    return sorted(found, key=lambda p: natural(p.name))
+    return [path for path in _entries(folder) if not _SYSTEMS.match(path.name) and path.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """All that is directly in a folder, in natural order; nothing where there is no folder."""
+    return sorted(folder.iterdir(), key=lambda path: natural(path.name)) if folder.is_dir() else []
 
 
 def tree(folder: Path) -> Iterator[Path]:
@@ -106,7 +114,7 @@ def left_out(folder: Path, *, beside_videos: bool = True) -> list[str]:
     strangers = [
         path.name
         for inner in tree(folder)
-        for path in sorted(inner.iterdir(), key=lambda p: natural(p.name))
+        for path in _entries(inner)
         if _SUFFIX.fullmatch(path.suffix) and path.suffix.lower() not in known and begins_as_video(path)
     ]
     if strangers:
@@ -118,8 +126,3 @@ def left_out(folder: Path, *, beside_videos: bool = True) -> list[str]:
 def shorten(names: Sequence[str], most: int = 8) -> str:
     """A list of names, cut to what fits a line."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"
-
-
-def _with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    found = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
-    return sorted(found, key=lambda p: natural(p.name))

@@ -1,5 +1,6 @@
 """Layouts of footage on disk: plain recordings and benchmarks by their official layouts, found by looking."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,39 +18,27 @@ from vadcli.footage.source import Reading, is_live, open_source
 
 __all__ = ["LAYOUTS", "ClipSource", "find_clips", "known_length", "label_clips", "told_apart", "unique_names"]
 
-Find = Callable[[Path, Path | None], list[ClipSource]]
-
-
-def _labelled(find: Callable[[Path], list[ClipSource]]) -> Find:
-    """A layout that takes labels that the user names instead of its own."""
-
-    def with_labels(path: Path, labels: Path | None) -> list[ClipSource]:
-        clips = find(path)
-        return clips if labels is None else label_clips(clips, labels)
-
-    return with_labels
-
-
-LAYOUTS: dict[str, tuple[Callable[[Path], bool], Find]] = {  # the first that fits is taken
-    "demo": (demo.detect, _labelled(demo.find)),
-    "ucsd": (ucsd.detect, _labelled(ucsd.find)),
-    "avenue": (avenue.detect, _labelled(avenue.find)),
-    "shanghaitech": (shanghaitech.detect, _labelled(shanghaitech.find)),
-    "ucf-crime": (ucf_crime.detect, _labelled(ucf_crime.find)),
-    "umn": (umn.detect, _labelled(umn.find)),
+# Whether a folder is laid out so, and its clips; the first that fits is taken.
+LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], list[ClipSource]]]] = {
+    "demo": (demo.detect, demo.find),
+    "ucsd": (ucsd.detect, ucsd.find),
+    "avenue": (avenue.detect, avenue.find),
+    "shanghaitech": (shanghaitech.detect, shanghaitech.find),
+    "ucf-crime": (ucf_crime.detect, ucf_crime.find),
+    "umn": (umn.detect, umn.find),
     "frames-benchmark": (frames_benchmark.detect, frames_benchmark.find),
-    "videos": (plain.has_videos, _labelled(plain.find_videos)),
-    "frames": (plain.has_pictures, _labelled(plain.find_pictures)),
+    "videos": (plain.has_videos, plain.find_videos),
+    "frames": (plain.has_pictures, plain.find_pictures),
 }
 
 
 def find_clips(
     source: str, layout: str | None = None, split: Split | None = None, labels: Path | None = None
 ) -> list[ClipSource]:
-    """Clips of one source, in natural order, training before test.
+    """Clips of a file or folder, in natural order, training before test.
 
     Args:
-        source: a file or folder.
+        source: as the user gave it.
         layout: a key of `LAYOUTS`; None looks.
         split: instead of the one that the layout tells.
         labels: a label file or folder instead of the layout's own.
@@ -66,14 +55,15 @@ def find_clips(
         layout = next((name for name, (detect, _) in LAYOUTS.items() if detect(path)), None)
         if layout is None:
             raise FootageError(f"{source}: no videos or pictures in this folder. Give footage or a benchmark.")
-    clips = LAYOUTS[layout][1](path, labels) if path.is_dir() or layout == "videos" else []
+    clips = LAYOUTS[layout][1](path) if path.is_dir() or layout == "videos" else []
     if not clips:
         raise FootageError(f"{source}: not laid out as {layout}. Leave --layout away to have it recognised.")
+    clips = clips if labels is None else label_clips(clips, labels)
     return [replace(clip, split=split) for clip in clips] if split else clips
 
 
 def label_clips(clips: Sequence[ClipSource], labels: Path) -> list[ClipSource]:
-    """The clips with labels of a file or folder, those of split `test` where there are any, else all.
+    """The clips with labels of a file or folder instead of their own: those of split `test`, or all where none is.
 
     Raises:
         FootageError: when the labels do not fit the clips.
@@ -82,7 +72,7 @@ def label_clips(clips: Sequence[ClipSource], labels: Path) -> list[ClipSource]:
     over_all = labels.is_file() and labels.suffix.lower() != ".m" and len(labelled) > 1
     counts = {clip.name: known_length(clip) if over_all or clip.source.is_dir() else None for clip in labelled}
     tracks = labels_for(labels, counts)
-    return [replace(clip, labels=tracks.get(clip.name, clip.labels)) for clip in clips]
+    return [replace(clip, labels=tracks[clip.name], variants={}) if clip.name in tracks else clip for clip in clips]
 
 
 def known_length(clip: ClipSource) -> int | None:
@@ -115,9 +105,8 @@ def told_apart(found: Mapping[str, Sequence[ClipSource]]) -> list[ClipSource]:
 
 def _within(home: Path, homes: Collection[Path], clip: ClipSource) -> ClipSource:
     """The clip, with as many of the folders above its home as tell it from the others."""
-    depth = next(
-        depth for depth in range(len(home.parts)) if len({one.parts[-depth - 1 :] for one in homes}) == len(homes)
-    )
+    depths = range(len(home.parts))
+    depth = next(depth for depth in depths if len({each.parts[-depth - 1 :] for each in homes}) == len(homes))
     above = "/".join(home.parts[-depth - 1 : -1])
     return replace(clip, name=f"{above}/{clip.name}", scene=f"{above}/{clip.scene}") if above else clip
 
@@ -128,22 +117,20 @@ def unique_names(clips: Sequence[ClipSource]) -> list[ClipSource]:
     Raises:
         FootageError: when that does not tell them apart.
     """
-    names = [clip.name for clip in clips]
-    renamed = []
+    names = Counter(clip.name for clip in clips)
+    found: dict[str, ClipSource] = {}
     for clip in clips:
-        if names.count(clip.name) > 1:
+        if names[clip.name] > 1:
             name = f"{clip.source.resolve().parent.name}/{clip.name}"
             clip = replace(clip, name=name, scene=name if clip.scene == clip.name else clip.scene)
-        renamed.append(clip)
-    seen: dict[str, ClipSource] = {}
-    for clip in renamed:
-        if (other := seen.setdefault(clip.name, clip)) is not clip:
-            raise _clash(other, clip)
-    return renamed
+        if clip.name in found:
+            raise _clash(found[clip.name].source, clip.source, clip.name)
+        found[clip.name] = clip
+    return list(found.values())
 
 
-def _clash(one: ClipSource, other: ClipSource) -> FootageError:
-    both = f"{one.source} and {other.source}: both would be clip {one.name}"
-    if one.source.name != other.source.name and one.source.with_suffix("") == other.source.with_suffix(""):
+def _clash(first: Path, second: Path, name: str) -> FootageError:
+    both = f"{first} and {second}: both would be clip {name}"
+    if first.name != second.name and first.with_suffix("") == second.with_suffix(""):
         return FootageError(f"{both}, since only their endings differ. Rename one, or take it away.")
     return FootageError(f"{both}. Prepare them from a common folder, or rename one.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from vadcli.footage.cache import Split
 from vadcli.footage.layouts.labels import LabelTrack
@@ -22,3 +23,9 @@ class ClipSource:
     fps: float | None = None  # of a folder of pictures, which does not say
     mask_top: float = 0.0  # share of the height to black out, where this data set needs it
     note: str = ""  # for the user, of how the footage was found
+
+
+def numbered_clip(scene: str, split: Split, source: Path, **facts: Any) -> ClipSource:
+    """A clip of a data set that numbers the clips of each split from 1; `facts` are fields of it."""
+    name = source.name if source.is_dir() else source.stem
+    return ClipSource(f"{scene}/{split}/{name}", scene, split, source, **facts)
