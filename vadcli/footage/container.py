@@ -1,7 +1,6 @@
 """A container opened by PyAV: its pictures decoded one after the other, past damage."""
 
 import os
-from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,11 +24,10 @@ TRIES = 64  # reads that fail one after the other before a container is given up
 PACKETS_A_PICTURE = 3  # at most: fields, and pictures that are not shown
 MOST_HELD = 2000  # packets of a group that is longer are decoded at once
 MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
-KEPT_BYTES = 1 << 25  # of packets that were looked at and are decoded later
+LOOKED_AT, LOOKED_BYTES = 500, 1 << 25  # packets from which the rate is measured, at most
 KEY_WAIT = 250  # pictures after which one that begins anew is waited for no longer
 _OPTIONS = {"merge_pmt_versions": "1"}  # of MPEG-TS: pictures that go on under another number are read on
 NO_TIMES = 0x80  # a flag of FFmpeg's formats
-_END: Any = object()
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE}
 _TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
 
@@ -107,7 +105,7 @@ class Container:
         self.fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
         self.coding = (form.name, context.name, context.pix_fmt or "unknown")  # format, codec, layout of pixels
         self.metadata: dict[str, str] = dict(self._opened.metadata)  # words on itself
-        self._demuxed, self._kept = self._demux(), deque[Any]()
+        self._demuxed = self._demux()
         self._decoded = self._decode()
         self._first: Decoded | None = None
 
@@ -129,30 +127,24 @@ class Container:
         frames = self.frames or (round(self.duration_s * self.fps) if self.duration_s else None)
         return SourceInfo(name, self.fps, frames, height, width, self.duration_s)
 
-    def clocks(self, most: int | None, keep: bool) -> tuple[int, list[float], bool]:
-        """The number of packets with pictures, and the times of these pictures in the order they are shown.
-
-        Args:
-            most: packets to look at, if `KEPT_BYTES` hold them; None looks at all.
-            keep: for decoding; else the container is used up.
+    def clocks(self, *, whole: bool) -> tuple[int, list[float], bool]:
+        """Packets with pictures, all or the first of them, which cannot be decoded any more.
 
         Returns:
-            number, times, and whether these are all.
+            their number, the times of their pictures in the order they are shown, and whether these are all.
         """
-        count, room, times, group = 0, KEPT_BYTES, list[float](), list[float]()
-        while more := (packet := next(self._demuxed, _END)) is not _END:
-            if keep:
-                self._kept.append(packet)
+        count, size, times, group = 0, 0, list[float](), list[float]()
+        for packet in self._demuxed:
             if packet is None or not packet.size or packet.is_discard:  # which an edit list does not show
                 continue
             if packet.is_keyframe:  # no picture is shown before one that belongs to an earlier group
                 times, group = times + sorted(group), []
-            count, room = count + 1, room - packet.size
+            count, size = count + 1, size + packet.size
             if packet.pts is not None:
                 group.append(float(packet.pts * self._tick))
-            if most is not None and (count == most or room < 0):
-                break
-        return count, times if times and more else times + sorted(group), not more
+            if not whole and (count == LOOKED_AT or size > LOOKED_BYTES):
+                return count, times or sorted(group), False
+        return count, times + sorted(group), True
 
     def __iter__(self) -> Iterator[Decoded]:
         """Pictures in the order they are shown, from the first that does not depend on others; once."""
@@ -181,7 +173,7 @@ class Container:
     def _decode(self) -> Generator[Decoded, None, None]:
         begun: bool | None = None  # a stream that begins with a whole picture may show it or not, as its edit list says
         corrupt, mended, skipped = False, False, 0
-        for packet in self._late(self._packets()) if self.begin_s else self._packets():
+        for packet in self._late(self._demuxed) if self.begin_s else self._demuxed:
             begun = packet is not None and packet.is_keyframe if begun is None else begun
             self.silent += packet is not None and bool(packet.size)
             try:
@@ -237,12 +229,6 @@ class Container:
         yield from before
         yield from group
         yield from packets
-
-    def _packets(self) -> Iterator[Any]:
-        """Packets of pictures, those first that were looked at."""
-        while self._kept:
-            yield self._kept.popleft()
-        yield from self._demuxed
 
     def _demux(self) -> Iterator[Any]:
         """Packets of pictures and, at the end, an empty one; tries again where the container is damaged.

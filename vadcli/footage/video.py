@@ -4,7 +4,7 @@ import os
 import stat
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
@@ -17,7 +17,7 @@ import av
 from vadcli.errors import FootageError
 from vadcli.footage.began import began_of, disagreement
 from vadcli.footage.clock import DAY_S, STEPS, timed
-from vadcli.footage.container import KEPT_BYTES, Container, shown_size
+from vadcli.footage.container import Container, shown_size
 from vadcli.footage.diagnosis import cut_short, moov_comes_late, why_unreadable
 from vadcli.footage.frames import Picture, SourceInfo
 from vadcli.footage.gaps import Gaps
@@ -26,7 +26,6 @@ from vadcli.footage.pipe import Pipe
 
 START_REACH_S = 10.0  # a first picture that comes later than this is where the recording begins
 SHORT_SHARE = 0.95  # a recording that ends before this share of what its header says was cut off
-LOOKED_AT = 500  # packets from which the rate is measured
 SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
 STDIN = "stdin"
 MOST_SILENT = 30  # packets at the end that decoders may keep to themselves
@@ -161,13 +160,11 @@ def open_video(
         with path.open("rb") as file:
             short = cut_short(file.read(HEAD_BYTES), path.stat().st_size)
         try:
+            with closing(Container(target, track=track)) as opened:
+                facts = _looked_at(opened, path.stat().st_size, rate)
+            began = began_of(path, opened.metadata, zone)
+            info = SourceInfo(name, facts.fps, facts.frames, 0, 0, facts.lasts_s, began)
             container = Container(target, threads=threads, track=track)
-            facts = _looked_at(container, path.stat().st_size, rate)
-            info = SourceInfo(name, facts.fps, facts.frames, 0, 0, facts.lasts_s)
-            info = replace(info, began=began_of(path, container.metadata, zone))
-            if facts.used_up:
-                container.close()
-                container = Container(target, threads=threads, track=track)
             container.begin_at(0.0 if facts.evenly else begin(info))
             shown = container.info(name)
         except (av.FFmpegError, ValueError) as error:
@@ -191,7 +188,6 @@ class _Facts(NamedTuple):
     fps: float
     frames: int | None
     lasts_s: float | None
-    used_up: bool  # by being looked at
     evenly: bool = False  # its packets have no times
     assumed: bool = False  # nor does anything say its rate
 
@@ -203,14 +199,13 @@ def _looked_at(container: Container, size: int, rate: float | None) -> _Facts:
     """
     fps, lasts_s, frames = container.fps, container.duration_s, container.frames
     whole = lasts_s is None or (frames is None and size <= SMALL_BYTES)
-    used_up = whole and size > KEPT_BYTES
-    count, times, ended = container.clocks(None if whole else LOOKED_AT, keep=not used_up)
+    count, times, ended = container.clocks(whole=whole)
     steps = [after - before for before, after in pairwise(times) if 0 < after - before < DAY_S]
     if container.timeless or (count > 1 and not steps):
         unknown = container.unrated or not container.timeless
         fps, frames = rate or fps if unknown else fps, count if ended else frames
         lasts_s = None if frames is None else frames / fps
-        return _Facts(fps, frames, lasts_s, used_up, evenly=True, assumed=unknown and rate is None)
+        return _Facts(fps, frames, lasts_s, evenly=True, assumed=unknown and rate is None)
     if steps:
         usual = statistics.median(steps)
         ordinary = [step for step in steps if step <= STEPS * usual]
@@ -219,7 +214,7 @@ def _looked_at(container: Container, size: int, rate: float | None) -> _Facts:
         frames = count
         last_s = max((time_s for _, time_s, _ in timed(((None, time) for time in times), 1 / fps)), default=0.0)
         lasts_s = (last_s if len(times) == count and steps else (count - 1) / fps) + 1 / fps
-    return _Facts(fps, frames or round((lasts_s or 0) * fps), lasts_s, used_up)
+    return _Facts(fps, frames or round((lasts_s or 0) * fps), lasts_s)
 
 
 def _last_time(target: str) -> float | None:
