@@ -22,7 +22,7 @@ from vadcli.footage.cache.manifest import StoredClip
 from vadcli.footage.cache.writer import write_cache
 from vadcli.footage.clip_decoding import CueMaker, Decoded, Recipe, decode_clip
 from vadcli.footage.identity import location_digest, sha256_of, stamp_of
-from vadcli.footage.layouts import ClipSource, find_clips, known_length, label_clips, told_apart, unique_names
+from vadcli.footage.layouts import ClipSource, find_clips, known_length, label_clips, told_apart
 from vadcli.processes import present
 from vadcli.progress import Progress
 from vadcli.settings import PrepareSettings
@@ -150,7 +150,7 @@ def _find(
     clips = told_apart(found)
     if labels is not None and not alone:
         clips = label_clips(clips, labels)
-    return unique_names(clips), problems
+    return clips, problems
 
 
 def _todo(

@@ -1,6 +1,5 @@
 """Layouts of footage on disk: plain recordings and benchmarks by their official layouts, found by looking."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,7 @@ from vadcli.footage.layouts.plain import split_of
 from vadcli.footage.naming import images_in
 from vadcli.footage.source import Reading, is_live, open_source
 
-__all__ = ["LAYOUTS", "ClipSource", "find_clips", "known_length", "label_clips", "told_apart", "unique_names"]
+__all__ = ["LAYOUTS", "ClipSource", "find_clips", "known_length", "label_clips", "told_apart"]
 
 # Whether a folder is laid out so, and its clips; the first that fits is taken.
 LAYOUTS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], list[ClipSource]]]] = {
@@ -90,6 +89,9 @@ def told_apart(found: Mapping[str, Sequence[ClipSource]]) -> list[ClipSource]:
 
     Args:
         found: clips by the source, as the user gave it. Splits of one folder are of one scene.
+
+    Raises:
+        FootageError: where two clips would have one name all the same.
     """
     homes: dict[str, set[Path]] = {}
     clips: dict[str, tuple[Path, ClipSource]] = {}
@@ -100,7 +102,12 @@ def told_apart(found: Mapping[str, Sequence[ClipSource]]) -> list[ClipSource]:
             location = location_of(clip.source) if clip.source.exists() else str(clip.source)
             if clips.setdefault(location, (home, clip))[1] is clip:
                 homes.setdefault(clip.scene, set()).add(home)
-    return [_within(home, homes[clip.scene], clip) for home, clip in clips.values()]
+    named: dict[str, ClipSource] = {}
+    for home, clip in clips.values():
+        clip = _within(home, homes[clip.scene], clip)
+        if (first := named.setdefault(clip.name, clip)) is not clip:
+            raise _clash(first.source, clip.source, clip.name)
+    return list(named.values())
 
 
 def _within(home: Path, homes: Collection[Path], clip: ClipSource) -> ClipSource:
@@ -109,24 +116,6 @@ def _within(home: Path, homes: Collection[Path], clip: ClipSource) -> ClipSource
     depth = next(depth for depth in depths if len({each.parts[-depth - 1 :] for each in homes}) == len(homes))
     above = "/".join(home.parts[-depth - 1 : -1])
     return replace(clip, name=f"{above}/{clip.name}", scene=f"{above}/{clip.scene}") if above else clip
-
-
-def unique_names(clips: Sequence[ClipSource]) -> list[ClipSource]:
-    """The same clips; those of one name get their folder's name before it.
-
-    Raises:
-        FootageError: when that does not tell them apart.
-    """
-    names = Counter(clip.name for clip in clips)
-    found: dict[str, ClipSource] = {}
-    for clip in clips:
-        if names[clip.name] > 1:
-            name = f"{clip.source.resolve().parent.name}/{clip.name}"
-            clip = replace(clip, name=name, scene=name if clip.scene == clip.name else clip.scene)
-        if clip.name in found:
-            raise _clash(found[clip.name].source, clip.source, clip.name)
-        found[clip.name] = clip
-    return list(found.values())
 
 
 def _clash(first: Path, second: Path, name: str) -> FootageError:
