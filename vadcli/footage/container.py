@@ -54,6 +54,7 @@ class Container:
         threads: int | None = 1,
         timeout_s: float | None = None,
         track: int | None = None,
+        begin_s: float = 0.0,
         **options: Any,
     ) -> None:
         """Open it.
@@ -63,6 +64,7 @@ class Container:
             threads: of the decoder; None chooses by the size of its pictures.
             timeout_s: of opening and of each read, for networks.
             track: which track of pictures, counted from 1; None for the one that players show.
+            begin_s: nothing is decoded that only pictures before then depend on.
             options: of `av.open`.
 
         Raises:
@@ -88,8 +90,8 @@ class Container:
         self._reformatter = VideoReformatter()
         self.broken = 0  # packets after the last picture that could not be decoded
         self.silent = 0  # packets of late that gave no pictures
-        self.passed = 0  # packets of pictures that were passed over by `begin_at`
-        self.begin_s = 0.0
+        self.passed = 0  # packets of pictures that were passed over, since they come before `begin_s`
+        self.begin_s = begin_s
         self._late_pts: list[int] = []
         self.alone = len(self._opened.streams) == 1
         form = self._opened.format
@@ -108,10 +110,6 @@ class Container:
         self._demuxed = self._demux()
         self._decoded = self._decode()
         self._first: Decoded | None = None
-
-    def begin_at(self, seconds: float) -> None:
-        """Decode nothing that only pictures before then depend on; before anything else is asked of it."""
-        self.begin_s = seconds
 
     def info(self, name: str) -> SourceInfo:
         """Rate, length and, from its first picture, size as it is shown.

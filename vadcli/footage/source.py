@@ -76,7 +76,7 @@ class Source:
         except FootageError:
             reader.close()
             raise
-        self.info = _thinned(_cut(info, within), reading.fps)
+        self.info = _as_read(info, within, reading.fps)
         self._reader, self._frames = reader, _frames(reader, reading, within)
         self._reading, self._ended, self._released = threading.Lock(), False, False
 
@@ -238,18 +238,14 @@ def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
     return found
 
 
-def _cut(info: SourceInfo, within: tuple[float, float]) -> SourceInfo:
-    """The note about the stretch between two seconds of a source."""
+def _as_read(info: SourceInfo, within: tuple[float, float], fps: float | None) -> SourceInfo:
+    """The facts about the stretch between two seconds of a source, thinned to a rate."""
     start_s, end_s = within
-    if start_s == 0 and end_s == math.inf:
-        return info
-    lasts_s = min(end_s, math.inf if info.duration_s is None else info.duration_s) - start_s
-    known = lasts_s if math.isfinite(lasts_s) else None
-    frames = None if known is None else round(known * info.fps)
-    return replace(info, frames=frames, duration_s=known, start_s=start_s)
-
-
-def _thinned(info: SourceInfo, fps: float | None) -> SourceInfo:
+    if start_s > 0 or end_s < math.inf:
+        lasts_s = min(end_s, math.inf if info.duration_s is None else info.duration_s) - start_s
+        known = lasts_s if math.isfinite(lasts_s) else None
+        frames = None if known is None else round(known * info.fps)
+        info = replace(info, frames=frames, duration_s=known, start_s=start_s)
     if fps is None or fps >= info.fps:
         return info
     return replace(info, fps=fps, frames=None if info.frames is None else math.ceil(info.frames * fps / info.fps))

@@ -164,8 +164,8 @@ def open_video(
                 facts = _looked_at(opened, path.stat().st_size, rate)
             began = began_of(path, opened.metadata, zone)
             info = SourceInfo(name, facts.fps, facts.frames, 0, 0, facts.lasts_s, began)
-            container = Container(target, threads=threads, track=track)
-            container.begin_at(0.0 if facts.evenly else begin(info))
+            begin_s = 0.0 if facts.evenly else begin(info)
+            container = Container(target, threads=threads, track=track, begin_s=begin_s)
             shown = container.info(name)
         except (av.FFmpegError, ValueError) as error:
             raise FootageError(f"{name}: {why_unreadable(path)}") from error
