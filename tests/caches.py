@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vadcli.footage.cache import CacheFormat, Clip
-from vadcli.footage.cache.decoded import DecodedClipWriter
+from vadcli.footage.cache.draft import DecodedClipWriter
 from vadcli.footage.cache.writer import write_cache
 from vadcli.footage.frames import Frame
 from vadcli.footage.opencv import cv2

@@ -106,6 +106,7 @@ def meta_gradients(cache, out):
     """Train two outer steps of 3 and 1 episodes in float64 and keep the last step's gradients and the result."""
     from vadcli.footage.cache import open_cache
     from vadcli.footage.episodes import Episodes
+    from vadcli.footage.windows import clip_ranges
     from vadcli.learning.job import Job
     from vadcli.learning.metatrain import initial_step_sizes, metatrain
     from vadcli.model.checkpoint import save_tensors
@@ -118,7 +119,7 @@ def meta_gradients(cache, out):
     torch.manual_seed(0)
     with joined("cpu") as processes, open_cache(cache) as held:
         network = Network(ModelSettings(size=(32, 40), channels=1, width=3, num_prototypes=3)).double()
-        episodes = Episodes([held], 4, shots=2, queries=2, seed=0)
+        episodes = Episodes(clip_ranges([held]), 4, shots=2, queries=2, seed=0)
         job = Job(out, "key", False, torch.device("cpu"), torch.float32, Silent(), processes)
         learner, alpha = metatrain(network, initial_step_sizes(network, settings), episodes.episode, settings, job)
         kept = {f"gradient.{name}": value.grad for name, value in learner.tensors.items()}

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.caches import Given, noise, write
 from vadcli.errors import FootageError
-from vadcli.footage.cache import Cache, CacheFormat, open_cache
-from vadcli.footage.cache.decoded import DecodedClipWriter, draft_file, find_decoded
+from vadcli.footage.cache import CacheFormat, open_cache
+from vadcli.footage.cache.draft import DecodedClipWriter, draft_file, find_decoded
 from vadcli.footage.cache.hdf5 import lay_out
 from vadcli.footage.cache.manifest import DTYPES
-from vadcli.footage.cache.writer import Part, write_cache
+from vadcli.footage.cache.writer import write_cache
 from vadcli.footage.frames import Frame
 
 
@@ -160,13 +160,9 @@ def test_clips_of_an_earlier_cache_are_taken_over_whole(tmp_path):
     clips = {"b": noise(3, seed=1), "a": Given(noise(2), [0, 1], np.ones((2, 8, 16), bool), cues=[None, maps(1)])}
     for codec in ("raw", "jpeg"):
         with open_cache(write(tmp_path / "c.h5", clips, codec)) as cache:
-            write_cache(tmp_path / "d.h5", cache.form, [part_of(cache, name) for name in "ab"])
+            write_cache(tmp_path / "d.h5", cache.form, [cache.stored(name) for name in "ab"])
             write(tmp_path / "e.h5", {name: clips[name] for name in "ab"}, codec)
         assert (tmp_path / "d.h5").read_bytes() == (tmp_path / "e.h5").read_bytes()
-
-
-def part_of(cache: Cache, name: str) -> Part:
-    return Part(cache.clip(name), lambda array: (cache.path, *cache.region(name, array)))
 
 
 def test_a_cache_is_plain_hdf5_that_other_programs_read(tmp_path):

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import zlib
 
 import av
 import numpy as np
@@ -12,12 +11,10 @@ import pytest
 
 from tests.conftest import picture
 from vadcli.errors import FootageError
-from vadcli.footage.container import Container
 from vadcli.footage.opencv import cv2
 from vadcli.footage.resize import network_image, view_of, view_size
 from vadcli.footage.source import Reading, find_sources, open_source
 from vadcli.footage.span import Span
-from vadcli.footage.zones import Zones
 
 
 def read(source, **reading):
@@ -107,28 +104,6 @@ def test_sixteen_bits_become_eight_by_their_range_and_alpha_is_dropped(tmp_path)
         np.testing.assert_array_equal(frames[0].original, picture(0)[:, :, ::-1])
 
 
-def test_odd_sizes_are_read(make_pictures, make_film):
-    frames, _ = read(make_pictures(size=(37, 51), frames=2))
-    assert frames[0].original.shape == (37, 51, 3)
-    frames, source = read(make_film("odd.mkv", frames=10, size=(37, 51), codec="ffv1", pixels="yuv444p"))
-    assert (len(frames), source.info.height, source.info.width) == (10, 37, 51)
-
-
-def test_ten_bit_video_is_read(make_film):
-    frames, _ = read(make_film("deep.mkv", frames=10, codec="ffv1", pixels="yuv422p10le"))
-    assert len(frames) == 10 and frames[0].original.std() > 20
-
-
-def test_originals_are_kept_only_if_asked_for(make_pictures):
-    with open_source(str(make_pictures(frames=2))) as source:
-        assert next(source).original is None
-
-
-def test_mask_top_blackens_that_share_of_the_view_s_rows(make_pictures):
-    frames, _ = read(make_pictures(frames=1, size=(64, 64)), zones=Zones(0.1))
-    assert frames[0].view[:6].max() == 0 and frames[0].view[6].max() > 0 and frames[0].original[:6].max() > 0
-
-
 def test_thinning_keeps_frames_by_their_times(make_video):
     frames, source = read(make_video(frames=30, fps=30.0), fps=10)
     assert [frame.time_s for frame in frames] == pytest.approx(np.arange(10) / 10, abs=0.001)
@@ -143,13 +118,9 @@ def test_pictures_do_not_say_their_rate_and_come_at_the_one_that_is_asked_for(ma
 
 
 @pytest.mark.parametrize("fps", [12, 15, 24, 30])
-def test_thinning_to_its_own_rate_keeps_all_though_the_container_rounds_times(make_video, fps):
-    assert len(read(make_video("a.mkv", frames=60, fps=float(fps)), fps=fps)[0]) == 60
-
-
-def test_thinning_to_a_higher_rate_keeps_all(make_video):
-    frames, source = read(make_video(frames=10, fps=10.0), fps=50)
-    assert len(frames) == 10 and source.info.fps == 10
+def test_thinning_to_its_own_rate_or_a_higher_keeps_all_though_the_container_rounds_times(make_video, fps):
+    video = make_video("a.mkv", frames=60, fps=float(fps))
+    assert len(read(video, fps=fps)[0]) == len(read(video, fps=50)[0]) == 60
 
 
 def test_variable_frame_rate_keeps_the_container_s_times(make_film):
@@ -229,18 +200,6 @@ def test_damaged_pictures_are_named(make_pictures, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_picture_that_claims_an_absurd_size_is_named(make_pictures, capfd):
-    folder = make_pictures(frames=3)
-    for number in (1, 0):  # within the folder, and the one that tells the folder's size
-        file = folder / f"{number:03d}.png"
-        data = bytearray(file.read_bytes())
-        data[16:24] = (70_000).to_bytes(4, "big") * 2
-        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-        file.write_bytes(data)
-        assert complaint(folder).startswith(f"{file}: a picture of more than 67 million pixels")
-    assert capfd.readouterr() == ("", "")
-
-
 @pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
 @pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
 def test_a_picture_that_changes_size_on_the_way_is_refused(make_film, tmp_path, codec, piped):
@@ -263,13 +222,6 @@ def test_frames_are_read_when_they_are_asked_for_and_a_consumer_may_stop_early(m
     assert list(source) == []
 
 
-def test_importing_readers_leaves_no_chatter_and_a_container_that_fails_is_silent(tmp_path, capfd):
-    (tmp_path / "x.mp4").write_text("no video")
-    with pytest.raises(av.FFmpegError):
-        Container(str(tmp_path / "x.mp4"))
-    assert capfd.readouterr().err == ""
-
-
 def test_pictures_are_bit_for_bit_what_opencv_decodes(make_film):
     for pixels, codec in (("yuv420p", "libx264"), ("yuvj420p", "mjpeg"), ("yuv422p10le", "ffv1"), ("gray", "ffv1")):
         film = make_film(f"{pixels}.mkv", frames=5, size=(37, 51) if codec == "ffv1" else (48, 64), codec=codec,
@@ -286,12 +238,8 @@ def test_find_sources_takes_files_folders_and_patterns_in_natural_order(make_vid
     make_pictures("stills/a", frames=1)
     names = [str(tmp_path / "cam" / f"{number}.mp4") for number in (1, 9, 10)]
     assert find_sources([str(tmp_path / "cam")]) == names
-    assert find_sources([str(tmp_path / "cam" / "*.mp4"), "-", "rtsp://x/y", "camera:0"]) == [
-        *names,
-        "-",
-        "rtsp://x/y",
-        "camera:0",
-    ]
+    live = ["-", "rtsp://x/y", "camera:0"]
+    assert find_sources([str(tmp_path / "cam" / "*.mp4"), *live]) == [*names, *live]
     assert find_sources([str(tmp_path / "stills")]) == [str(tmp_path / "stills" / "a")]
     with pytest.raises(FootageError, match=r"nothing\*.mp4: not found"):
         find_sources([str(tmp_path / "nothing*.mp4")])

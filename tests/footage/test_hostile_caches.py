@@ -64,11 +64,13 @@ def anew(name, **how):
     return spoil
 
 
-def linked(name, link):
+def put(name, value):
+    """Whatever HDF5 can hold by a name: a link, a group's, a type, a value."""
+
     def spoil(file, secret):
         if name in file:
             del file[name]
-        file[name] = link(str(secret))
+        file[name] = value(file, str(secret)) if callable(value) else value
 
     return spoil
 
@@ -92,18 +94,9 @@ def committed(file, secret):
     del file["kind"]
 
 
-def named_type(file, secret):
-    del file["gaps"]
-    file["gaps"] = np.dtype("u1")
-
-
 def group(file, secret):
     del file["labels"]
     file.create_group("labels")["x"] = 1
-
-
-def without(name):
-    return lambda file, secret: file.__delitem__(name)
 
 
 def foreign_attributes(file, secret):
@@ -112,42 +105,34 @@ def foreign_attributes(file, secret):
 
 
 HUGE = {"data": None, "shape": (1 << 40,), "dtype": "u1"}
+ELSEWHERE = {
+    name: put(name, lambda file, secret: h5py.ExternalLink(secret, "/x")) for name in ("frames", "manifest", "x")
+}
 
 
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (linked("frames", lambda secret: h5py.ExternalLink(secret, "/x")), "holds an external link 'frames'"),
-        (linked("manifest", lambda secret: h5py.ExternalLink(secret, "/x")), "holds an external link 'manifest'"),
-        (linked("more", lambda secret: h5py.ExternalLink(secret, "/x")), "holds an external link 'more'"),
-        (linked("gaps", lambda secret: h5py.SoftLink("/labels")), "holds a soft link 'gaps'"),
-        (linked("gaps", lambda secret: h5py.SoftLink("/nowhere")), "holds a soft link 'gaps'"),
-        (lambda file, secret: file.__setitem__("again", file["/"]), "holds 'again', which no cache has"),
-        (lambda file, secret: file.__setitem__("more", 5), "holds 'more', which no cache has"),
+        *((spoil, f"holds a link '{name}'") for name, spoil in ELSEWHERE.items()),
+        (put("gaps", h5py.SoftLink("/labels")), "holds a link 'gaps'"),
+        (put("again", lambda file, secret: file["/"]), "holds 'again', which no cache has"),
+        (put("more", 5), "holds 'more', which no cache has"),
         (external, "'frames' is stored in other files"),
         (virtual, "'frames' is damaged, or stored in a way that no cache is"),
-        (group, "'labels' is a group, not an array"),
-        (named_type, "'gaps' is a named type, not an array"),
-        (committed, "'gaps' is of a named type"),
-        (anew("frames", compression="gzip"), "'frames' is stored by filter 1"),
-        (anew("frames", compression="lzf"), "'frames' is stored by filter 32000"),
-        (anew("frames", fletcher32=True), "'frames' is stored by filter 3"),
-        (anew("frames", chunks=(16,)), "'frames' is not stored in one piece"),
+        (group, "'labels' is not an array"),
+        (put("gaps", np.dtype("u1")), "'gaps' is not an array"),
+        (committed, "'gaps' is of another type than uint8"),
+        (anew("frames", compression="gzip"), "'frames' is not stored in one piece"),
         (anew("frames", **HUGE), "'frames' is said to take 1,099,511,627,776 bytes of a file of"),
-        (anew("frames", **HUGE, chunks=(1 << 20,)), "'frames' is not stored in one piece"),
-        (anew("times_s", dtype="f4"), "'times_s' is of another type than float64"),
         (anew("times_s", dtype=">f8"), "'times_s' is of another type than float64"),
         (anew("labels", data=["a"] * 4, dtype=h5py.string_dtype()), "'labels' is of another type than uint8"),
         (anew("labels", data=np.zeros((2, 2), "u1")), "'labels' has 2 dimensions, not one"),
         (anew("labels", data=np.uint8(3)), "'labels' has 0 dimensions, not one"),
         (anew("labels", data=np.zeros(3, "u1")), "'labels' has 3 items, and its clips 4"),
         (anew("labels", data=None, shape=None, dtype="u1"), "'labels' has"),
-        (without("cues"), "'cues' has 0 items, and its clips 12"),
-        (without("manifest"), "an HDF5 file, but no cache of vad"),
-        (
-            lambda file, secret: file.create_dataset("ends", data=np.zeros(5, "i8")),
-            "'ends' has 5 items, and its clips 0",
-        ),
+        (lambda file, secret: file.__delitem__("cues"), "'cues' has 0 items, and its clips 12"),
+        (lambda file, secret: file.__delitem__("manifest"), "an HDF5 file, but no cache of vad"),
+        (put("ends", np.zeros(5, "i8")), "'ends' has 5 items, and its clips 0"),
         (anew("manifest", data=np.zeros(1 << 20, "u1")), "its manifest is damaged"),
     ],
 )
@@ -194,43 +179,28 @@ def says(place, value):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (
-            says("version", 4),
-            "cache version 4; this vad reads version 3. Prepare the footage again, into another file.",
-        ),
-        (says("version", "x" * 999), "cache version xxxxxxxxxxxxxxxxxxxx; this vad"),
+        (says("version", 4), "cache version 4; this vad reads version 3. Prepare the footage again, into"),
         (says("format", "other"), "an HDF5 file, but no cache of vad"),
         (lambda facts: b"[]", "an HDF5 file, but no cache of vad"),
-        (lambda facts: b"{", "its manifest is damaged"),
         (lambda facts: b"\xff", "its manifest is damaged"),
         (lambda facts: b"[" * 200_000, "its manifest is damaged"),
         (says("frames.size", [8]), "its manifest says of frames.size"),
-        (says("frames.size", [0, 16]), "its manifest says of frames.size.0: input should be greater"),
         (says("frames.size", [1 << 23, 1 << 23]), "frames of 8388608x8388608x3"),
         (says("frames.size", [8, 15]), "clip a: 768 bytes for 2 frames of 8x15x3 raw"),
         (says("frames.channels", 7), "its manifest says of frames.channels"),
-        (says("frames.channels", 1), "clip a: 768 bytes for 2 frames of 8x16x1 raw"),
         (says("frames.codec", "jpeg"), "'ends' has 0 items, and its clips 5"),
-        (says("clips", {}), "its manifest says of clips"),
         (says("clips", []), "'frames' has 1,920 items, and its clips 0"),
         (says("clips.0.name", "z"), "two clips z"),
-        (says("clips.0.name", 5), "its manifest says of clips.0.name"),
         (says("clips.0.name", "\ud800"), "its manifest is damaged"),
-        (says("clips.0.fps", 0), "its manifest says of clips.0.fps"),
         (says("clips.0.fps", float("nan")), "its manifest says of clips.0.fps"),
         (says("clips.0.split", "all"), "its manifest says of clips.0.split"),
-        (says("clips.0.began", "yesterday"), "its manifest says of clips.0.began"),
         (says("clips.0.num_frames", 3), "clip a: 768 bytes for 3 frames"),
-        (says("clips.0.num_frames", -2), "its manifest says of clips.0.num_frames"),
         (says("clips.0.num_frames", 10**30), "its manifest says of clips.0.num_frames"),
         (says("clips.0.has_labels", False), "'labels' has 4 items, and its clips 2"),
         (says("clips.1.has_masks", True), "'masks' has 32 items, and its clips 80"),
-        (says("clips.0.label_variants", "b"), "its manifest says of clips.0.label_variants"),
         (says("clips.0.cues", {"area": [1 << 20] * 4}), "'cues' has 12 items, and its clips"),
-        (says("clips.0.cues", {"area": [1] * 5}), "its manifest says of clips.0.cues.area"),
         (says("clips.0.cues", {"area": [-2, -3]}), "its manifest says of clips.0.cues.area.0"),
         (says("clips.1.cues", {"area": [2, 3]}), "'cues' has 12 items, and its clips 30"),
-        (says("clips.0", None), "its manifest says of clips.0"),
     ],
 )
 def test_a_manifest_that_does_not_fit_what_is_stored_is_refused(tmp_path, change, problem):
@@ -357,10 +327,9 @@ except MemoryError:
 
 
 def test_no_descriptor_is_left_open_whether_a_cache_is_closed_refused_or_forgotten(tmp_path):
-    path, bad = whole(tmp_path / "c.h5"), spoilt(tmp_path, group) and tmp_path / "c.h5"
+    bad, path = spoilt(tmp_path, group), whole(tmp_path / "d.h5")
     before = len(list(Path("/dev/fd").iterdir()))
     refusal(bad)
-    path = whole(tmp_path / "d.h5")
     cache = open_cache(path)
     cache.close()
     with pytest.raises(FootageError, match="cannot be read"):

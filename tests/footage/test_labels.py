@@ -14,7 +14,6 @@ from scipy.sparse import csc_matrix
 from vadcli.errors import FootageError
 from vadcli.footage import matlab
 from vadcli.footage.layouts.label_files import labels_for, match_clip
-from vadcli.footage.layouts.labels import FrameLabels, Intervals
 from vadcli.footage.layouts.masks import packed_masks
 from vadcli.footage.opencv import cv2
 
@@ -125,12 +124,9 @@ def complaint(path, clips=CLIPS):
     [
         ("x.csv", "clip,start_frame,end_frame\n03,1,2\n", "x.csv:2: no clip 03. Clips here: s/test/01, s/test/02."),
         ("x.csv", "clip,start_frame,end_frame\n01,a,2\n", "x.csv:2: start_frame is a, no whole number"),
-        ("x.csv", "clip,start_frame,end_frame\n01,3\n", "x.csv:2: end_frame is missing"),
         ("x.csv", "clip,start_frame,end_frame\n01,3,2\n", "has the interval 3 to 2"),
         ("x.csv", "clip,start_frame,end_frame\n02,3,9\n", "labels frame 9, 6 beyond the last of 4 frames"),
         ("x.csv", "clip,start_frame,end_frame\n,3,9\n", "x.csv:2: clip is missing, no name"),
-        ("x.csv", "clip,start_frame,end_frame\n.,3,9\n", "x.csv:2: clip is ., no name"),
-        ("x.csv", "start_frame,end_frame,clip\n3,9\n", "x.csv:2: clip is missing, no name"),
         ("x.csv", "clip,frame,label\n/,0,1\n", "x.csv:2: clip is /, no name"),
         pytest.param("x.csv", f"clip,frame,label\n{'x' * 140_000},0,1\n", "x.csv:2: no table (field larger", id="long"),
         ("x.csv", "time,score\n1,2\n", "columns are time, score; expected"),
@@ -139,20 +135,13 @@ def complaint(path, clips=CLIPS):
         ("x.csv", "clip,frame,label\n01,0,1\n01,0,1\n", "frame 0 of s/test/01 is labelled twice"),
         ("x.csv", "clip,frame,label\n01,0,1\n01,2,1\n", "frame 1 of s/test/01 has no label"),
         ("x.csv", "clip,start_frame,end_frame\n01,0,1\n01,3,4,5\n", "x.csv:3: 4 values for 3 columns. Save the table"),
-        ("x.csv", "clip,frame,label\n01,0,1,\n", "x.csv:2: 4 values for 3 columns"),
         ("x.csv", "clip,frame,label,label\n01,0,1,0\n", "x.csv:1: two columns of one name"),
         ("x.csv", "clip,start_frame,end_frame\n01,0,4e12\n", "x.csv:2: end_frame is 4e12, no whole number from 0 to"),
-        ("x.csv", "clip,frame,label\n01,1e300,1\n", "x.csv:2: frame is 1e300, no whole number"),
-        ("x.csv", f"clip,frame,label\n01,{'9' * 5000},1\n", "x.csv:2: frame is 9999"),
         ("x.csv", "clip,frame,label\n01,0,-1\n", "x.csv:2: label is -1, no whole number"),
         ("x.m", "% nothing\nx.gt_frame = [9:: ];\n", "x.m:2: gt_frame is [9::], no ranges such as [60:152"),
-        ("x.m", "x.gt_frame = [1:2:3];\n", "x.m:1: gt_frame is [1:2:3], no ranges"),
-        ("x.m", "x.gt_frame = [1:2, a];\n", "x.m:1: gt_frame is [1:2, a], no ranges"),
         ("x.m", "x.gt_frame = [1.5:2];\n", "x.m:1: gt_frame is [1.5:2], no ranges"),
-        ("x.m", "x.gt_frame = [-1:2];\n", "x.m:1: gt_frame is [-1:2], no ranges"),
         ("x.m", "x.gt_frame = [1:2\n", "x.m:1: gt_frame is [1:2], no ranges"),
         ("x.m", f"\nx.gt_frame=[1:{'9' * 5000}];", "x.m:2: frame 99999999999999999999; frames are from 1"),
-        ("x.m", "x.gt_frame=[0:3];", "x.m:1: frame 0; frames are from 1"),
         ("x.m", "nothing here", "no line `gt_frame"),
         ("x.m", "gt_frame = [1:2];", "labels of 1 clips for 2 here"),
         ("x.txt", "one two", "not a list of numbers"),
@@ -187,11 +176,6 @@ def test_pickles_are_not_opened(tmp_path, monkeypatch):
     Path("trap.npy").write_bytes(pickle.dumps(Trap()))
     assert "pickled objects are not read" in complaint(Path("trap.npy"))
     assert not Path("sprung").exists()
-
-
-def test_labels_that_are_no_numbers_are_refused(tmp_path):
-    np.save(tmp_path / "x.npy", np.array(["a", "b"]))
-    assert "labels must be numbers" in complaint(tmp_path / "x.npy", {"a": 2})
 
 
 @pytest.mark.parametrize("other", [-1, 2, 255, 0.5, np.nan, np.inf])
@@ -332,22 +316,10 @@ def test_arrays_that_are_damaged_are_named(tmp_path, content):
     assert complaint(tmp_path / "x.npy") == f"{tmp_path / 'x.npy'}: no .npy file that can be read. Save it again."
 
 
-def test_an_archive_of_arrays_is_no_array(tmp_path):
-    np.savez(tmp_path / "x.npz", a=np.zeros(10))
-    (tmp_path / "x.npz").rename(tmp_path / "x.npy")
-    assert "no .npy file that can be read" in complaint(tmp_path / "x.npy")
-
-
 def test_an_ambiguous_clip_is_refused():
     with pytest.raises(FootageError, match="01 may be a/01 or b/01"):
         match_clip("01", ["a/01", "b/01"], "x.csv:2")
     assert match_clip("b/01.avi", ["a/01", "b/01"], "x.csv:2") == "b/01"
-
-
-def test_fingerprints_follow_the_labels():
-    assert Intervals("a", ((1, 2),)).fingerprint() != Intervals("a", ((1, 3),)).fingerprint()
-    zeros, ones = (FrameLabels("a", np.full(3, value, np.uint8)).fingerprint() for value in (0, 1))
-    assert zeros != ones
 
 
 MASKS = np.zeros((2, 16, 16), np.uint8)

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from tests.conftest import picture
 from tests.footage.test_labels import cells
 from vadcli.errors import FootageError
-from vadcli.footage.layouts import LAYOUTS, find_clips, unique_names
+from vadcli.footage.layouts import LAYOUTS, find_clips, told_apart
 from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import Reading, open_source
@@ -81,14 +80,6 @@ def test_ucsd_with_clips_of_other_names_is_plain_footage_and_loses_none(make_pic
             find_clips(str(root), layout="ucsd")
 
 
-def test_a_folder_of_ucsd_s_sets_and_of_another_camera_is_plain_footage(make_video, make_pictures, tmp_path):
-    for name in ("UCSDped1", "UCSDped2"):
-        make_pictures(f"all/{name}/Test/Test001", frames=1)
-    assert found_as(tmp_path / "all") == "ucsd"
-    make_video("all/yard/1.mp4", frames=1)
-    assert found_as(tmp_path / "all") != "ucsd"
-
-
 @pytest.fixture
 def benchmark(make_pictures, tmp_path):
     """`training/testing/frames/NN` with two test clips of 4 and 3 frames."""
@@ -99,6 +90,7 @@ def benchmark(make_pictures, tmp_path):
 
 
 def test_frames_benchmark_without_labels(benchmark):
+    mask_folder(benchmark / "testing" / "masks" / "02", np.ones((3, 48, 64), np.uint8))
     assert found_as(benchmark) == "frames-benchmark"
     clips = find_clips(str(benchmark))
     assert outline(clips) == [
@@ -106,7 +98,8 @@ def test_frames_benchmark_without_labels(benchmark):
         ("ped2/test/01", "ped2", "test"),
         ("ped2/test/02", "ped2", "test"),
     ]
-    assert all(clip.labels is None and clip.masks is None for clip in clips)
+    assert all(clip.labels is None for clip in clips)
+    assert clips[1].masks is None and clips[2].masks.name == "02"
 
 
 def write_labels(root, kind, name="gt"):
@@ -148,12 +141,6 @@ def test_label_files_of_one_stem_that_disagree_are_both_kept(benchmark):
     clips = find_clips(str(benchmark))
     assert labels(clips[1], 4) == [0, 1, 1, 0] and list(clips[1].variants) == ["gt.mat"]
     assert clips[1].variants["gt.mat"].for_frames(4, "").tolist() == [1, 1, 1, 1]
-
-
-def test_frames_benchmark_masks(benchmark):
-    mask_folder(benchmark / "testing" / "masks" / "02", np.ones((3, 48, 64), np.uint8))
-    clips = find_clips(str(benchmark))
-    assert clips[1].masks is None and clips[2].masks.name == "02"
 
 
 def test_avenue_as_published_with_a_second_label_set(make_video, tmp_path):
@@ -310,14 +297,8 @@ def test_sources_that_name_nothing_are_named(tmp_path):
 
 def test_clips_of_one_name_are_told_apart_by_their_folders(make_video, tmp_path):
     paths = [make_video(f"{camera}/monday.mp4", frames=1) for camera in ("a", "b")]
-    clips = unique_names([clip for path in paths for clip in find_clips(str(path))])
+    clips = told_apart({str(path): find_clips(str(path)) for path in paths})
     assert outline(clips) == [("a/monday", "a/monday", None), ("b/monday", "b/monday", None)]
-    with pytest.raises(FootageError, match="both would be clip a/monday"):
-        unique_names(find_clips(str(paths[0])) * 2)
-
-
-def test_fake_pictures_differ_from_frame_to_frame():
-    assert (picture(0) != picture(1)).any() and (picture(0, seed=1) != picture(0)).any()
 
 
 @pytest.mark.footage

@@ -150,30 +150,8 @@ def test_pictures_that_an_edit_list_hides_are_neither_shown_nor_counted(make_fil
     assert len(frames) == source.info.frames == 25 and source.info.duration_s == pytest.approx(1.0, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"", "the file is empty"),
-        (bytes(5000), "no video in it that can be decoded"),
-        (np.random.default_rng(0).bytes(5000), "no video in it that can be decoded"),
-        (b"frame,label\n0,1\n", "this is text, not video"),
-    ],
-)
-def test_what_is_called_a_video_and_is_none_is_told_in_one_line(tmp_path, vad, content, problem):
-    video = tmp_path / "a.mp4"
-    video.write_bytes(content)
-    with pytest.raises(FootageError, match=problem) as caught:
-        read(video)
-    assert str(caught.value).count("\n") == 0
-    assert vad("info", video).err == f"vad: {caught.value}\n"
-
-
-def test_a_folder_called_a_video_is_a_folder_and_a_picture_called_one_has_one_frame(tmp_path, vad, make_pictures):
+def test_a_folder_called_a_video_is_a_folder_and_a_picture_called_one_has_one_frame(tmp_path, make_pictures):
     folder = make_pictures("folder.mp4", frames=3)
     assert len(read(folder)[0]) == 3
-    assert (
-        vad("info", folder).err
-        == f"vad: {folder}: a folder. Give a file in it; `vad score` and `vad prepare` take folders.\n"
-    )
     image = (folder / "000.png").rename(tmp_path / "image.mp4")
     assert len(read(image)[0]) == 1

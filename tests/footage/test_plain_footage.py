@@ -4,7 +4,7 @@ import pytest
 
 from tests.footage.test_layouts import found_as, outline
 from vadcli.errors import FootageError
-from vadcli.footage.layouts import find_clips, unique_names
+from vadcli.footage.layouts import find_clips, told_apart
 from vadcli.footage.layouts.plain import split_of
 
 
@@ -45,7 +45,7 @@ def test_a_split_given_alone_is_that_split_of_the_scene_that_holds_it(make_video
     for name in ("data/test/b", "data/train/a", "data/train/cam2/c"):
         make_video(f"{name}.mp4", frames=1)
     given = sorted((tmp_path / "data").iterdir())
-    each = unique_names([clip for path in given for clip in find_clips(str(path))])
+    each = told_apart({str(path): find_clips(str(path)) for path in given})
     assert outline(each) == [
         ("data/test/b", "data", "test"),
         ("data/train/a", "data", "train"),
@@ -78,10 +78,10 @@ def test_a_day_of_one_camera_is_another_scene_than_the_same_day_of_another(make_
         make_video(f"site/{camera}/2024-01-01/{clip}.mp4", frames=1)
         make_pictures(f"stills/{camera}/train/2024-01-01/{clip}", frames=1)
         expected.append((camera, clip))
-    assert outline(unique_names(find_clips(str(tmp_path / "site")))) == [
+    assert outline(find_clips(str(tmp_path / "site"))) == [
         (f"{camera}/2024-01-01/{clip}", f"{camera}/2024-01-01", None) for camera, clip in expected
     ]
-    assert outline(unique_names(find_clips(str(tmp_path / "stills"), layout="frames"))) == [
+    assert outline(find_clips(str(tmp_path / "stills"), layout="frames")) == [
         (f"{camera}/2024-01-01/train/{clip}", f"{camera}/2024-01-01", "train") for camera, clip in expected
     ]
 
@@ -90,7 +90,7 @@ def test_recordings_that_differ_in_their_endings_only_are_named(make_video, tmp_
     for name in ("dup/a.mp4", "dup/a.avi", "dup/b.mp4"):
         make_video(name, frames=1)
     with pytest.raises(FootageError, match=r"a\.avi and .*a\.mp4: both would be .*only their endings differ\. Rename"):
-        unique_names(find_clips(str(tmp_path / "dup")))
+        told_apart({"dup": find_clips(str(tmp_path / "dup"))})
 
 
 @pytest.mark.parametrize("pictures", ["cam", "cam/thumbs", "cam/gate"])

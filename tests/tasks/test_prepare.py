@@ -10,11 +10,10 @@ import pytest
 
 from tests.tasks.preparing import run
 from vadcli.errors import FootageError, InputError
-from vadcli.footage import clip_decoding, inventory
+from vadcli.footage import clip_decoding
 from vadcli.footage import preparation as stage
 from vadcli.footage.cache import CacheFormat, open_cache
-from vadcli.footage.cache.decoded import draft_file, draft_folder
-from vadcli.footage.cache.draft import draft
+from vadcli.footage.cache.draft import draft, draft_file, draft_folder
 from vadcli.footage.clip_decoding import Recipe, decode_clip
 from vadcli.footage.identity import sha256_of, stamp_of
 from vadcli.footage.layouts import find_clips
@@ -94,7 +93,7 @@ def test_a_second_run_does_nothing_and_does_not_read_the_footage(camera, tmp_pat
     run(camera, out)
     before = out.stat().st_mtime_ns, out.stat().st_ino
     monkeypatch.setattr(stage, "decode_clip", None)
-    monkeypatch.setattr(inventory, "sha256_of", None)
+    monkeypatch.setattr(stage, "sha256_of", None)
     made = run(camera, out)
     assert made.decoded == () and (out.stat().st_mtime_ns, out.stat().st_ino) == before
     assert len(made.clips) == 3
@@ -206,7 +205,7 @@ def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
     out = tmp_path / "c.h5"
     recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0)
     with pytest.raises(KeyboardInterrupt), draft(out) as folder:
-        clip = decode_clip(find_clips(str(first))[0], recipe, folder).part.clip
+        clip = decode_clip(find_clips(str(first))[0], recipe, folder).stored.clip
         as_second = replace(clip, stamp=stamp_of(second))
         draft_file(folder, "monday", "json").write_text(json.dumps(asdict(as_second)))
         raise KeyboardInterrupt

@@ -11,10 +11,9 @@ import pytest
 
 from tests.tasks.preparing import run
 from vadcli.errors import FootageError, InputError
-from vadcli.footage import inventory, preparation
+from vadcli.footage import preparation
 from vadcli.footage.cache import open_cache, writer
-from vadcli.footage.cache.decoded import draft_folder
-from vadcli.footage.cache.draft import draft
+from vadcli.footage.cache.draft import draft, draft_folder
 from vadcli.footage.identity import sha256_of
 from vadcli.progress import Silent
 
@@ -156,7 +155,7 @@ def test_no_run_begins_and_ends_while_another_is_looking_at_what_the_cache_has(
             run(other, out)
         return sha256_of(source)
 
-    monkeypatch.setattr(inventory, "sha256_of", meanwhile)
+    monkeypatch.setattr(preparation, "sha256_of", meanwhile)
     assert run(camera, out).decoded == ()
 
 

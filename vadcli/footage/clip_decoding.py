@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache import CacheFormat, Clip
-from vadcli.footage.cache.decoded import DecodedClipWriter
-from vadcli.footage.cache.writer import Part
+from vadcli.footage.cache.draft import DecodedClipWriter
+from vadcli.footage.cache.manifest import StoredClip
 from vadcli.footage.frames import Frame
 from vadcli.footage.identity import location_digest, sha256_of, stamp_of, utf8_location
 from vadcli.footage.layouts import ClipSource
@@ -34,21 +34,13 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Settings that a stored clip depends on, besides its source.
-
-    Attributes:
-        form: size, channels and codec.
-        quality: of JPEG.
-        fps: thinned to this rate, None keeps all frames.
-        mask_top: share of the height blacked out at the top.
-        cue_maker: makes, of the frames a second of a clip, what makes the cue maps of its frames in order; None for
-            no cue maps.
-    """
+    """Settings that a stored clip depends on, besides its source."""
 
     form: CacheFormat
-    quality: int
-    fps: float | None
-    mask_top: float
+    quality: int  # of JPEG
+    fps: float | None  # thinned to this rate, None keeps all frames
+    mask_top: float  # share of the height blacked out at the top
+    # Makes, of the frames a second of a clip, what makes the cue maps of its frames in order; None for no cue maps.
     cue_maker: CueMaker | None = None
 
     def digest(self, clip: ClipSource) -> str:
@@ -71,7 +63,7 @@ class Recipe:
 class Decoded:
     """A decoded clip, what the user should know of it, and why it is not whole where it is not."""
 
-    part: Part
+    stored: StoredClip
     notes: tuple[str, ...]
     problem: str | None = None
 
@@ -84,12 +76,12 @@ def decode_clip(
     advance: Callable[[int], None] = lambda frames: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Decoded:
-    """Decode a clip into files; all in the caller's thread but the decoder's own.
+    """Decode a clip into files of a draft's folder; all in the caller's thread but the decoder's own.
 
     Args:
         clip: what to decode.
         recipe: how.
-        folder: of the decoded clips.
+        folder: of the draft.
         threads: decoding threads of a video; None chooses.
         advance: called with the number of frames decoded since the last call.
         stopped: asked now and then; true ends with `Stopped`.

@@ -1,7 +1,6 @@
 """A container opened by PyAV: its pictures decoded one after the other, past damage."""
 
 import os
-from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,53 +24,28 @@ TRIES = 64  # reads that fail one after the other before a container is given up
 PACKETS_A_PICTURE = 3  # at most: fields, and pictures that are not shown
 MOST_HELD = 2000  # packets of a group that is longer are decoded at once
 MANY_PIXELS = 1280 * 720  # below this, one decoding thread is faster than several
-KEPT_BYTES = 1 << 25  # of packets that were looked at and are decoded later
+LOOKED_AT, LOOKED_BYTES = 500, 1 << 25  # packets from which the rate is measured, at most
 KEY_WAIT = 250  # pictures after which one that begins anew is waited for no longer
 _OPTIONS = {"merge_pmt_versions": "1"}  # of MPEG-TS: pictures that go on under another number are read on
 NO_TIMES = 0x80  # a flag of FFmpeg's formats
-_END: Any = object()
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE}
 _TURNS |= {180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One picture as the decoder gives it.
+    """One picture as the decoder gives it."""
 
-    Attributes:
-        frame: not converted yet.
-        clock_s: the container's time, None where it has none.
-        broken: packets just before it that could not be decoded.
-        discontinuous: whether the picture before it is not the one that it follows: after damage, after a picture
-            that the decoder calls corrupt, and at the first whole picture after either.
-    """
-
-    frame: VideoFrame
-    clock_s: float | None
-    broken: int
+    frame: VideoFrame  # not converted yet
+    clock_s: float | None  # the container's time, None where it has none
+    broken: int  # packets just before it that could not be decoded
+    # Whether the picture before it is not the one that it follows: after damage, after a picture that the decoder
+    # calls corrupt, and at the first whole picture after either.
     discontinuous: bool
 
 
 class Container:
-    """An open container and one of its tracks of pictures; sound and data are never read.
-
-    Attributes:
-        start_s: when its pictures begin, by its own clock; None if it does not say.
-        duration_s: how long it lasts, None if it does not say.
-        broken: packets after the last picture that could not be decoded.
-        silent: packets of late that gave no pictures.
-        skipped: pictures before the first that does not depend on others.
-        alone: whether there is no other stream in it.
-        tracks: of pictures in it, covers aside.
-        track: the number of the one that is read, counted from 1.
-        timeless: whether its format has no times; those of its packets are made up.
-        unrated: whether nor does it say how fast its pictures follow each other.
-        passed: packets of pictures that were passed over by `begin_at`.
-        frames: how many pictures its index counts; None if it has none.
-        fps: as its header says, or as its first packets let guess.
-        metadata: what it says of itself in words.
-        coding: its format, its codec and the layout of its pixels.
-    """
+    """An open container and one of its tracks of pictures; sound and data are never read."""
 
     def __init__(
         self,
@@ -80,6 +54,7 @@ class Container:
         threads: int | None = 1,
         timeout_s: float | None = None,
         track: int | None = None,
+        begin_s: float = 0.0,
         **options: Any,
     ) -> None:
         """Open it.
@@ -89,6 +64,7 @@ class Container:
             threads: of the decoder; None chooses by the size of its pictures.
             timeout_s: of opening and of each read, for networks.
             track: which track of pictures, counted from 1; None for the one that players show.
+            begin_s: nothing is decoded that only pictures before then depend on.
             options: of `av.open`.
 
         Raises:
@@ -112,30 +88,28 @@ class Container:
         context.thread_count, context.thread_type = threads or many, "AUTO"
         self._tick = self._stream.time_base or Fraction(1, 1000)
         self._reformatter = VideoReformatter()
-        self.broken = self.silent = self.skipped = self.passed = 0
-        self.begin_s = 0.0
+        self.broken = 0  # packets after the last picture that could not be decoded
+        self.silent = 0  # packets of late that gave no pictures
+        self.passed = 0  # packets of pictures that were passed over, since they come before `begin_s`
+        self.begin_s = begin_s
         self._late_pts: list[int] = []
         self.alone = len(self._opened.streams) == 1
         form = self._opened.format
-        self.timeless = bool(form.flags & NO_TIMES) or form.name.endswith("_pipe")
-        self.unrated = self.timeless and not context.framerate
+        self.timeless = bool(form.flags & NO_TIMES) or form.name.endswith("_pipe")  # times of packets are made up
+        self.unrated = self.timeless and not context.framerate  # nor does it say its rate
         start, lasts = self._stream.start_time, self._stream.duration
-        self.start_s = None if start is None else float(start * self._tick)
+        self.start_s = None if start is None else float(start * self._tick)  # by its own clock, if it says
         whole = self._opened.duration
         lasts_s = float(lasts * self._tick) if lasts else whole / av.time_base if whole else 0
-        self.duration_s = lasts_s if lasts_s > 0 else None
-        self.frames = self._stream.frames or None
+        self.duration_s = lasts_s if lasts_s > 0 else None  # if it says
+        self.frames = self._stream.frames or None  # that its index counts
         rates = (self._stream.guessed_rate, self._stream.average_rate, context.framerate)
         self.fps = next((float(rate) for rate in rates if rate and 0 < rate <= MOST_FPS), DEFAULT_FPS)
-        self.coding = (self._opened.format.name, context.name, context.pix_fmt or "unknown")
-        self.metadata: dict[str, str] = dict(self._opened.metadata)
-        self._demuxed, self._kept = self._demux(), deque[Any]()
+        self.coding = (form.name, context.name, context.pix_fmt or "unknown")  # format, codec, layout of pixels
+        self.metadata: dict[str, str] = dict(self._opened.metadata)  # words on itself
+        self._demuxed = self._demux()
         self._decoded = self._decode()
         self._first: Decoded | None = None
-
-    def begin_at(self, seconds: float) -> None:
-        """Decode nothing that only pictures before then depend on; before anything else is asked of it."""
-        self.begin_s = seconds
 
     def info(self, name: str) -> SourceInfo:
         """Rate, length and, from its first picture, size as it is shown.
@@ -151,30 +125,24 @@ class Container:
         frames = self.frames or (round(self.duration_s * self.fps) if self.duration_s else None)
         return SourceInfo(name, self.fps, frames, height, width, self.duration_s)
 
-    def clocks(self, most: int | None, keep: bool) -> tuple[int, list[float], bool]:
-        """The number of packets with pictures, and the times of these pictures in the order they are shown.
-
-        Args:
-            most: packets to look at, if `KEPT_BYTES` hold them; None looks at all.
-            keep: for decoding; else the container is used up.
+    def clocks(self, *, whole: bool) -> tuple[int, list[float], bool]:
+        """Packets with pictures, all or the first of them, which cannot be decoded any more.
 
         Returns:
-            number, times, and whether these are all.
+            their number, the times of their pictures in the order they are shown, and whether these are all.
         """
-        count, room, times, group = 0, KEPT_BYTES, list[float](), list[float]()
-        while more := (packet := next(self._demuxed, _END)) is not _END:
-            if keep:
-                self._kept.append(packet)
+        count, size, times, group = 0, 0, list[float](), list[float]()
+        for packet in self._demuxed:
             if packet is None or not packet.size or packet.is_discard:  # which an edit list does not show
                 continue
             if packet.is_keyframe:  # no picture is shown before one that belongs to an earlier group
                 times, group = times + sorted(group), []
-            count, room = count + 1, room - packet.size
+            count, size = count + 1, size + packet.size
             if packet.pts is not None:
                 group.append(float(packet.pts * self._tick))
-            if most is not None and (count == most or room < 0):
-                break
-        return count, times if times and more else times + sorted(group), not more
+            if not whole and (count == LOOKED_AT or size > LOOKED_BYTES):
+                return count, times or sorted(group), False
+        return count, times + sorted(group), True
 
     def __iter__(self) -> Iterator[Decoded]:
         """Pictures in the order they are shown, from the first that does not depend on others; once."""
@@ -202,8 +170,8 @@ class Container:
 
     def _decode(self) -> Generator[Decoded, None, None]:
         begun: bool | None = None  # a stream that begins with a whole picture may show it or not, as its edit list says
-        corrupt = mended = False
-        for packet in self._late(self._packets()) if self.begin_s else self._packets():
+        corrupt, mended, skipped = False, False, 0
+        for packet in self._late(self._demuxed) if self.begin_s else self._demuxed:
             begun = packet is not None and packet.is_keyframe if begun is None else begun
             self.silent += packet is not None and bool(packet.size)
             try:
@@ -214,9 +182,9 @@ class Container:
             if frames and packet is not None and packet.size:
                 self.silent = max(0, self.silent - PACKETS_A_PICTURE * len(frames))
             for frame in frames:
-                begun = begun or frame.key_frame or self.skipped >= KEY_WAIT
+                begun = begun or frame.key_frame or skipped >= KEY_WAIT
                 if not begun:
-                    self.skipped += 1
+                    skipped += 1
                     continue
                 if self._late_pts:  # some of them may need what was passed over, and are not shown
                     self.passed += sum(frame.pts is not None and pts < frame.pts for pts in self._late_pts)
@@ -232,13 +200,13 @@ class Container:
         """The stream of pictures that was asked for, or that players show; a cover is none."""
         best, cover = self._opened.streams.best("video"), Disposition.attached_pic
         found: list[VideoStream] = list(self._opened.streams.video)
-        tracks = [one for one in found if not one.disposition & cover and one.codec_context is not None]
+        tracks = [each for each in found if not each.disposition & cover and each.codec_context is not None]
         self.tracks = len(tracks)
         if track is not None and not 1 <= track <= len(tracks):
             raise FootageError(f"--track {track}: {len(tracks)} tracks of pictures here. Count from 1.")
         if not tracks:
             raise ValueError("no pictures")
-        self.track = track or next((number for number, one in enumerate(tracks, 1) if one is best), 1)
+        self.track = track or next((number for number, each in enumerate(tracks, 1) if each is best), 1)
         return tracks[self.track - 1]
 
     def _late(self, packets: Iterator[Any]) -> Iterator[Any]:
@@ -259,12 +227,6 @@ class Container:
         yield from before
         yield from group
         yield from packets
-
-    def _packets(self) -> Iterator[Any]:
-        """Packets of pictures, those first that were looked at."""
-        while self._kept:
-            yield self._kept.popleft()
-        yield from self._demuxed
 
     def _demux(self) -> Iterator[Any]:
         """Packets of pictures and, at the end, an empty one; tries again where the container is damaged.

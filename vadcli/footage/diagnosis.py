@@ -1,9 +1,11 @@
 """Why a file cannot be read as video, in words its owner can act on."""
 
+from codecs import getincrementaldecoder
 from pathlib import Path
 
 _ASF, _ASF_FACTS = bytes.fromhex("3026b2758e66cf11"), bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 EDGE_BYTES = 1 << 20  # how much of either end of a file is looked at
+_NO_VIDEO = "no video in it that can be decoded (sound only, damaged, or unknown format). Convert it with ffmpeg."
 
 
 def why_unreadable(path: Path) -> str:
@@ -19,12 +21,7 @@ def why_unreadable(path: Path) -> str:
         return _why_mp4(head + tail)
     if _is_text(head):
         return "this is text, not video. Give a video file, whatever its name."
-    return why_no_video()
-
-
-def why_no_video() -> str:
-    """The clause where nothing more is known."""
-    return "no video in it that can be decoded (sound only, damaged, or unknown format). Convert it with ffmpeg."
+    return _NO_VIDEO
 
 
 def cut_short(head: bytes, size: int) -> str:
@@ -65,14 +62,12 @@ def _why_mp4(ends: bytes) -> str:
         return "the recording was cut off: an mp4 without its index (moov). Copy it again, or repair it."
     if b"vide" not in ends and b"soun" in ends:
         return "sound only, no picture. Give a video file."
-    return why_no_video()
+    return _NO_VIDEO
 
 
 def _is_text(head: bytes) -> bool:
     try:
-        text = head[:4096].decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head[:4096]) - 4:
-            return False
-        text = head[: error.start].decode("utf-8")
+        text = getincrementaldecoder("utf-8")().decode(head[:4096])  # which may end within a character
+    except UnicodeDecodeError:
+        return False
     return all(c.isprintable() or c in "\r\n\t\f\b\x1b" for c in text)

@@ -7,30 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vadcli.errors import FootageError
-from vadcli.footage.cache import Cache, Split
-from vadcli.footage.windows import ClipRange, check_alike, clip_ranges
+from vadcli.footage.windows import ClipRange, too_short
 
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """One task of meta-training.
+    """One task of meta-training."""
 
-    Attributes:
-        support: (K, T+1, H, W, C) uint8, in the order of their time.
-        query: (Q, T+1, H, W, C) uint8, in the order of their time; shares no frame with the support.
-        scene: drawn.
-        clip: of that scene.
-        support_starts: index in the clip of each support window's first frame.
-        query_starts: index in the clip of each query window's first frame.
-    """
-
-    support: Tensor
-    query: Tensor
+    support: Tensor  # (K, T+1, H, W, C) uint8, in the order of their time
+    query: Tensor  # (Q, T+1, H, W, C) uint8, likewise; shares no frame with the support
     scene: str
     clip: str
-    support_starts: tuple[int, ...]
-    query_starts: tuple[int, ...]
 
 
 class Episodes:
@@ -39,65 +26,40 @@ class Episodes:
     Scenes are drawn uniformly, however much footage each has, then a clip of the scene.
     """
 
-    def __init__(
-        self,
-        caches: Sequence[Cache],
-        input_frames: int,
-        shots: int,
-        queries: int,
-        seed: int,
-        split: Split | None = "train",
-        clips: Sequence[ClipRange] | None = None,
-    ) -> None:
+    def __init__(self, ranges: Sequence[ClipRange], input_frames: int, shots: int, queries: int, seed: int) -> None:
         """Find the clips that are long enough.
 
         Args:
-            caches: of one size and number of channels.
+            ranges: of clips whose frames are alike.
             input_frames: T.
             shots: K.
             queries: Q.
             seed: of all tasks.
-            split: which clips; None takes both splits.
-            clips: these ranges instead of all clips of the split.
 
         Raises:
             FootageError: when no clip is long enough.
         """
-        check_alike(caches)
         self.length, self.shots, self.queries, self.seed = input_frames + 1, shots, queries, seed
-        ranges = list(clip_ranges(caches, split) if clips is None else clips)
         needed = shots + queries + 2 * input_frames
         self._scenes: dict[str, list[ClipRange]] = {}
-        for one in ranges:
-            if one.num_frames >= needed:
-                self._scenes.setdefault(one.clip.scene, []).append(one)
+        for each in ranges:
+            if each.num_frames >= needed:
+                self._scenes.setdefault(each.clip.scene, []).append(each)
         if not self._scenes:
-            longest = max((one.num_frames for one in ranges), default=0)
-            raise FootageError(
-                f"{', '.join(str(cache.path) for cache in caches)}: no clip has {needed} frames, which {shots} support "
-                f"and {queries} query windows need; the longest has {longest}. Use longer clips or fewer shots."
-            )
-
-    @property
-    def scenes(self) -> tuple[str, ...]:
-        """Scenes that are drawn from."""
-        return tuple(self._scenes)
+            by = f"{shots} support and {queries} query windows need. Use longer clips or fewer shots"
+            raise too_short(ranges, needed, by)
 
     def episode(self, index: int) -> Episode:
         """Task `index`, counted from 0."""
         random = np.random.default_rng((self.seed, index))
-        scene = self.scenes[random.integers(len(self._scenes))]
+        scene = list(self._scenes)[random.integers(len(self._scenes))]
         candidates = self._scenes[scene]
-        one = candidates[random.integers(len(candidates))]
-        support, query = self._starts(one.num_frames, random)
-        return Episode(
-            torch.stack([one.window(start, self.length) for start in support]),
-            torch.stack([one.window(start, self.length) for start in query]),
-            scene,
-            one.clip.name,
-            tuple(one.start + start for start in support),
-            tuple(one.start + start for start in query),
+        drawn = candidates[random.integers(len(candidates))]
+        support, query = (
+            torch.stack([drawn.window(start, self.length) for start in starts])
+            for starts in self._starts(drawn.num_frames, random)
         )
+        return Episode(support, query, scene, drawn.clip.name)
 
     def _starts(self, num_frames: int, random: np.random.Generator) -> tuple[list[int], list[int]]:
         """Sorted starts of support and of query windows.
@@ -113,10 +75,8 @@ class Episodes:
             chosen[random.choice(many, self.shots, replace=False)] = True
             return starts[chosen].tolist(), starts[~chosen].tolist()
         spare = num_frames - many - 2 * overlap
-        first, second = self.shots, self.queries
         swapped = bool(random.integers(2))
-        if swapped:
-            first, second = second, first
+        first, second = (self.queries, self.shots) if swapped else (self.shots, self.queries)
         cut = first + overlap + int(random.integers(spare + 1))
         head = np.sort(random.choice(cut - overlap, first, replace=False)).tolist()
         tail = (cut + np.sort(random.choice(num_frames - cut - overlap, second, replace=False))).tolist()

@@ -31,53 +31,31 @@ class Frame:
     after_gap: bool = False
     original: Image | None = None
 
-    def __post_init__(self) -> None:
-        if self.view.dtype != np.uint8 or self.view.ndim != 3 or self.view.shape[2] != 3:
-            raise ValueError(f"a view must be uint8 (H, W, 3), got {self.view.dtype} {self.view.shape}")
-
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture of a source as its reader finds it.
-
-    Attributes:
-        index: as a frame's.
-        time_s: as a frame's.
-        after_gap: as a frame's.
-        rgb: makes (h, w, 3) uint8 RGB of it; until the next picture is asked for.
-    """
+    """One picture of a source as its reader finds it; index, time and gap as a frame's."""
 
     index: int
     time_s: float
     after_gap: bool
-    rgb: Callable[[], Image]
+    rgb: Callable[[], Image]  # makes (h, w, 3) uint8 RGB of it; until the next picture is asked for
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """Facts about a source, known before it is read.
+    """Facts about a source, known before it is read; None where nobody knows."""
 
-    Attributes:
-        name: as the user gave it.
-        fps: frames a second that will be handed over: the mean between frames, holes aside, as the first packets have
-            it; where a source can be read once only, as its header says.
-        frames: how many there will be: what its index counts, a count of its packets, or else `duration_s` times
-            `fps`; None where nobody knows.
-        height: of the source's own frames, as they are shown (rotation applied).
-        width: of the source's own frames.
-        duration_s: seconds from the first frame to the end, None where nobody knows.
-        began: when the recording began, None where nobody knows; a live stream begins when it is opened.
-        start_s: the time of the first frame, but for what is left out before it.
-    """
-
-    name: str
+    name: str  # as the user gave it
+    # Frames a second that will be handed over: the mean between frames, holes aside, as the first packets have it;
+    # where a source can be read once only, as its header says.
     fps: float
-    frames: int | None
-    height: int
+    frames: int | None  # what its index counts, a count of its packets, or else `duration_s` times `fps`
+    height: int  # of the source's own frames, as they are shown (rotation applied), as is `width`
     width: int
-    duration_s: float | None = None
-    began: datetime | None = None
-    start_s: float = 0.0
+    duration_s: float | None = None  # from the first frame to the end
+    began: datetime | None = None  # when the recording began; a live stream begins when it is opened
+    start_s: float = 0.0  # the time of the first frame, but for what is left out before it
 
     def at(self, time_s: float) -> str | None:
         """The time of day at some second of the source, as RFC 3339 has it; None where nobody knows."""
@@ -92,14 +70,8 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An incident of a live stream; reported at once, since no further frame may come.
+    """An incident of a live stream; reported at once, since no further frame may come."""
 
-    Attributes:
-        kind: lost, back, or behind: frames are left out from now on.
-        time_s: seconds from the start of the source.
-        text: one line for people.
-    """
-
-    kind: Literal["lost", "back", "behind"]
-    time_s: float
-    text: str
+    kind: Literal["lost", "back", "behind"]  # behind: frames are left out from now on
+    time_s: float  # seconds from the start of the source
+    text: str  # one line for people

@@ -10,14 +10,14 @@ MOST_PLACES = 3  # named in a line
 
 @dataclass
 class Places:
-    """Some times in a source, the first few of them kept, and a sum over all."""
+    """Times in a source, the first few of them kept, and a sum over all."""
 
     count: int = 0
     total: float = 0.0
     first_s: list[float] = field(default_factory=list)
 
     def add(self, time_s: float, amount: float) -> None:
-        """One more."""
+        """Count another time."""
         self.count, self.total = self.count + 1, self.total + amount
         if self.count <= MOST_PLACES:
             self.first_s.append(time_s)
@@ -32,22 +32,18 @@ class Gaps:
     """Counts gaps, frame by frame, for the notes at the end."""
 
     def __init__(self, begin_s: float = 0.0) -> None:
-        """Of what is read from `begin_s` on."""
-        self._begin_s = begin_s
+        self._begin_s = begin_s  # where reading begins
         self._begun_s: float | None = None
         self._damage, self._corrupt, self._holes, self._restarts = Places(), Places(), Places(), Places()
 
     def add(self, decoded: Decoded, before_s: float, now_s: float, missing: bool) -> bool:
-        """Take the next frame.
+        """Whether there is a gap before the next frame.
 
         Args:
             decoded: the frame.
-            before_s: the time of the one before it.
+            before_s: the time of the frame before it.
             now_s: its own.
             missing: whether the clock says that something lies between them.
-
-        Returns:
-            whether there is a gap before it.
         """
         self.damaged(before_s, decoded.broken)
         if decoded.frame.is_corrupt:

@@ -41,8 +41,8 @@ def stamp_of(source: Path) -> str:
     Raises:
         FootageError: when it is gone, or may not be looked at.
     """
-    with _naming(source):
-        if source.is_file():
+    with reading(source):
+        if not source.is_dir():
             status = source.stat()
             return f"{status.st_size}:{status.st_mtime_ns}"
         digest = hashlib.sha256()
@@ -58,8 +58,8 @@ def sha256_of(source: Path) -> str:
     Raises:
         FootageError: when it is gone, or may not be read.
     """
-    with _naming(source):
-        if source.is_file():
+    with reading(source):
+        if not source.is_dir():
             with source.open("rb") as content:
                 return hashlib.file_digest(content, "sha256").hexdigest()
         digest = hashlib.sha256()
@@ -70,10 +70,14 @@ def sha256_of(source: Path) -> str:
 
 
 @contextmanager
-def _naming(source: Path) -> Iterator[None]:
-    """Footage that cannot be read is at fault, and not the run: recordings are rotated away, links lead nowhere."""
+def reading(name: Path | str) -> Iterator[None]:
+    """Footage that cannot be read is at fault, and not the run: recordings are rotated away, links lead nowhere.
+
+    Raises:
+        FootageError: for the system's errors, in one line.
+    """
     try:
         yield
     except OSError as error:
         problem = (error.strerror or "cannot be read").lower()
-        raise FootageError(f"{error.filename or source}: {problem}. Check the path.") from error
+        raise FootageError(f"{error.filename or name}: {problem}. Check the path.") from error

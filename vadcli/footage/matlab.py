@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 
 def load_mat(path: Path) -> dict[str, Array]:
-    """Variables of a MATLAB file by name: arrays of numbers, and object arrays of such for cells.
+    """Variables of a MATLAB file by name: arrays of numbers, and object arrays (n,) of such for cells.
 
     What is neither (text, a structure, a sparse matrix) is a text array () that says what it is.
 
@@ -49,32 +49,30 @@ def load_mat(path: Path) -> dict[str, Array]:
         told = done.stderr.decode("utf-8", "replace").strip().splitlines()
         crashed = done.returncode < 0 or not told
         raise _refused(path, "damaged: reading it crashed" if crashed else told[-1][:200])
-    return dict(_received(io.BytesIO(done.stdout)))
+    stream = io.BytesIO(done.stdout)
+    variables: dict[str, Array] = {}
+    for name, cells in json.loads(stream.readline()):
+        if cells is None:
+            variables[name] = npy.read_array(stream, allow_pickle=False)
+        else:
+            variables[name] = np.empty(cells, dtype=object)
+            for index in range(cells):
+                variables[name][index] = npy.read_array(stream, allow_pickle=False)
+    return variables
 
 
 def _refused(path: Path, why: str) -> FootageError:
     return FootageError(f"{path}: no MATLAB file that can be read ({why}). Save it again.")
 
 
-def _received(stream: io.BytesIO) -> Iterator[tuple[str, Array]]:
-    for name, shape in json.loads(stream.readline()):
-        if shape is None:
-            yield name, npy.read_array(stream, allow_pickle=False)
-        else:
-            cells = np.empty(shape, dtype=object)
-            for index in np.ndindex(*shape):
-                cells[index] = npy.read_array(stream, allow_pickle=False)
-            yield name, cells
-
-
 def _send(variables: Mapping[str, Any], stream: Any) -> None:
-    """Write variables as `_received` reads them: their names and the shapes of cells, then one array after another."""
-    heads: list[tuple[str, tuple[int, ...] | None]] = []
+    """Write variables: their names and numbers of cells (None for an array), then one array after another."""
+    heads: list[tuple[str, int | None]] = []
     arrays: list[Array] = []
     for name, value in variables.items():
-        cells = isinstance(value, np.ndarray) and value.dtype == object
-        heads.append((name, value.shape if cells else None))
-        arrays += [_plain(one) for one in (value.flat if cells else [value])]
+        cells = value.reshape(-1).tolist() if isinstance(value, np.ndarray) and value.dtype == object else None
+        heads.append((name, None if cells is None else len(cells)))
+        arrays += map(_plain, [value] if cells is None else cells)
     if sum(array.nbytes for array in arrays) > MEMORY_BYTES // 4:
         raise ValueError(f"more than {MEMORY_BYTES >> 32} GiB in it")
     stream.write(json.dumps(heads).encode() + b"\n")
@@ -115,10 +113,10 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
         if item.dtype.kind == "O":
             if deep or h5py.check_ref_dtype(item.dtype) is not h5py.Reference:
                 return "cells in cells"
-            references = item[()].T
-            cells = np.empty(references.shape, dtype=object)
-            for index in np.ndindex(*references.shape):
-                cells[index] = values(name, file[references[index]], deep=True)
+            references = item[()].T.reshape(-1)
+            cells = np.empty(len(references), dtype=object)
+            for index, reference in enumerate(references):
+                cells[index] = values(name, file[reference], deep=True)
             return cells
         if item.attrs.get("MATLAB_empty", 0):
             return np.zeros([int(side) for side in item[()].reshape(-1)[:32]][:2] or 0)

@@ -36,13 +36,17 @@ def videos_in(folder: Path) -> list[Path]:
 
     Hidden files are not footage.
     """
-    bare = [path for path in folder.iterdir() if not _SUFFIX.fullmatch(path.suffix) and begins_as_video(path)]
-    return sorted(_with_suffix(folder, VIDEO_SUFFIXES) + bare, key=lambda p: natural(p.name))
+    return [
+        path
+        for path in _entries(folder)
+        if (path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != ".")
+        or (not _SUFFIX.fullmatch(path.suffix) and begins_as_video(path))
+    ]
 
 
 def begins_as_video(path: Path) -> bool:
     """Whether a file that is not hidden begins as containers of video do, whatever its name."""
-    if path.name.startswith(".") or not path.is_file():
+    if path.name[0] == "." or not path.is_file():
         return False
     try:
         with path.open("rb") as file:
@@ -53,25 +57,29 @@ def begins_as_video(path: Path) -> bool:
 
 def images_in(folder: Path) -> list[Path]:
     """Image files directly in a folder, in natural order; hidden files are not footage."""
-    return _with_suffix(folder, IMAGE_SUFFIXES)
+    return [path for path in _entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
 
 
 def folders_in(folder: Path) -> list[Path]:
     """Folders directly in a folder, in natural order, without hidden ones and those that systems make."""
-    found = [p for p in folder.iterdir() if not _SYSTEMS.match(p.name) and p.is_dir()]
-    return sorted(found, key=lambda p: natural(p.name))
+    return [path for path in _entries(folder) if not _SYSTEMS.match(path.name) and path.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """All that is directly in a folder, in natural order; nothing where there is no folder."""
+    return sorted(folder.iterdir(), key=lambda path: natural(path.name)) if folder.is_dir() else []
 
 
 def tree(folder: Path) -> Iterator[Path]:
     """A folder and all that are below it, each before its own and each once, whatever links lead there."""
     seen: set[str] = set()
 
-    def below(one: Path) -> Iterator[Path]:
-        place = os.path.realpath(one)
+    def below(outer: Path) -> Iterator[Path]:
+        place = os.path.realpath(outer)
         if place not in seen:
             seen.add(place)
-            yield one
-            for inner in sorted(folders_in(one), key=Path.is_symlink):  # what is linked to lies elsewhere, too
+            yield outer
+            for inner in sorted(folders_in(outer), key=Path.is_symlink):  # what is linked to lies elsewhere, too
                 yield from below(inner)
 
     return below(folder)
@@ -91,29 +99,30 @@ def once(paths: Sequence[Path]) -> list[Path]:
     return [path for path in dict.fromkeys(paths) if path in kept]
 
 
-def unread_below(folder: Path) -> str | None:
-    """The note on files in a folder and below it that begin as videos do, and whose suffix is none of them."""
+def left_out(folder: Path, *, beside_videos: bool = True) -> list[str]:
+    """Notes on files in a folder and below it that are not footage here.
+
+    These are pictures beside videos, such as snapshots, and files of an unknown suffix that begin as videos do.
+    """
+    notes = []
+    if beside_videos and (pictures := sum(len(images_in(inner)) for inner in tree(folder))):
+        notes.append(
+            f"{folder}: {pictures} picture{'s' * (pictures != 1)} beside the videos left out. "
+            "Pictures that are footage need a folder of their own; give that."
+        )
     known = VIDEO_SUFFIXES | IMAGE_SUFFIXES
-    found = [
-        path
+    strangers = [
+        path.name
         for inner in tree(folder)
-        for path in sorted(inner.iterdir(), key=lambda p: natural(p.name))
+        for path in _entries(inner)
         if _SUFFIX.fullmatch(path.suffix) and path.suffix.lower() not in known and begins_as_video(path)
     ]
-    if not found:
-        return None
-    names = ", ".join(path.name for path in found[:3]) + (" …" if len(found) > 3 else "")
-    return f"{folder}: left out though they may be videos: {names}. Give them by name to read them."
+    if strangers:
+        names = shorten(strangers, 3)
+        notes.append(f"{folder}: left out though they may be videos: {names}. Give them by name to read them.")
+    return notes
 
 
-def left_out(folder: Path, pictures: int) -> str:
-    """The note on pictures beside videos, such as snapshots and covers: the videos are the footage."""
-    return (
-        f"{folder}: {pictures} picture{'s' * (pictures != 1)} beside the videos left out. "
-        "Pictures that are footage need a folder of their own; give that."
-    )
-
-
-def _with_suffix(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    found = [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
-    return sorted(found, key=lambda p: natural(p.name))
+def shorten(names: Sequence[str], most: int = 8) -> str:
+    """A list of names, cut to what fits a line."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"

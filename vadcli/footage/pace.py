@@ -12,32 +12,22 @@ STEADY_LOOKS, STEADY_SHARE = 3, 0.1  # with a lag that changes by less: it is th
 
 
 class Pace:
-    """Keeps one frame in so many, as few as it takes for the lag to shrink.
-
-    Attributes:
-        keeps_one_in: 1 while all are kept.
-        left_out: frames so far.
-    """
+    """Keeps one frame in so many, as few as it takes for the lag to shrink."""
 
     def __init__(self, step_s: float) -> None:
         """Begin with all frames; `step_s` is the usual time between two."""
-        self.left_out = 0
+        self.left_out = 0  # frames so far
         self._step_s, self._count = step_s, 0
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Forget how late frames came, and keep all again: another connection has another delay."""
-        self.keeps_one_in = 1
+        self.keeps_one_in = 1  # while all are kept
         self._least, self._before_s = math.inf, math.inf
         self._looked_s, self._lag_s, self._calm, self._steady = -math.inf, 0.0, 0, 0
 
     def keeps(self, time_s: float, now_s: float) -> bool:
-        """Whether to hand a frame over.
-
-        Args:
-            time_s: of the frame, by the stream's clock.
-            now_s: when it was read, by ours.
-        """
+        """Whether to hand over a frame of some time by the stream's clock, read at another by ours."""
         late = now_s - time_s
         self._least = min(self._least + DRIFT * max(0.0, now_s - self._before_s), late)
         self._before_s = now_s

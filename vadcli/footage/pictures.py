@@ -14,6 +14,7 @@ from vadcli.errors import FootageError
 from vadcli.footage.began import began_of
 from vadcli.footage.container import DEFAULT_FPS
 from vadcli.footage.frames import Image, Picture, SourceInfo
+from vadcli.footage.identity import reading
 from vadcli.footage.naming import images_in
 from vadcli.footage.opencv import MOST_PIXELS, cv2
 from vadcli.footage.resize import rgb_of
@@ -23,13 +24,7 @@ _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 class PictureReader:
-    """Pictures of a folder in natural order, all of one size.
-
-    Attributes:
-        info: of the first picture.
-        notes: what the user should know, one line each.
-        frames_read: handed over so far.
-    """
+    """Pictures of a folder in natural order, all of one size; a `source.Reader`."""
 
     def __init__(self, folder: Path, name: str, fps: float | None = None, zone: tzinfo | None = None) -> None:
         """Look at a folder.
@@ -76,23 +71,16 @@ class PictureReader:
         """Nothing is held open."""
 
 
-def _read(file: Path) -> bytes:
-    try:
-        with file.open("rb", buffering=0) as opened:
-            if (length := os.fstat(opened.fileno()).st_size) > MOST_BYTES:
-                raise FootageError(f"{file}: {length:,} bytes, more than any picture has. Remove it.")
-            return opened.read()
-    except OSError as error:
-        raise FootageError(f"{file}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
-
-
 def read_picture(file: Path, flags: int = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) -> npt.NDArray[Any]:
     """One decoded picture, (h, w) or BGR (h, w, 3), uint8 or uint16, turned upright where it says how.
 
     Raises:
         FootageError: when it is empty, cut off, or no picture.
     """
-    data = _read(file)
+    with reading(file), file.open("rb", buffering=0) as opened:
+        if (length := os.fstat(opened.fileno()).st_size) > MOST_BYTES:
+            raise FootageError(f"{file}: {length:,} bytes, more than any picture has. Remove it.")
+        data = opened.read()
     if data.startswith(_JPEG) and _JPEG_END not in data[-4096:]:
         raise FootageError(f"{file}: this picture is cut off ({len(data)} bytes). Copy it again.")
     try:
@@ -102,7 +90,7 @@ def read_picture(file: Path, flags: int = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCO
             raise FootageError(
                 f"{file}: a picture of more than {MOST_PIXELS / 1e6:.0f} million pixels. Scale it down or remove it."
             ) from error
-        raise FootageError(f"{file}: no picture that can be decoded. Copy it again or remove it.") from error
+        picture = None
     if picture is None:
         raise FootageError(f"{file}: no picture that can be decoded ({len(data)} bytes). Copy it again or remove it.")
     if picture.dtype not in (np.uint8, np.uint16):

@@ -13,20 +13,12 @@ WAIT_SECONDS = 0.2
 class Pipe:
     """Bytes that are read forward; blocks until there are some, but not for long once it was stopped.
 
-    The kernel's pipe is all that is held: nothing is spooled, and whoever writes waits for us.
-
-    Attributes:
-        head: its first bytes.
-        stopped: when set, the pipe is at its end; from any thread.
+    The kernel's pipe is all that is held: nothing is spooled, and whoever writes waits for us. When `stopped` is set,
+    from any thread, the pipe is at its end.
     """
 
     def __init__(self, descriptor: int, owned: bool) -> None:
-        """Look at the first bytes.
-
-        Args:
-            descriptor: to read from.
-            owned: whether `close` closes it.
-        """
+        """Look at the first bytes, `head`, of a descriptor that `close` closes if it is `owned`."""
         self._descriptor, self._owned, self.stopped = descriptor, owned, threading.Event()
         self.head = b""
         while len(self.head) < HEAD_BYTES and (block := self._wait(HEAD_BYTES - len(self.head))):

@@ -1,18 +1,18 @@
 """Recordings of one camera, cut into segments by its recorder, read in time as one source."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 
 from vadcli.errors import FootageError
-from vadcli.footage.began import began_of, camera_of, metadata_of, skipped_at, time_in_name, without_count
+from vadcli.footage.began import aware, began_of, camera_of, metadata_of, skipped_at, time_in_name, without_count
 from vadcli.footage.frames import Image, Picture
 from vadcli.footage.naming import natural
 from vadcli.footage.resize import resized
-from vadcli.footage.span import WHOLE, Span
+from vadcli.footage.span import Span
 from vadcli.footage.video import CutOffError, VideoReader, open_video
 
 SEAM_S = 2.0  # between segments that follow each other, since names count whole seconds
@@ -20,19 +20,12 @@ SEAM_S = 2.0  # between segments that follow each other, since names count whole
 
 @dataclass(frozen=True)
 class Segments:
-    """Files of one camera, in the order of time.
+    """Files of one camera, in the order of time."""
 
-    Attributes:
-        name: what messages and records call them.
-        paths: of the files.
-        began: when each began; empty where one does not say.
-        notes: what the user should know of that.
-    """
-
-    name: str
+    name: str  # in messages and records
     paths: tuple[str, ...]
-    began: tuple[datetime, ...] = ()
-    notes: tuple[str, ...] = ()
+    began: tuple[datetime, ...] = ()  # when each began; empty where one of them does not say
+    notes: tuple[str, ...] = ()  # for the user
 
     def __str__(self) -> str:
         return self.name
@@ -41,13 +34,10 @@ class Segments:
 def joined(sources: Sequence[str], zone: tzinfo | None = None) -> list[Segments]:
     """Files, those of one camera together: whose paths differ only by times, days and counts; cameras in their order.
 
-    A number after a time is a count, and not the camera's, where no two files share it.
+    A number after a time is a count, and not the camera's, where no two files share it. `zone` is that of times in
+    names that do not say it; None for this machine's.
 
-    Args:
-        sources: files.
-        zone: of times in names that do not say it; None for this machine's.
-
-    >>> [len(one.paths) for one in joined(["gate_20251125_100000.mp4", "yard_1.mp4", "gate_20251125_110000.mp4"])]
+    >>> [len(gate.paths) for gate in joined(["gate_20251125_100000.mp4", "yard_1.mp4", "gate_20251125_110000.mp4"])]
     [2, 1]
     """
     cameras: dict[str, list[Path]] = {}
@@ -58,8 +48,9 @@ def joined(sources: Sequence[str], zone: tzinfo | None = None) -> list[Segments]
         counted.setdefault(without_count(name), []).extend(paths)
     for name, paths in counted.items():
         stamps = {time_in_name(path) for path in paths}
-        if name not in cameras and len(stamps) == len(paths) == sum(without_count(one) == name for one in cameras):
-            cameras = {name if without_count(one) == name else one: found for one, found in cameras.items()}
+        own = [camera for camera in cameras if without_count(camera) == name]
+        if name not in cameras and len(stamps) == len(paths) == len(own):
+            cameras = {name if camera in own else camera: found for camera, found in cameras.items()}
             cameras[name] = paths
     return [_in_time(name or str(paths[0].parent), sorted(paths, key=natural), zone) for name, paths in cameras.items()]
 
@@ -67,32 +58,18 @@ def joined(sources: Sequence[str], zone: tzinfo | None = None) -> list[Segments]
 class SegmentReader:
     """Pictures of segments: each from when its name says that it began, or right after the one before it.
 
-    A segment that cannot be read is left out, and iteration ends by saying so.
-
-    Attributes:
-        info: of the first that can be read, with the length of all; later pictures keep its size.
-        notes: what the user should know so far.
-        frames_read: handed over so far.
+    A segment that cannot be read is left out, and iteration ends by saying so. Pictures keep the size of the first.
     """
 
-    def __init__(
-        self, segments: Segments, threads: int | None = None, span: Span = WHOLE, rate: float | None = None
-    ) -> None:
-        """Look at the segments.
-
-        Args:
-            segments: the files.
-            threads: as for `open_video`.
-            span: what is read, in times of the whole.
-            rate: as for `open_video`.
+    def __init__(self, segments: Segments, threads: int | None, span: Span, rate: float | None) -> None:
+        """Look at the segments; `span` is in times of the whole, `threads` and `rate` are those of `open_video`.
 
         Raises:
             FootageError: when none can be read.
         """
         self.notes, self._unread = list(segments.notes), list[str]()
-        self.frames_read, self._threads, self._stopped, self._lost = 0, threads, False, False
-        self._opened = False
-        self._rate, self._track = rate, span.track
+        self.frames_read, self._opened, self._stopped, self._lost = 0, False, False, False
+        self._open_video = partial(open_video, threads=threads, rate=rate, track=span.track)
         paths = list(segments.paths)
         while paths and (reader := self._open(paths[0])) is None:
             del paths[0]
@@ -100,15 +77,12 @@ class SegmentReader:
             raise FootageError(*self._unread)
         self._reader: VideoReader | None = reader
         begun = segments.began[-len(paths) :]
-        self._parts = [(path, (one - begun[0]).total_seconds()) for path, one in zip(paths, begun, strict=False)]
-        self._parts = self._parts or [(path, 0.0) for path in paths]
-        last_s = reader.info.duration_s if begun else None
-        if begun and len(paths) > 1:
-            last = self._open(paths[-1])
-            last_s = last.info.duration_s if last else None
-            if last:
-                last.close()
-        lasts_s = self._parts[-1][1] + last_s if last_s else None
+        starts = [(moment - begun[0]).total_seconds() for moment in begun] or [0.0] * len(paths)
+        self._parts = list(zip(paths, starts, strict=True))
+        last = reader if len(paths) == 1 else self._open(paths[-1]) if begun else None
+        lasts_s = starts[-1] + last.info.duration_s if begun and last and last.info.duration_s else None
+        if last and last is not reader:
+            last.close()
         frames = None if lasts_s is None else round(lasts_s * reader.info.fps)
         began = span.began or (begun[0] if begun else reader.info.began)
         self.info = replace(reader.info, name=segments.name, began=began, duration_s=lasts_s, frames=frames)
@@ -154,7 +128,7 @@ class SegmentReader:
             raise CutOffError(f"{self.info.name}: {bad}: {self._unread[0]}")
 
     def interrupt(self) -> None:
-        """End before the next picture; from any thread."""
+        """End before the next picture."""
         self._stopped = True
 
     def close(self) -> None:
@@ -167,9 +141,7 @@ class SegmentReader:
     def _open(self, path: str, begin_s: float = 0.0) -> VideoReader | None:
         """A segment from some second on; None, and a note, if it cannot be read."""
         try:
-            reader = open_video(
-                Path(path), path, self._threads, lambda info: begin_s, rate=self._rate, track=self._track
-            )
+            reader = self._open_video(Path(path), path, begin=lambda info: begin_s)
             self.notes += [] if self._opened else reader.told  # those of all are alike
             self._opened, reader.told = True, []
             return reader
@@ -187,24 +159,17 @@ class SegmentReader:
 
 def _in_time(name: str, paths: Sequence[Path], zone: tzinfo | None) -> Segments:
     """Paths of one camera by when their recordings began; by their names where one does not say."""
-    named, told = {path: time_in_name(path) for path in paths}, {path: metadata_of(path) for path in paths}
-    notes = []
-    naive = [time for time in named.values() if time is not None and time.tzinfo is None]
+    named, notes = [time for path in paths if (time := time_in_name(path))], list[str]()
+    naive = [time for time in named if time.tzinfo is None]
     if standard := next((found for time in naive if (found := skipped_at(time, zone))), None):
         zone = standard  # whoever writes an hour that there was not knows no summer time
         notes.append(f"{name}: names hold an hour that was skipped for summer time; all are read as {zone}. --names-in")
-    begun = _known(paths, told, zone)
-    if len({path for path, time in named.items() if time is not None}) == len(paths) > 1:
-        by_name = _known(paths, {}, zone)
+    begun = [time for path in paths if (time := began_of(path, metadata_of(path), zone))]
+    if len(begun) < len(paths):
+        return Segments(name, tuple(map(str, paths)), (), tuple(notes))
+    if len(named) == len(paths) > 1:
+        by_name = [aware(time, zone) for time in named]
         if max(begun) - min(begun) < (max(by_name) - min(by_name)) / 2:  # containers say when they were exported
             begun = by_name
-    order = sorted(range(len(paths)), key=lambda number: begun[number]) if begun else range(len(paths))
-    ordered = tuple(begun[number] for number in order) if begun else ()
-    return Segments(name, tuple(str(paths[number]) for number in order), ordered, tuple(notes))
-
-
-def _known(paths: Sequence[Path], told: Mapping[Path, dict[str, str]], zone: tzinfo | None) -> list[datetime]:
-    """When recordings began; nothing where one does not say."""
-    times = [began_of(path, told.get(path), zone) for path in paths]
-    known = [time for time in times if time is not None]
-    return known if len(known) == len(times) else []
+    in_time = sorted(zip(begun, paths, strict=True), key=lambda pair: pair[0])
+    return Segments(name, tuple(str(path) for _, path in in_time), tuple(time for time, _ in in_time), tuple(notes))

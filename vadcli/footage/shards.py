@@ -1,19 +1,6 @@
 """A share of many sources, for jobs side by side that know nothing of each other but their number."""
 
-from collections.abc import Sequence
-
 from vadcli.errors import InputError
-
-
-def shard(sources: Sequence[str], index: int, count: int) -> list[str]:
-    """Every `count`-th source from number `index` on, counted from 0; the shards of all numbers are all sources, once.
-
-    >>> shard(["a", "b", "c", "d", "e"], 1, 3)
-    ['b', 'e']
-    >>> shard(["a"], 2, 3)
-    []
-    """
-    return list(sources[index::count])
 
 
 def parse_shard(text: str) -> tuple[int, int]:

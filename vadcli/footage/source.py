@@ -5,13 +5,12 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
 from vadcli.errors import FootageError
 from vadcli.footage.frames import Frame, Picture, SourceInfo
 from vadcli.footage.identity import location_of
-from vadcli.footage.naming import images_in, left_out, natural, once, tree, unread_below, videos_below
+from vadcli.footage.naming import images_in, left_out, natural, once, tree, videos_below
 from vadcli.footage.pictures import PictureReader
 from vadcli.footage.pipe import is_pipe
 from vadcli.footage.resize import view_of, view_size
@@ -27,25 +26,15 @@ TIME_ROUNDED_S = 0.0006  # by containers that count in milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a source is read.
+    """How a source is read."""
 
-    Attributes:
-        fps: thin to at most this many frames a second, by their times.
-        pictures_fps: rate of a folder of pictures or a file without times, which do not say; None for `fps`.
-        zones: what of the picture is looked at; the rest of a view is black, and originals are whole.
-        span: which stretch is read. Times and indices count from the beginning of the source all the same.
-        original: also hand over each frame at its own size.
-        threads: decoding threads of a video file; None chooses.
-        tell: called when a live stream is lost or back, or falls behind; in the thread that iterates.
-    """
-
-    fps: float | None = None
-    pictures_fps: float | None = None
-    zones: Zones = EVERYWHERE
-    span: Span = WHOLE
-    original: bool = False
-    threads: int | None = None
-    tell: Tell = lambda change: None
+    fps: float | None = None  # thin to at most this many frames a second, by their times
+    pictures_fps: float | None = None  # rate of pictures or a file without times, which do not say; None for `fps`
+    zones: Zones = EVERYWHERE  # what of the picture is looked at; the rest of a view is black, and originals are whole
+    span: Span = WHOLE  # which stretch; times and indices count from the beginning of the source all the same
+    original: bool = False  # also hand over each frame at its own size
+    threads: int | None = None  # decoding threads of a video file; None chooses
+    tell: Tell = lambda change: None  # called when a live stream is lost, back or behind; in the iterating thread
 
 
 class Reader(Protocol):
@@ -72,11 +61,7 @@ class Reader(Protocol):
 
 
 class Source:
-    """An iterator of `Frame`, read in the thread that iterates; close it, or use it as a context.
-
-    Attributes:
-        info: known before the first frame.
-    """
+    """An iterator of `Frame`, read in the thread that iterates; close it, or use it as a context."""
 
     def __init__(self, reader: Reader, reading: Reading = Reading()) -> None:
         """Of a reader that is at its beginning; use `open_source`.
@@ -91,7 +76,7 @@ class Source:
         except FootageError:
             reader.close()
             raise
-        self.info = _thinned(_cut(info, within), reading.fps)
+        self.info = _as_read(info, within, reading.fps)
         self._reader, self._frames = reader, _frames(reader, reading, within)
         self._reading, self._ended, self._released = threading.Lock(), False, False
 
@@ -138,9 +123,7 @@ class Source:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _release(self) -> None:
@@ -153,10 +136,6 @@ class Source:
 
 def open_source(source: str | Segments, reading: Reading = Reading()) -> Source:
     """Open a file, segments, a folder of pictures, `-` (a container on stdin), a FIFO, a URL or `camera:N`.
-
-    Args:
-        source: as the user gave it.
-        reading: how it is read.
 
     Raises:
         FootageError: when there is nothing to read, in one line.
@@ -218,11 +197,7 @@ def find_sources(arguments: Sequence[str], tell: Callable[[str], None] = lambda 
 
     A folder of pictures is one source; a folder with videos in it or below it, or with folders of pictures, is many.
     Where there are both, the videos are the sources. No file is a source twice, whatever links lead to it. Patterns
-    that the shell left alone are expanded. `-`, URLs and cameras stay as they are.
-
-    Args:
-        arguments: as the user gave them.
-        tell: told, in a line each, what is left out.
+    that the shell left alone are expanded. `-`, URLs and cameras stay as they are. What is left out is noted by `tell`.
 
     Raises:
         FootageError: for an argument that names nothing.
@@ -254,33 +229,23 @@ def _expand(argument: str) -> list[Path]:
 
 
 def _inside(folder: Path, tell: Callable[[str], None]) -> list[Path]:
-    pictures = {each: len(images_in(each)) for each in tree(folder)}
-    found = videos_below(folder)
-    if found and any(pictures.values()):
-        tell(left_out(folder, sum(pictures.values())))
-    elif pictures[folder]:
-        found = [folder]
-    else:
-        found = found or [each for each, count in pictures.items() if count]
-    if unread := unread_below(folder):
-        tell(unread)
+    videos = videos_below(folder)
+    found = videos or ([folder] if images_in(folder) else [inner for inner in tree(folder) if images_in(inner)])
+    for note in left_out(folder, beside_videos=bool(videos)):
+        tell(note)
     if not found:
         raise FootageError(f"{folder}: no videos or pictures in this folder. Give a video, or a folder of them.")
     return found
 
 
-def _cut(info: SourceInfo, within: tuple[float, float]) -> SourceInfo:
-    """The note about the stretch between two seconds of a source."""
+def _as_read(info: SourceInfo, within: tuple[float, float], fps: float | None) -> SourceInfo:
+    """The facts about the stretch between two seconds of a source, thinned to a rate."""
     start_s, end_s = within
-    if start_s == 0 and end_s == math.inf:
-        return info
-    lasts_s = min(end_s, math.inf if info.duration_s is None else info.duration_s) - start_s
-    known = lasts_s if math.isfinite(lasts_s) else None
-    frames = None if known is None else round(known * info.fps)
-    return replace(info, frames=frames, duration_s=known, start_s=start_s)
-
-
-def _thinned(info: SourceInfo, fps: float | None) -> SourceInfo:
+    if start_s > 0 or end_s < math.inf:
+        lasts_s = min(end_s, math.inf if info.duration_s is None else info.duration_s) - start_s
+        known = lasts_s if math.isfinite(lasts_s) else None
+        frames = None if known is None else round(known * info.fps)
+        info = replace(info, frames=frames, duration_s=known, start_s=start_s)
     if fps is None or fps >= info.fps:
         return info
     return replace(info, fps=fps, frames=None if info.frames is None else math.ceil(info.frames * fps / info.fps))

@@ -11,23 +11,14 @@ from vadcli.footage.frames import SourceInfo
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a source.
+    """A stretch of a source."""
 
-    Attributes:
-        start: seconds from the beginning, or a time of day; None for the beginning.
-        end: likewise; None for the end.
-        duration_s: how long, instead of `end`.
-        began: when the source began, instead of what its name or container says.
-        names_in: zone of times in names, and of those above, that do not say theirs; None for this machine's.
-        track: which of several tracks with pictures, counted from 1; None for the one that players show.
-    """
-
-    start: float | datetime | None = None
-    end: float | datetime | None = None
-    duration_s: float | None = None
-    began: datetime | None = None
-    names_in: tzinfo | None = None
-    track: int | None = None
+    start: float | datetime | None = None  # seconds from the beginning, or a time of day; None for the beginning
+    end: float | datetime | None = None  # likewise; None for the end
+    duration_s: float | None = None  # instead of `end`
+    began: datetime | None = None  # when the source began, instead of what its name or container says
+    names_in: tzinfo | None = None  # zone of times here and in names that do not say theirs; None for this machine's
+    track: int | None = None  # of several tracks of pictures, counted from 1; None for the one that players show
 
     def began_at(self, found: datetime | None) -> datetime | None:
         """When a source began that says so itself, or not."""

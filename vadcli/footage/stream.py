@@ -43,21 +43,15 @@ def open_url(
 ) -> "VideoReader | StreamReader":
     """A reader of a URL: of a recording where the server says how long it is, else of a live stream.
 
-    Args:
-        url: of any kind that FFmpeg reads.
-        tell: called for every change of a live stream.
-        give_up_s: seconds without the stream after which reading ends with an error.
+    Arguments as for `StreamReader`.
 
     Raises:
         FootageError: when nothing answers there.
     """
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
     connect = partial(Container, url, timeout_s=TIMEOUT_SECONDS, options=options)
-    container, info = _first(
-        connect,
-        without_password(url),
-        "no video stream answers there. Check the address, the network and the password.",
-    )
+    problem = "no video stream answers there. Check the address, the network and the password."
+    container, info = _first(connect, without_password(url), problem)
     if container.coding[0] == "image2":
         container.close()
         raise FootageError(ONE_PICTURE.format(info.name))
@@ -95,11 +89,7 @@ class StreamReader:
 
     Times are the stream's own while it lasts, or the clock's where it has none. After a gap they go on at what the
     clock says has passed, so that they jump by the length of the gap. Where whoever takes the pictures is too slow,
-    some are left out, evenly.
-
-    Attributes:
-        info: of the first connection; it has no number of frames. Pictures keep its size.
-        frames_read: decoded so far, those left out included.
+    some are left out, evenly. Pictures keep the size of the first connection's.
     """
 
     def __init__(
@@ -132,11 +122,11 @@ class StreamReader:
 
     @property
     def notes(self) -> list[str]:
-        """Gaps in the frames read so far, one line each."""
-        left, lines = self._pace.left_out, self._gaps.lines(self.info.name)
-        return (
-            [*lines, f"{self.info.name}: {left} of {self.frames_read} frames left out to keep up."] if left else lines
-        )
+        """Gaps in the frames read so far, and frames left out, one line each."""
+        lines = self._gaps.lines(self.info.name)
+        if left := self._pace.left_out:
+            lines.append(f"{self.info.name}: {left} of {self.frames_read} frames left out to keep up.")
+        return lines
 
     def __iter__(self) -> Iterator[Picture]:
         """Pictures in order, until interrupted.
@@ -147,12 +137,12 @@ class StreamReader:
         began, time_s, offset = time.monotonic(), 0.0, 0.0
         anew = after_gap = False
         while not self._stop.is_set():
-            for one, now, missing in self._connection(began, offset):
+            for decoded, now, missing in self._connection(began, offset):
                 if self._stop.is_set():
                     return
                 if missing:  # whoever sends began anew, or sent nothing: that lag does not grow
                     self._pace.begin_anew()
-                after_gap |= self._gaps.add(one, time_s, now, anew or missing)
+                after_gap |= self._gaps.add(decoded, time_s, now, anew or missing)
                 anew, time_s = False, now
                 self.frames_read += 1
                 behind = self._pace.keeps_one_in
@@ -160,7 +150,7 @@ class StreamReader:
                     continue
                 if self._pace.keeps_one_in > behind == 1:
                     self._say("behind", now, "more frames come than can be taken; some are left out, evenly.")
-                yield Picture(self.frames_read - 1, now, after_gap, partial(self._rgb, one))
+                yield Picture(self.frames_read - 1, now, after_gap, partial(self._rgb, decoded))
                 after_gap = False
             if self.frames_read == 1:
                 raise FootageError(ONE_PICTURE.format(self.info.name))
@@ -171,7 +161,7 @@ class StreamReader:
             self._say("back", offset, f"back after {offset - time_s:.1f} s.")
 
     def interrupt(self) -> None:
-        """End as soon as the read or wait in progress allows; from any thread."""
+        """End as soon as the read or wait in progress allows."""
         self._stop.set()
 
     def close(self) -> None:
@@ -187,18 +177,18 @@ class StreamReader:
         with suppress(av.FFmpegError):
             if self._by_clock:
                 before, step = offset, 1 / self.info.fps
-                for one in self._container:
+                for decoded in self._container:
                     gone = (now := time.monotonic() - began) - before
-                    yield one, now, gone > max(HOLE_S, STEPS * step)
+                    yield decoded, now, gone > max(HOLE_S, STEPS * step)
                     before, step = now, step + 0.1 * (gone - step)
                 return
-            clocks = ((one, one.clock_s) for one in self._container)
-            for one, now, missing in timed(clocks, 1 / self.info.fps, looks_ahead=LOOKS_AHEAD):
+            clocks = ((decoded, decoded.clock_s) for decoded in self._container)
+            for decoded, now, missing in timed(clocks, 1 / self.info.fps, looks_ahead=LOOKS_AHEAD):
                 late = time.monotonic() - began - offset - now
                 if missing and late - least > HOLE_S:  # its clock stood still meanwhile
                     offset, late = offset + late - least, least
                 least = min(least, late)
-                yield one, offset + now, missing
+                yield decoded, offset + now, missing
 
     def _open_again(self, time_s: float) -> bool:
         """Try until the stream is back; false when interrupted."""

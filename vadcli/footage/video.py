@@ -4,27 +4,28 @@ import os
 import stat
 import statistics
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 
 from vadcli.errors import FootageError
 from vadcli.footage.began import began_of, disagreement
 from vadcli.footage.clock import DAY_S, STEPS, timed
-from vadcli.footage.container import KEPT_BYTES, Container, shown_size
+from vadcli.footage.container import Container, shown_size
 from vadcli.footage.diagnosis import cut_short, moov_comes_late, why_unreadable
 from vadcli.footage.frames import Picture, SourceInfo
 from vadcli.footage.gaps import Gaps
-from vadcli.footage.identity import utf8_location
+from vadcli.footage.identity import reading, utf8_location
 from vadcli.footage.pipe import Pipe
 
 START_REACH_S = 10.0  # a first picture that comes later than this is where the recording begins
 SHORT_SHARE = 0.95  # a recording that ends before this share of what its header says was cut off
-LOOKED_AT = 500  # packets from which the rate is measured
 SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
 STDIN = "stdin"
 MOST_SILENT = 30  # packets at the end that decoders may keep to themselves
@@ -38,37 +39,33 @@ class CutOffError(FootageError):
 
 
 class VideoReader:
-    """Pictures of one container, once, from first to last.
+    """Pictures of one container, once, from first to last; a `source.Reader`.
 
     Attributes:
-        info: size as shown (rotation applied), rate and length.
-        frames_read: handed over or passed over so far.
         coding: its format, its codec and the layout of its pixels.
         told: notes on what was taken for granted.
     """
 
     def __init__(
-        self,
-        container: Container,
-        info: SourceInfo,
-        ends: Callable[[], float | None] | None = None,
-        *,
-        evenly: bool = False,
-        cut_off: str = "",
+        self, container: Container, info: SourceInfo, file: str | None = None, *, evenly: bool = False, short: str = ""
     ) -> None:
         """Take over an open container.
 
         Args:
             container: at its beginning.
             info: of it.
-            ends: looks up when the last of all its streams ends; None if it cannot be read twice.
+            file: its location, where it can be read twice.
             evenly: time pictures by the rate alone, since the container does not.
-            cut_off: what shows that the file is shorter than it should be; nothing where it is not.
+            short: what shows that the file is shorter than it should be; nothing where it is not.
         """
         self.info, self.frames_read = info, container.passed
-        self._container, self._ends, self._stopped = container, ends, False
-        self._gaps, self._evenly, self._cut_off = Gaps(container.begin_s), evenly, cut_off
+        self._container, self._file, self._stopped = container, file, False
+        self._gaps, self._evenly, self._short = Gaps(container.begin_s), evenly, short
         self.coding, self.told = container.coding, list[str]()
+        if container.tracks > 1:
+            self.told.append(
+                f"{info.name}: track {container.track} of {container.tracks} is read; --track takes another"
+            )
 
     @property
     def notes(self) -> list[str]:
@@ -85,21 +82,21 @@ class VideoReader:
         name, container, step, time_s = self.info.name, self._container, 1 / self.info.fps, 0.0
         height, width = self.info.height, self.info.width
         clock_s = 0.0  # most since the beginning, by the container, whose clock may jump
-        decoded = ((one, None if self._evenly else one.clock_s) for one in container)
+        clocks = ((decoded, None if self._evenly else decoded.clock_s) for decoded in container)
         try:
-            for one, now, missing in timed(decoded, step, container.start_s, START_REACH_S + container.begin_s):
+            for decoded, now, missing in timed(clocks, step, container.start_s, START_REACH_S + container.begin_s):
                 if self._stopped:
                     return
-                if (height, width) != (found := shown_size(one.frame)):
+                if (height, width) != (found := shown_size(decoded.frame)):
                     raise FootageError(
                         f"{name}: the picture changes from {width}x{height} to {found[1]}x{found[0]} "
                         f"at frame {self.frames_read}. Cut it there, or scale all to one size with ffmpeg."
                     )
-                after_gap = self._gaps.add(one, time_s, now, missing)
+                after_gap = self._gaps.add(decoded, time_s, now, missing)
                 time_s = now
-                clock_s = max(clock_s, (one.clock_s or 0.0) - (container.start_s or 0.0))
+                clock_s = max(clock_s, (decoded.clock_s or 0.0) - (container.start_s or 0.0))
                 self.frames_read += 1
-                yield Picture(self.frames_read - 1, time_s, after_gap, partial(container.rgb, one.frame))
+                yield Picture(self.frames_read - 1, time_s, after_gap, partial(container.rgb, decoded.frame))
         except av.FFmpegError as error:
             raise CutOffError(f"{name}: nothing after {time_s:.1f} s can be read ({error.strerror}).") from error
         self._gaps.damaged(time_s, container.broken)
@@ -108,8 +105,8 @@ class VideoReader:
                 f"{name}: {container.silent} packets after {time_s:.1f} s give no picture: damaged, or coded in "
                 "another way from there on. Cut it there with ffmpeg, and read both parts."
             )
-        if self._cut_off and not self._stopped:
-            raise CutOffError(f"{name}: cut off after {time_s:.1f} s: {self._cut_off}. Copy it again.")
+        if self._short and not self._stopped:
+            raise CutOffError(f"{name}: cut off after {time_s:.1f} s: {self._short}. Copy it again.")
         if self._is_short(max(time_s, clock_s) + step):
             raise CutOffError(
                 f"{name}: cut off: {self.frames_read} frames decoded, none after {time_s:.1f} s of "
@@ -130,7 +127,7 @@ class VideoReader:
         wanted = SHORT_SHARE * (self._container.duration_s or 0)
         if ended_s >= wanted:
             return False
-        last_s = None if self._container.alone or self._ends is None else self._ends()
+        last_s = None if self._container.alone or self._file is None else _last_time(self._file)
         return last_s is None or last_s < wanted
 
 
@@ -159,55 +156,56 @@ def open_video(
         FootageError: saying what is wrong with it.
     """
     target = utf8_location(path)  # absolute, so that nothing before a colon is taken for a protocol
-    try:
+    with reading(name):
         with path.open("rb") as file:
             short = cut_short(file.read(HEAD_BYTES), path.stat().st_size)
-        container = Container(target, threads=threads, track=track)
-        info, used_up, evenly, assumed = _looked_at(container, path, name, rate)
-        info = replace(info, began=began_of(path, container.metadata, zone))
-        if used_up:
-            container.close()
-            container = Container(target, threads=threads, track=track)
-        container.begin_at(0.0 if evenly else begin(info))
-        shown = container.info(name)
-    except (av.FFmpegError, ValueError) as error:
-        raise FootageError(f"{name}: {why_unreadable(path)}") from error
-    except OSError as error:
-        raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
+        try:
+            with closing(Container(target, track=track)) as opened:
+                facts = _looked_at(opened, path.stat().st_size, rate)
+            began = began_of(path, opened.metadata, zone)
+            info = SourceInfo(name, facts.fps, facts.frames, 0, 0, facts.lasts_s, began)
+            begin_s = 0.0 if facts.evenly else begin(info)
+            container = Container(target, threads=threads, track=track, begin_s=begin_s)
+            shown = container.info(name)
+        except (av.FFmpegError, ValueError) as error:
+            raise FootageError(f"{name}: {why_unreadable(path)}") from error
     info = replace(info, height=shown.height, width=shown.width)
-    reader = VideoReader(container, info, lambda: _last_time(target), evenly=evenly, cut_off=short)
+    reader = VideoReader(container, info, target, evenly=facts.evenly, short=short)
     if clause := disagreement(path, container.metadata, zone):
         reader.told.append(f"{name}: {clause}")
-    _tell_of(reader, container, assumed)
+    if facts.assumed:
+        reader.told.append(_assumed(info))
     return reader
 
 
-def _tell_of(reader: VideoReader, container: Container, assumed: bool) -> None:
-    """Note what was taken for granted: a rate that nothing says, and the track that is read of several."""
-    name, info = reader.info.name, reader.info
-    if assumed:
-        reader.told.append(f"{name}: it does not say when its pictures were taken; {info.fps:g} a second (--fps)")
-    if container.tracks > 1:
-        reader.told.append(f"{name}: track {container.track} of {container.tracks} is read; --track takes another")
+def _assumed(info: SourceInfo) -> str:
+    return f"{info.name}: it does not say when its pictures were taken; {info.fps:g} a second (--fps)"
 
 
-def _looked_at(container: Container, path: Path, name: str, rate: float | None) -> tuple[SourceInfo, bool, bool, bool]:
-    """Facts about a container, corrected by the times of its packets.
+class _Facts(NamedTuple):
+    """Facts about a container, corrected by the times of its packets."""
 
-    Beside them: whether it is used up by that, whether its packets have no times, and whether its rate is a guess. The
-    first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
+    fps: float
+    frames: int | None
+    lasts_s: float | None
+    evenly: bool = False  # its packets have no times
+    assumed: bool = False  # nor does anything say its rate
+
+
+def _looked_at(container: Container, size: int, rate: float | None) -> _Facts:
+    """The facts, of a file of so many bytes.
+
+    The first packets tell the rate. Where nothing counts the pictures, all of them do, unless the file is large.
     """
     fps, lasts_s, frames = container.fps, container.duration_s, container.frames
-    size = path.stat().st_size
     whole = lasts_s is None or (frames is None and size <= SMALL_BYTES)
-    used_up = whole and size > KEPT_BYTES
-    count, times, ended = container.clocks(None if whole else LOOKED_AT, keep=not used_up)
+    count, times, ended = container.clocks(whole=whole)
     steps = [after - before for before, after in pairwise(times) if 0 < after - before < DAY_S]
     if container.timeless or (count > 1 and not steps):
         unknown = container.unrated or not container.timeless
         fps, frames = rate or fps if unknown else fps, count if ended else frames
         lasts_s = None if frames is None else frames / fps
-        return SourceInfo(name, fps, frames, 0, 0, lasts_s), used_up, True, unknown and rate is None
+        return _Facts(fps, frames, lasts_s, evenly=True, assumed=unknown and rate is None)
     if steps:
         usual = statistics.median(steps)
         ordinary = [step for step in steps if step <= STEPS * usual]
@@ -216,29 +214,22 @@ def _looked_at(container: Container, path: Path, name: str, rate: float | None) 
         frames = count
         last_s = max((time_s for _, time_s, _ in timed(((None, time) for time in times), 1 / fps)), default=0.0)
         lasts_s = (last_s if len(times) == count and steps else (count - 1) / fps) + 1 / fps
-    return SourceInfo(name, fps, frames or round((lasts_s or 0) * fps), 0, 0, lasts_s), used_up, False, False
+    return _Facts(fps, frames or round((lasts_s or 0) * fps), lasts_s)
 
 
 def _last_time(target: str) -> float | None:
     """When the last packet of any stream begins; None where nothing says."""
     with av.open(target, metadata_errors="replace") as opened:
         times = []
-        try:
+        with suppress(av.FFmpegError):
             for packet in opened.demux():
                 if packet.pts is not None and packet.time_base:
                     times.append(float(packet.pts * packet.time_base))
-        except av.FFmpegError:
-            pass
     return max(times) - min(times) if times else None
 
 
 def open_stdin(descriptor: int = 0, *, rate: float | None = None, track: int | None = None) -> VideoReader:
     """A reader of the container on stdin; one that was redirected from a file is read as that file.
-
-    Args:
-        descriptor: of stdin.
-        rate: as for `open_video`.
-        track: likewise.
 
     Raises:
         FootageError: when stdin is a terminal, empty, or holds nothing that can be read forward.
@@ -261,10 +252,8 @@ def open_fifo(path: Path, name: str, *, rate: float | None = None, track: int | 
     Raises:
         FootageError: when it may not be read, or holds nothing that can be read forward.
     """
-    try:
+    with reading(name):
         return _open_forward(Pipe(os.open(path, os.O_RDONLY), owned=True), name, rate, track)
-    except OSError as error:
-        raise FootageError(f"{name}: {(error.strerror or 'cannot be read').lower()}. Check the path.") from error
 
 
 def _open_forward(pipe: Pipe, name: str, rate: float | None, track: int | None) -> VideoReader:
@@ -286,7 +275,8 @@ def _open_forward(pipe: Pipe, name: str, rate: float | None, track: int | None) 
         if container.unrated:
             info = replace(info, fps=rate or info.fps, frames=None, duration_s=None)
         reader = VideoReader(container, info, evenly=container.timeless)
-        _tell_of(reader, container, container.unrated and rate is None)
+        if container.unrated and rate is None:
+            reader.told.append(_assumed(info))
         return reader
     except BaseException:
         pipe.close()

@@ -5,19 +5,17 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache import Cache, Clip, Split
+from vadcli.footage.cache import Cache, Clip
 from vadcli.footage.frames import Image
 
 BATCHES_AHEAD = 4
@@ -65,12 +63,12 @@ class ClipRange:
         return torch.from_numpy(self.cache.frames(self.clip.name, begin, begin + length))
 
 
-def clip_ranges(caches: Sequence[Cache], split: Split | None = "train") -> list[ClipRange]:
-    """All of every clip of a split (None: of both), parted at its gaps, in the caches' order."""
+def clip_ranges(caches: Sequence[Cache]) -> list[ClipRange]:
+    """All of every clip of split `train`, parted at its gaps, in the caches' order."""
     found = []
     for cache in caches:
         for clip in cache.clips:
-            if split is None or clip.split == split:
+            if clip.split == "train":
                 gaps = np.flatnonzero(cache.timeline(clip.name)[2]).tolist()
                 edges = itertools.pairwise([0, *(number for number in gaps if number), clip.num_frames])
                 found += [ClipRange(cache, clip, start, stop) for start, stop in edges]
@@ -94,68 +92,51 @@ def split_normal(
 
     Returns:
         training ranges and validation ranges, each in the caches' order; together every frame once.
-
-    Raises:
-        FootageError: when there is no clip of split `train`.
     """
     ranges = clip_ranges(caches)
-    if not ranges:
-        raise _no_windows(caches, "holds no clip of split train. Prepare normal footage with --split train")
     if share <= 0:
         return ranges, []
-    target = share * sum(one.num_frames for one in ranges)
+    room = target = share * sum(each.num_frames for each in ranges)
     held: set[int] = set()
-    room = target
     for index in np.random.default_rng(seed).permutation(len(ranges)):
         if least <= ranges[index].num_frames <= room and len(held) < len(ranges) - 1:
             held.add(int(index))
             room -= ranges[index].num_frames
     if not held and len(ranges) > 1:
-        of_use = [index for index, one in enumerate(ranges) if least <= one.num_frames <= 2 * target]
+        of_use = [index for index, each in enumerate(ranges) if least <= each.num_frames <= 2 * target]
         held.update(sorted(of_use, key=lambda index: ranges[index].num_frames)[:1])
     if held:
         return [r for i, r in enumerate(ranges) if i not in held], [ranges[i] for i in sorted(held)]
-    return _hold_out_tail(ranges, target, least)
+    longest = max(ranges, key=lambda each: each.num_frames)
+    if longest.num_frames < 2 * least:
+        return ranges, []
+    cut = longest.stop - min(max(least, round(target)), longest.num_frames - least)
+    kept = [replace(each, stop=cut) if each is longest else each for each in ranges]
+    return kept, [replace(longest, start=cut)]
 
 
-class Windows(Dataset[Tensor]):
+class Windows:
     """Every window of T+1 frames of some clips; none crosses from one clip into another."""
 
-    def __init__(
-        self,
-        caches: Sequence[Cache],
-        input_frames: int,
-        split: Split | None = "train",
-        stride: int = 1,
-        clips: Sequence[ClipRange] | None = None,
-    ) -> None:
+    def __init__(self, ranges: Sequence[ClipRange], input_frames: int, stride: int = 1) -> None:
         """Count the windows; frames are read when asked for.
 
         Args:
-            caches: of one size and number of channels.
+            ranges: of clips whose frames are alike.
             input_frames: T.
-            split: which clips; None takes both splits.
             stride: frames between the starts of windows.
-            clips: these ranges instead of all clips of the split.
 
         Raises:
-            FootageError: when sizes differ, or no clip is long enough for one window.
+            FootageError: when no clip is long enough for one window.
         """
-        check_alike(caches)
-        self.length = input_frames + 1
-        self.stride = stride
-        self.ranges = list(clip_ranges(caches, split) if clips is None else clips)
-        counts = [max(0, (one.num_frames - self.length) // stride + 1) for one in self.ranges]
+        self.length, self.stride, self.ranges = input_frames + 1, stride, ranges
+        counts = [max(0, (each.num_frames - self.length) // stride + 1) for each in ranges]
         self._ends = list(itertools.accumulate(counts))
         if not len(self):
-            longest = max((one.num_frames for one in self.ranges), default=0)
-            which = f"of split {split} " if split else ""
-            raise _no_windows(
-                caches, f"no clip {which}has {self.length} frames, which a window needs; the longest has {longest}"
-            )
+            raise too_short(ranges, self.length, "a window needs. Use longer clips")
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return self._ends[-1]
 
     def __getitem__(self, index: int) -> Tensor:
         """Window `index`, (T+1, H, W, C) uint8."""
@@ -190,7 +171,7 @@ class WindowLoader:
         """Read nothing yet.
 
         Args:
-            windows: to draw from; every pass over them has an order of its own.
+            windows: to draw from; every pass over them has an order of its own, drawn by `seed`.
             batch_size: B.
             seed: of the orders.
             first_step: number of the first batch, to go on where an interrupted run stopped.
@@ -223,9 +204,7 @@ class WindowLoader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _read(self, step: int) -> Tensor:
@@ -239,30 +218,8 @@ def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 
-def check_alike(caches: Sequence[Cache]) -> None:
-    """Refuse caches whose frames differ in size or channels.
-
-    Raises:
-        FootageError: naming the first that differs.
-    """
-    for cache in caches[1:]:
-        if (cache.size, cache.channels) != (caches[0].size, caches[0].channels):
-            raise FootageError(
-                f"{cache.path}: frames of {cache.size[0]}x{cache.size[1]}x{cache.channels}, but {caches[0].path} has "
-                f"{caches[0].size[0]}x{caches[0].size[1]}x{caches[0].channels}. Prepare both alike."
-            )
-
-
-def _hold_out_tail(ranges: list[ClipRange], target: float, least: int) -> tuple[list[ClipRange], list[ClipRange]]:
-    longest = max(range(len(ranges)), key=lambda index: ranges[index].num_frames)
-    one = ranges[longest]
-    if one.num_frames < 2 * least:
-        return ranges, []
-    cut = one.stop - min(max(least, round(target)), one.num_frames - least)
-    kept = ClipRange(one.cache, one.clip, one.start, cut)
-    tail = ClipRange(one.cache, one.clip, cut, one.stop)
-    return [kept if index == longest else other for index, other in enumerate(ranges)], [tail]
-
-
-def _no_windows(caches: Sequence[Cache], problem: str) -> FootageError:
-    return FootageError(f"{', '.join(str(cache.path) for cache in caches)}: {problem}.")
+def too_short(ranges: Sequence[ClipRange], needed: int, by: str) -> FootageError:
+    """The error where no clip has as many frames as are needed, `by` whom, and the cure."""
+    paths = ", ".join(dict.fromkeys(str(each.cache.path) for each in ranges))
+    longest = max(each.num_frames for each in ranges)
+    return FootageError(f"{paths}: the longest clip without a gap has {longest} frames, not the {needed} that {by}.")

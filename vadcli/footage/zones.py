@@ -17,17 +17,11 @@ FINER = 8  # a pixel counts by where most of it lies
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """The parts of the picture that are blacked out before a frame is scored.
+    """The parts of the picture that are blacked out before a frame is scored."""
 
-    Attributes:
-        mask_top: share of the height at the top, in [0, 1).
-        ignore: polygons that are not looked at.
-        only: polygons outside of which nothing is looked at; none for everywhere.
-    """
-
-    mask_top: float = 0.0
-    ignore: tuple[Polygon, ...] = ()
-    only: tuple[Polygon, ...] = ()
+    mask_top: float = 0.0  # share of the height at the top, in [0, 1)
+    ignore: tuple[Polygon, ...] = ()  # polygons that are not looked at
+    only: tuple[Polygon, ...] = ()  # polygons outside of which nothing is looked at; none for everywhere
 
     def looked_at(self, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
         """(H, W) truth values: which pixels of a picture of that size are looked at."""

@@ -71,9 +71,7 @@ def metatrain_task(
         data = data_digest(caches)
         precision = pick_precision(run.precision, device)
         training, _ = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
-        episodes = Episodes(
-            caches, model.input_frames, shots=run.shots, queries=run.queries, seed=run.seed, clips=training
-        )
+        episodes = Episodes(training, model.input_frames, run.shots, run.queries, run.seed)
         key = job_key("metatrain", model.model_dump(), run.model_dump(exclude={"device"}), data, start.sha256)
         job = Job(out, key, resume, device, precision, progress, processes, tensorboard)
         learner, step_sizes = metatrain(network, step_sizes, episodes.episode, run, job)

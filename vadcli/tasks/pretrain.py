@@ -65,8 +65,8 @@ def pretrain_task(
         device = pick_device(run.device)
         precision = pick_precision(run.precision, device)
         training, held_out = split_normal(caches, run.validation_share, run.seed, model.input_frames + LEAST_FRAMES)
-        windows = Windows(caches, model.input_frames, stride=run.stride, clips=training)
-        checks = Windows(caches, model.input_frames, clips=held_out) if held_out else None
+        windows = Windows(training, model.input_frames, run.stride)
+        checks = Windows(held_out, model.input_frames) if held_out else None
         data = data_digest(caches)
         begun = {"from": start.sha256} if start else {}
         decisive = [model.model_dump(), run.model_dump(exclude={"device"}), data, steps_of(windows, run)]

@@ -11,7 +11,6 @@ from vadcli.errors import FootageError, InputError
 from vadcli.files import Kind, check_output, check_output_folder, named, naming, whole
 from vadcli.footage.began import camera_of
 from vadcli.footage.segments import Segments, joined
-from vadcli.footage.shards import shard
 from vadcli.footage.source import find_sources, is_live
 from vadcli.footage.stream import shown
 from vadcli.progress import Progress
@@ -45,7 +44,7 @@ class ScoreRequest:
     heatmaps: Path | None = None  # folder for pictures of events
     annotated: Path | None = None  # video to write
     report: Path | None = None  # HTML file to write
-    shard: tuple[int, int] = (0, 1)  # which of the sources: number and count, as `footage.shards.shard` takes them
+    shard: tuple[int, int] = (0, 1)  # which of the sources: number and count: every so many, from that number on
 
 
 def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
@@ -54,7 +53,8 @@ def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
     Raises:
         VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
     """
-    found = shard(find_sources(request.sources, progress.note), *request.shard)
+    index, count = request.shard
+    found = find_sources(request.sources, progress.note)[index::count]
     if request.settings.span.join and any(map(is_live, found)):
         raise InputError("--join: joins files, and a stream is one recording already. Leave it out.")
     sources: Sequence[str | Segments] = (

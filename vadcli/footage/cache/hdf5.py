@@ -13,12 +13,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from vadcli.footage.cache.manifest import NoCacheError
+from vadcli.footage.cache.manifest import DTYPES, NoCacheError
 from vadcli.interruption import interruptions_noted
 
 HEAD_BYTES = 1 << 16  # more than all descriptions take
 MOST_NAMES = 64
-MANIFEST = "manifest"  # the array of its bytes
+MANIFEST, MANIFEST_DTYPE = "manifest", np.dtype("u1")  # the array of its bytes
 _HEAP = b"GCOL"  # of texts and references, on whose damage HDF5 may never end
 
 
@@ -49,12 +49,8 @@ def lay_out(arrays: Mapping[str, tuple[np.dtype[Any], int]]) -> tuple[bytes, dic
     return head.getvalue(), offsets, head.length
 
 
-def find_arrays(file: int, known: Mapping[str, np.dtype[Any]]) -> dict[str, tuple[int, int]]:
-    """Where each array of a file begins, and how many items it has; no array is read.
-
-    Args:
-        file: descriptor of an open file.
-        known: names that a cache may have, with their types.
+def find_arrays(file: int) -> dict[str, tuple[int, int]]:
+    """Where each array of an open file begins, and how many items it has; no array is read.
 
     Raises:
         NoCacheError: for anything that vad does not write, by its name.
@@ -68,16 +64,17 @@ def find_arrays(file: int, known: Mapping[str, np.dtype[Any]]) -> dict[str, tupl
                 raise NoCacheError(
                     "a cache of an earlier vad" if "clips" in names else "an HDF5 file, but no cache of vad"
                 )
-            found = {name: _place(opened, name, known.get(name), length) for name in names}
+            found = {name: _place(opened, name, length) for name in names}
         if interrupted():
             raise KeyboardInterrupt
     return found
 
 
-def _place(file: h5py.File, name: str, dtype: np.dtype[Any] | None, length: int) -> tuple[int, int]:
+def _place(file: h5py.File, name: str, length: int) -> tuple[int, int]:
+    dtype = DTYPES.get(name, MANIFEST_DTYPE if name == MANIFEST else None)
     link = file.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink):
-        raise NoCacheError(f"holds {'an external' if isinstance(link, h5py.ExternalLink) else 'a soft'} link '{name}'")
+        raise NoCacheError(f"holds a link '{name}'")
     if dtype is None:
         raise NoCacheError(f"holds '{name}', which no cache has")
     try:
@@ -85,16 +82,14 @@ def _place(file: h5py.File, name: str, dtype: np.dtype[Any] | None, length: int)
     except Exception as error:
         raise NoCacheError(f"'{name}' is damaged, or stored in a way that no cache is") from error
     if not isinstance(data, h5py.Dataset):
-        raise NoCacheError(f"'{name}' is a {'group' if isinstance(data, h5py.Group) else 'named type'}, not an array")
-    how, kind = data.id.get_create_plist(), data.id.get_type()
-    if data.is_virtual or data.external:
+        raise NoCacheError(f"'{name}' is not an array")
+    if data.external:
         raise NoCacheError(f"'{name}' is stored in other files")
-    if how.get_nfilters():
-        raise NoCacheError(f"'{name}' is stored by filter {how.get_filter(0)[0]}")
-    if how.get_layout() != h5py.h5d.CONTIGUOUS:
-        raise NoCacheError(f"'{name}' is not stored in one piece")
+    if data.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
+        raise NoCacheError(f"'{name}' is not stored in one piece")  # in chunks, with or without filters, or elsewhere
+    kind = data.id.get_type()
     if kind.committed() or kind != h5py.h5t.py_create(dtype):
-        raise NoCacheError(f"'{name}' is of {'a named' if kind.committed() else 'another'} type than {dtype}")
+        raise NoCacheError(f"'{name}' is of another type than {dtype}")
     if data.ndim != 1:
         raise NoCacheError(f"'{name}' has {data.ndim} dimensions, not one")
     offset, count = data.id.get_offset(), int(data.shape[0])
@@ -104,13 +99,9 @@ def _place(file: h5py.File, name: str, dtype: np.dtype[Any] | None, length: int)
 
 
 class _Head(BytesIO):
-    """The beginning of a file, as HDF5 writes it; what it writes behind that is dropped.
+    """The beginning of a file, as HDF5 writes it; what it writes behind that is dropped."""
 
-    Attributes:
-        length: of the whole file.
-    """
-
-    length = 0
+    length = 0  # of the whole file
 
     def write(self, data: Any) -> int:
         if self.tell() < HEAD_BYTES:

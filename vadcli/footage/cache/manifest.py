@@ -10,8 +10,9 @@ The arrays are flat, those of one clip end to end with those of the next, in the
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -45,16 +46,10 @@ class NoCacheError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CacheFormat:
-    """The format of all frames of a cache.
+    """The format of all frames of a cache."""
 
-    Attributes:
-        size: (H, W).
-        channels: 1 (grey) or 3 (RGB).
-        codec: `raw` pixels or `jpeg`.
-    """
-
-    size: tuple[_Side, _Side]
-    channels: Literal[1, 3]
+    size: tuple[_Side, _Side]  # (H, W)
+    channels: Literal[1, 3]  # grey or RGB
     codec: Codec
 
     def __str__(self) -> str:
@@ -73,51 +68,28 @@ class CacheFormat:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A cache's record of one clip.
+    """A cache's record of one clip."""
 
-    Attributes:
-        name: unique in the cache: `SCENE/CLIP`, or `SCENE/SPLIT/CLIP` for benchmarks.
-        scene: whose camera it is.
-        split: `train` (normal footage) or `test`.
-        fps: frames a second, after thinning.
-        height: of the source's own frames.
-        width: of the source's own frames.
-        source: name of the file or folder that it came from.
-        sha256: of the source's bytes.
-        location: digest of the source's real path.
-        stamp: size and time of change of the source's files, by which a later run knows it again without hashing.
-        recipe: digest of everything else that the stored clip depends on.
-        began: when the recording began, None where nobody knows.
-        thinned_to: frames a second that were asked for, None for all.
-        mask_top: share of the height that is black.
-        num_frames: how many.
-        stored_bytes: of its frames.
-        cues: shapes of its cue maps by name, empty where it has none.
-        has_labels: whether frames are labelled normal or abnormal.
-        has_masks: whether abnormal pixels are marked.
-        label_variants: names of further label sets (see `Cache.labels`).
-    """
-
-    name: str
-    scene: str
-    split: Split
-    fps: _Positive
-    height: _Side
+    name: str  # unique in the cache: `SCENE/CLIP`, or `SCENE/SPLIT/CLIP` for benchmarks
+    scene: str  # whose camera it is
+    split: Split  # `train` is normal footage
+    fps: _Positive  # frames a second, after thinning
+    height: _Side  # of the source's own frames, as is `width`
     width: _Side
-    source: str
-    sha256: str
-    location: str
-    stamp: str
-    recipe: str
-    began: AwareDatetime | None = None
-    thinned_to: _Positive | None = None
-    mask_top: _Share = 0.0
+    source: str  # name of the file or folder that it came from
+    sha256: str  # of the source's bytes
+    location: str  # digest of the source's real path
+    stamp: str  # size and time of change of the source's files, by which a later run knows it again without hashing
+    recipe: str  # digest of everything else that the stored clip depends on
+    began: AwareDatetime | None = None  # when the recording began, None where nobody knows
+    thinned_to: _Positive | None = None  # frames a second that were asked for, None for all
+    mask_top: _Share = 0.0  # share of the height that is black
     num_frames: _Count = 0
-    stored_bytes: _Count = 0
-    cues: dict[str, _Shape] = field(default_factory=dict)
+    stored_bytes: _Count = 0  # of its frames
+    cues: dict[str, _Shape] = field(default_factory=dict)  # shapes of its cue maps by name, empty where it has none
     has_labels: bool = False
     has_masks: bool = False
-    label_variants: tuple[str, ...] = ()
+    label_variants: tuple[str, ...] = ()  # names of further label sets (see `Cache.labels`)
 
     def info(self, frames: int | None = None) -> SourceInfo:
         """The clip, or so many frames of it, as a source."""
@@ -144,25 +116,28 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """All that a cache says of itself.
+class StoredClip:
+    """A clip, and where the bytes of its part of every array lie."""
 
-    Attributes:
-        frames: the format of all frames.
-        clips: in the order they were prepared.
-    """
+    clip: Clip
+    regions: Callable[[str], tuple[Path, int, int]]  # of an array: a file, the first byte in it, number of bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that a cache says of itself."""
 
     frames: CacheFormat
-    clips: tuple[Clip, ...]
+    clips: tuple[Clip, ...]  # in the order they were prepared
 
     def to_json(self) -> bytes:
-        """As it is stored."""
+        """The bytes that are stored."""
         facts = {"format": FORMAT, "version": VERSION, **asdict(self)}
         return json.dumps(facts, sort_keys=True, default=str).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Manifest":
-        """As it was stored.
+        """The manifest of stored bytes.
 
         Raises:
             NoCacheError: for what vad would not have written.
@@ -181,21 +156,18 @@ class Manifest:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))[:80]
             raise NoCacheError(f"its manifest says of {place}: {first['msg'].lower()}") from error
-        found._check()
-        return found
-
-    def _check(self) -> None:
-        if math.prod(self.frames.size) > MOST_PIXELS:
-            raise NoCacheError(f"frames of {self.frames}")
-        met: set[str] = set()
-        for clip in self.clips:
-            if clip.name in met:
+        form, names = found.frames, set[str]()
+        if math.prod(form.size) > MOST_PIXELS:
+            raise NoCacheError(f"frames of {form}")
+        for clip in found.clips:
+            if clip.name in names:
                 raise NoCacheError(f"two clips {clip.name}")
-            met.add(clip.name)
-            if self.frames.codec == "raw" and clip.stored_bytes != clip.num_frames * self.frames.frame_bytes:
+            names.add(clip.name)
+            if form.codec == "raw" and clip.stored_bytes != clip.num_frames * form.frame_bytes:
                 raise NoCacheError(
-                    f"clip {clip.name}: {clip.stored_bytes:,} bytes for {clip.num_frames:,} frames of {self.frames}"
+                    f"clip {clip.name}: {clip.stored_bytes:,} bytes for {clip.num_frames:,} frames of {form}"
                 )
+        return found
 
     def starts(self) -> dict[str, list[int]]:
         """Of every array, where each clip's items begin, and then its length."""

@@ -6,7 +6,6 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -14,8 +13,9 @@ import numpy.typing as npt
 
 from vadcli.errors import FootageError
 from vadcli.footage.cache.hdf5 import MANIFEST, find_arrays
-from vadcli.footage.cache.manifest import DTYPES, Clip, Manifest, NoCacheError
+from vadcli.footage.cache.manifest import DTYPES, Clip, Manifest, NoCacheError, StoredClip
 from vadcli.footage.frames import Image
+from vadcli.footage.naming import shorten
 from vadcli.footage.opencv import cv2
 
 AGAIN = "Prepare the footage again, into another file."
@@ -31,9 +31,7 @@ class Cache:
 
     Attributes:
         path: of the HDF5 file.
-        size: (H, W) of all frames.
-        channels: 1 (grey) or 3 (RGB).
-        codec: `raw` or `jpeg`.
+        form: of all frames; `size` (H, W), `channels` and `codec` are its own.
         clips: in the order they were prepared.
     """
 
@@ -97,11 +95,7 @@ class Cache:
         return maps
 
     def labels(self, name: str, variant: str | None = None) -> npt.NDArray[np.uint8] | None:
-        """Labels of a clip's frames, (n,), 1 = abnormal; None where it has none.
-
-        Args:
-            name: of the clip.
-            variant: one of the clip's `label_variants` instead of the usual labels.
+        """Labels of a clip's frames, (n,), 1 = abnormal, or one of its `label_variants`; None where it has none.
 
         Raises:
             FootageError: when the clip has labels, but not this variant of them.
@@ -128,11 +122,9 @@ class Cache:
         pixels = np.unpackbits(packed, axis=1, count=self.size[0] * self.size[1])
         return pixels.reshape(-1, *self.size).astype(np.bool_)
 
-    def region(self, name: str, array: str) -> tuple[int, int]:
-        """Where the bytes of a clip's part of an array begin in the file, and how many they are."""
-        begin, end = self._starts[array][self._numbers[name] :][:2]
-        size = DTYPES[array].itemsize
-        return self._offsets.get(array, 0) + begin * size, (end - begin) * size
+    def stored(self, name: str) -> StoredClip:
+        """A clip as another cache takes it over."""
+        return StoredClip(self.clip(name), lambda array: (self.path, *self._region(name, array)))
 
     def close(self) -> None:
         """Close the file; nothing can be read any more."""
@@ -142,13 +134,17 @@ class Cache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __reduce__(self) -> Any:
         return open_cache, (self.path,)
+
+    def _region(self, name: str, array: str) -> tuple[int, int]:
+        """Where the bytes of a clip's part of an array begin in the file, and how many they are."""
+        begin, end = self._starts[array][self._numbers[name] :][:2]
+        size = DTYPES[array].itemsize
+        return self._offsets.get(array, 0) + begin * size, (end - begin) * size
 
     def _range(self, name: str, start: int, stop: int | None) -> tuple[int, int]:
         count = self.clip(name).num_frames
@@ -160,7 +156,7 @@ class Cache:
     def _read(self, name: str, array: str, start: int = 0, count: int | None = None) -> npt.NDArray[Any]:
         """Items of a clip's part of an array."""
         self.clip(name)
-        begin, size = self.region(name, array)
+        begin, size = self._region(name, array)
         dtype = DTYPES[array]
         values = np.empty(size // dtype.itemsize - start if count is None else count, dtype)
         with _telling(self.path):
@@ -210,7 +206,7 @@ def open_cache(path: Path | str) -> Cache:
 
 def _opened(path: Path, file: int) -> Cache:
     try:
-        found = find_arrays(file, {MANIFEST: np.dtype("u1"), **DTYPES})
+        found = find_arrays(file)
         offset, length = found.pop(MANIFEST)
         if length > MOST_MANIFEST_BYTES:
             raise NoCacheError(f"a manifest of {length:,} bytes")
@@ -254,8 +250,3 @@ def _read_into(file: int, values: npt.NDArray[Any], at: int) -> None:
         if not got:
             raise EOFError
         done += got
-
-
-def shorten(names: list[str], most: int = 8) -> str:
-    """A list of names, cut to what fits a line."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "") or "nothing"

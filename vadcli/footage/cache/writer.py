@@ -3,49 +3,27 @@
 import errno
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
-from vadcli.footage.cache.hdf5 import MANIFEST, lay_out
-from vadcli.footage.cache.manifest import DTYPES, CacheFormat, Clip, Manifest
+from vadcli.footage.cache.hdf5 import MANIFEST, MANIFEST_DTYPE, lay_out
+from vadcli.footage.cache.manifest import DTYPES, CacheFormat, Manifest, StoredClip
 
 COPY_BYTES = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A clip, and where its part of every array lies.
-
-    Attributes:
-        clip: its record.
-        regions: of an array by its name: a file, the first byte in it, and the number of bytes.
-    """
-
-    clip: Clip
-    regions: Callable[[str], tuple[Path, int, int]]
-
-
 def write_cache(
-    path: Path, form: CacheFormat, parts: Sequence[Part], advance: Callable[[int], None] = lambda frames: None
+    path: Path, form: CacheFormat, clips: Sequence[StoredClip], advance: Callable[[int], None] = lambda frames: None
 ) -> None:
-    """Write a cache; the same clips give the same bytes.
-
-    Args:
-        path: a temporary name; the caller renames it.
-        form: of all frames.
-        parts: the clips, in the order they will have.
-        advance: called with the number of frames written.
+    """Write a cache of clips in their order, under a temporary name; the same clips give the same bytes.
 
     Raises:
         OSError: when the disk is full.
     """
-    manifest = Manifest(form, tuple(part.clip for part in parts))
+    manifest = Manifest(form, tuple(stored.clip for stored in clips))
     written = manifest.to_json()
     lengths = {array: starts[-1] for array, starts in manifest.starts().items() if starts[-1]}
-    arrays = {MANIFEST: (np.dtype("u1"), len(written))}
+    arrays = {MANIFEST: (MANIFEST_DTYPE, len(written))}
     arrays |= {array: (DTYPES[array], length) for array, length in lengths.items()}
     head, offsets, length = lay_out(arrays)
     with path.open("wb") as file:
@@ -55,10 +33,10 @@ def write_cache(
         file.write(written)
         for array in lengths:
             file.seek(offsets[array])
-            for part in parts:
-                _copy(*part.regions(array), file)
+            for stored in clips:
+                _copy(*stored.regions(array), file)
                 if array == "frames":
-                    advance(part.clip.num_frames)
+                    advance(stored.clip.num_frames)
         file.flush()
         os.fsync(file.fileno())
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vadcli.footage.cache import Split
-from vadcli.footage.layouts.clip_source import ClipSource
+from vadcli.footage.layouts.clip_source import ClipSource, numbered_clip
 from vadcli.footage.layouts.label_files import labels_for
 from vadcli.footage.naming import folders_in, videos_in
 
@@ -17,7 +17,7 @@ def detect(path: Path) -> bool:
 
 def find(path: Path) -> list[ClipSource]:
     """Clips of every scene, scene after scene."""
-    return [clip for scene, part, split in _parts(path) for clip in _clips(scene, part, split)]
+    return [_clip(scene, split, video) for scene, part, split in _parts(path) for video in videos_in(part)]
 
 
 def _parts(path: Path) -> list[tuple[str, Path, Split]]:
@@ -34,19 +34,7 @@ def _parts(path: Path) -> list[tuple[str, Path, Split]]:
     return [(scene.resolve().name, scene / part, split) for scene in scenes for part, split in _PARTS]
 
 
-def _clips(scene: str, part: Path, split: Split) -> list[ClipSource]:
-    found = []
-    for video in videos_in(part) if part.is_dir() else []:
-        clip = f"{scene}/{split}/{video.stem}"
-        table, masks = video.with_suffix(".csv"), video.with_suffix(".masks.npz")
-        found.append(
-            ClipSource(
-                clip,
-                scene,
-                split,
-                video,
-                labels=labels_for(table, {clip: None})[clip] if table.is_file() else None,
-                masks=masks if masks.is_file() else None,
-            )
-        )
-    return found
+def _clip(scene: str, split: Split, video: Path) -> ClipSource:
+    table, masks = video.with_suffix(".csv"), video.with_suffix(".masks.npz")
+    labels = labels_for(table, {video.stem: None})[video.stem] if table.is_file() else None
+    return numbered_clip(scene, split, video, labels=labels, masks=masks if masks.is_file() else None)

@@ -14,7 +14,7 @@ from vadcli.errors import FootageError
 from vadcli.files import encoding_of
 from vadcli.footage.layouts.labels import MOST_FRAMES, FrameLabels, Intervals, LabelTrack, as_labels
 from vadcli.footage.matlab import load_mat
-from vadcli.footage.naming import natural
+from vadcli.footage.naming import natural, shorten
 
 _RANGE = r"(?<![\d.])\d+(?:\s*:\s*\d+)?(?![\d.:])"
 LABEL_SUFFIXES = (".m", ".mat", ".npy", ".csv", ".txt")
@@ -31,26 +31,29 @@ def labels_for(path: Path, clips: Mapping[str, int | None]) -> dict[str, LabelTr
     Raises:
         FootageError: when the file cannot be read or does not fit the clips.
     """
+    names, suffix = list(clips), path.suffix.lower()
     if path.is_dir():
-        return _folder(path, list(clips))
+        return _folder(path, names)
     if not path.is_file():
         raise FootageError(f"{path}: not found. Give a label file or a folder of them.")
-    names = list(clips)
-    match path.suffix.lower():
+    if suffix == ".csv" and _has_columns(path):
+        return read_csv(path, names)
+    match suffix:
         case ".m":
-            return _in_order(path, names, read_m(path))
+            found: list[LabelTrack] | npt.NDArray[Any] = read_m(path)
         case ".mat":
             found = read_mat(path)
-            if isinstance(found, np.ndarray):
-                return _split_array(path, clips, found)
-            return _in_order(path, names, found)
         case ".npy":
-            return _split_array(path, clips, read_npy(path))
-        case ".csv":
-            return read_csv(path, names) if _has_columns(path) else _split_array(path, clips, _read_numbers(path))
-        case ".txt":
-            return _split_array(path, clips, _read_numbers(path))
-    raise FootageError(f"{path}: labels are read from {', '.join(LABEL_SUFFIXES)} files and folders of them.")
+            found = read_npy(path)
+        case ".csv" | ".txt":
+            found = _read_numbers(path)
+        case _:
+            raise FootageError(f"{path}: labels are read from {', '.join(LABEL_SUFFIXES)} files and folders of them.")
+    if isinstance(found, np.ndarray):
+        return _split_array(path, clips, found)
+    if len(found) != len(names):
+        raise FootageError(f"{path}: labels of {len(found)} clips for {len(names)} here. Use the matching file.")
+    return dict(zip(names, found, strict=True))
 
 
 def set_names(files: Sequence[Path]) -> dict[str, Path]:
@@ -80,10 +83,10 @@ def read_m(path: Path) -> list[LabelTrack]:
             what = f"{before}[{inside}]{after}".strip()[:40]
             raise FootageError(f"{where}: gt_frame is {what}, which has to be computed. Write the ranges out.")
         residue = re.sub(_RANGE, "", inside).replace("...", "").strip(" \t\r\n,;")
-        if residue.strip(" \t\r\n,;") or "]" not in found[0]:
+        if residue or "]" not in found[0]:
             raise FootageError(f"{where}: gt_frame is [{inside.strip()[:40]}], no ranges such as [60:152, 160:180].")
-        ranges = [[_frame(number, where) for number in one.split(":")] for one in re.findall(_RANGE, inside)]
-        clips.append(Intervals(path.name, tuple((one[0] - 1, one[-1] - 1) for one in ranges)))
+        ranges = [[_frame(number, where) for number in each.split(":")] for each in re.findall(_RANGE, inside)]
+        clips.append(Intervals(path.name, tuple((each[0] - 1, each[-1] - 1) for each in ranges)))
     if not clips:
         raise FootageError(f"{path}: no line `gt_frame = [first:last]` in it. Use the label file of the data set.")
     return clips
@@ -105,26 +108,27 @@ def read_mat(path: Path) -> list[LabelTrack] | npt.NDArray[Any]:
     """
     content = load_mat(path)
     if "gt" not in content and len(content) != 1:
-        found = ", ".join(key for key in content if not key.startswith("__")) or "nothing"
-        raise FootageError(f"{path}: no variable `gt` in it, only {found}. Use the label file of the data set.")
-    labels = np.asarray(content["gt"] if "gt" in content else next(iter(content.values())))
+        raise FootageError(
+            f"{path}: no variable `gt` in it, only {shorten(list(content))}. Use the label file of the data set."
+        )
+    labels = content["gt"] if "gt" in content else next(iter(content.values()))
     if labels.dtype != object and labels.size > 2 and max(labels.shape, default=0) == labels.size:
         return labels.reshape(-1)
     clips: list[LabelTrack] = []
-    for cell in labels.reshape(-1) if labels.dtype == object else [labels]:
-        ranges = _frame_numbers(cell, f"{path}: clip {len(clips) + 1} of `gt`")
+    for cell in labels if labels.dtype == object else [labels]:
+        where = f"{path}: clip {len(clips) + 1} of `gt`"
+        ranges = _frame_numbers(np.asarray(cell), where)
         if ranges.size > 2 and 1 in ranges.shape and ranges.max() <= 1:  # a label a frame instead of ranges
             clips.append(as_labels(ranges, path.name))
             continue
         if ranges.size % 2 or (ranges.ndim == 2 and ranges.size and ranges.shape[0] != 2):
-            raise FootageError(f"{path}: clip {len(clips) + 1} of `gt` is {ranges.shape}; expected 2 x n ranges.")
-        pairs = ranges.reshape(2, -1)
-        clips.append(Intervals(path.name, tuple((int(a) - 1, int(b) - 1) for a, b in pairs.T)))
+            raise FootageError(f"{where} is {ranges.shape}; expected 2 x n ranges.")
+        pairs = ranges.reshape(2, -1).T.tolist()
+        clips.append(Intervals(path.name, tuple((first - 1, last - 1) for first, last in pairs)))
     return clips
 
 
-def _frame_numbers(cell: object, where: str) -> npt.NDArray[np.int64]:
-    values = np.asarray(cell)
+def _frame_numbers(values: npt.NDArray[Any], where: str) -> npt.NDArray[np.int64]:
     if values.dtype.kind not in "biuf":
         what = values.item() if values.dtype.kind == "U" and not values.ndim else values.dtype
         raise FootageError(f"{where} is {what}, no numbers of frames. Use the label file of the data set.")
@@ -218,46 +222,34 @@ def match_clip(text: str, names: Sequence[str], where: str) -> str:
             return hits[0]
         if hits:
             raise FootageError(f"{where}: {wanted} may be {' or '.join(hits[:3])}. Give the whole name.")
-    known = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-    raise FootageError(f"{where}: no clip {wanted}. Clips here: {known or 'none'}.")
+    raise FootageError(f"{where}: no clip {wanted}. Clips here: {shorten(names, 5)}.")
 
 
 def _folder(path: Path, names: Sequence[str]) -> dict[str, LabelTrack]:
     tracks: dict[str, LabelTrack] = {}
     for file in sorted(path.iterdir(), key=natural):
         if file.suffix.lower() in LABEL_SUFFIXES:
-            name = match_clip(file.stem, names, str(file))
-            tracks |= labels_for(file, {name: None})
+            tracks |= labels_for(file, {match_clip(file.stem, names, str(file)): None})
     if not tracks:
         raise FootageError(f"{path}: no label files in this folder. They are named as the clips, as in 01.npy.")
     return tracks
 
 
-def _in_order(path: Path, names: Sequence[str], tracks: Sequence[LabelTrack]) -> dict[str, LabelTrack]:
-    if len(tracks) != len(names):
-        raise FootageError(f"{path}: labels of {len(tracks)} clips for {len(names)} here. Use the matching file.")
-    return dict(zip(names, tracks, strict=True))
-
-
 def _split_array(path: Path, clips: Mapping[str, int | None], values: npt.NDArray[Any]) -> dict[str, LabelTrack]:
     """An array a clip, or one over all clips in their order."""
-    flat = as_labels(values, path.name).values
+    flat = as_labels(values, path.name)
     if len(clips) == 1:
-        return {next(iter(clips)): FrameLabels(path.name, flat)}
+        return {next(iter(clips)): flat}
     counts = [count for count in clips.values() if count is not None]
     if len(counts) != len(clips):
         raise FootageError(f"{path}: one array over {len(clips)} videos, whose lengths are not known. Give one a clip.")
-    if len(flat) != sum(counts):
-        off = len(flat) - sum(counts)
+    if off := len(flat.values) - sum(counts):
         raise FootageError(
-            f"{path}: {len(flat)} labels for {sum(counts)} frames of {len(clips)} clips, "
+            f"{path}: {len(flat.values)} labels for {sum(counts)} frames of {len(clips)} clips, "
             f"{abs(off)} too {'many' if off > 0 else 'few'}. Use the labels of this footage."
         )
-    ends = np.cumsum(counts)
-    return {
-        name: FrameLabels(path.name, flat[end - count : end])
-        for name, count, end in zip(clips, counts, ends.tolist(), strict=True)
-    }
+    parts = np.split(flat.values, np.cumsum(counts)[:-1])
+    return {name: FrameLabels(path.name, part) for name, part in zip(clips, parts, strict=True)}
 
 
 def _has_columns(path: Path) -> bool:

@@ -15,17 +15,11 @@ MOST_FRAMES = 100_000_000  # of one clip: 46 days at 25 a second
 
 @dataclass(frozen=True)
 class Intervals:
-    """Abnormal stretches.
+    """Abnormal stretches."""
 
-    Attributes:
-        origin: the file they are from, for messages.
-        intervals: first and last frame of each, counted from 0, both included.
-        may_overrun: whether an interval may end after the clip, as some annotations do.
-    """
-
-    origin: str
-    intervals: tuple[tuple[int, int], ...]
-    may_overrun: bool = False
+    origin: str  # the file they are from, for messages
+    intervals: tuple[tuple[int, int], ...]  # first and last frame of each, counted from 0, both included
+    may_overrun: bool = False  # whether an interval may end after the clip, as some annotations do
 
     def for_frames(self, count: int, clip: str) -> Labels:
         """Labels of `count` frames, 1 inside the intervals.
@@ -52,14 +46,9 @@ class Intervals:
 
 @dataclass(frozen=True, eq=False)
 class FrameLabels:
-    """A label for every frame.
+    """A label for every frame."""
 
-    Attributes:
-        origin: the file they are from, for messages.
-        values: (n,) uint8, 1 = abnormal.
-    """
-
-    origin: str
+    origin: str  # the file they are from, for messages
     values: Labels
 
     def for_frames(self, count: int, clip: str) -> Labels:

@@ -20,11 +20,10 @@ Mask = npt.NDArray[Any]  # (h, w), anything but 0 is abnormal
 
 
 def masks_of(origin: Path) -> Iterable[Mask]:
-    """One mask a frame.
+    """Masks, one a frame.
 
-    Args:
-        origin: a folder with a picture a frame; Avenue's `.mat`, of which `volLabel` is a cell of masks; a `.npy` of
-            (n, h, w); or a `.npz` of `masks` (n, h, ceil(w / 8)), packed along the width, and `shape` (n, h, w).
+    They are read from a folder with a picture a frame; Avenue's `.mat`, of which `volLabel` is a cell of masks; a
+    `.npy` of (n, h, w); or a `.npz` of `masks` (n, h, ceil(w / 8)), packed along the width, and `shape` (n, h, w).
 
     Raises:
         FootageError: when it holds no masks.
@@ -70,7 +69,7 @@ def packed_masks(
     """Masks at the size of the cache, by the nearest pixel, and which frames have one at their own.
 
     Args:
-        origin: of masks at their own size.
+        origin: as for `masks_of`.
         count: frames of the clip.
         size: (H, W) of the result.
         clip: named in errors.

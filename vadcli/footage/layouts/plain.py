@@ -12,7 +12,7 @@ from pathlib import Path
 from vadcli.files import VIDEO_SUFFIXES
 from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
-from vadcli.footage.naming import folders_in, images_in, left_out, tree, unread_below, videos_below, videos_in
+from vadcli.footage.naming import folders_in, images_in, left_out, tree, videos_below, videos_in
 
 _SPLIT = re.compile(r"(train|test)(ing)?([ _-]?(videos|frames|set|data))?", re.IGNORECASE)
 
@@ -28,11 +28,7 @@ def find_videos(path: Path) -> list[ClipSource]:
         name = path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
         return [ClipSource(name, name, None, path)]
     found = [_clip(path, video.parent, video.stem, video) for video in videos_below(path)]
-    pictures = sum(len(images_in(folder)) for folder in tree(path))
-    notes = [left_out(path, pictures) if pictures else None, unread_below(path)]
-    if found and any(notes):
-        found[0] = replace(found[0], note="; ".join(filter(None, notes)))
-    return found
+    return [replace(clip, note="; ".join(left_out(path))) for clip in found[:1]] + found[1:]
 
 
 def has_pictures(path: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vadcli.errors import FootageError
 from vadcli.files import VIDEO_SUFFIXES
+from vadcli.footage.cache import Split
 from vadcli.footage.layouts.clip_source import ClipSource
 from vadcli.footage.layouts.labels import Intervals
 from vadcli.footage.naming import natural
@@ -30,30 +31,23 @@ def find(path: Path) -> list[ClipSource]:
         FootageError: when a line of the annotations cannot be read, or none of the videos is there.
     """
     videos = {file.name: file for file in sorted(path.rglob("*"), key=natural) if file.suffix.lower() in VIDEO_SUFFIXES}
-    found: list[ClipSource] = []
-    absent = 0
+    named: list[tuple[str, Split, Intervals | None]] = []
     if train := _list(path, TRAIN_LIST):
-        for line in train.read_text(encoding="utf-8", errors="replace").split():
-            name = Path(line).name
-            if not name.startswith(_NORMAL):
-                continue
-            if name in videos:
-                stem = Path(name).stem
-                found.append(ClipSource(f"{stem}/train", stem, "train", videos[name]))
-            else:
-                absent += 1
+        names = [Path(line).name for line in train.read_text(encoding="utf-8", errors="replace").split()]
+        named += [(name, "train", None) for name in names if name.startswith(_NORMAL)]
     if annotations := _list(path, *ANNOTATIONS):
         for number, line in enumerate(annotations.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-            words = line.split()
-            if words and words[0] in videos:
-                stem = Path(words[0]).stem
-                labels = Intervals(annotations.name, _intervals(words, f"{annotations}:{number}"), may_overrun=True)
-                found.append(ClipSource(f"{stem}/test", stem, "test", videos[words[0]], labels=labels))
-            elif words:
-                absent += 1
+            if words := line.split():
+                intervals = _intervals(words, f"{annotations}:{number}") if words[0] in videos else ()
+                named.append((words[0], "test", Intervals(annotations.name, intervals, may_overrun=True)))
+    found = []
+    for name, split, labels in named:
+        if name in videos:
+            stem = Path(name).stem
+            found.append(ClipSource(f"{stem}/{split}", stem, split, videos[name], labels=labels))
     if not found:
         raise FootageError(f"{path}: none of the videos in the lists is here. Put them in folders below the lists.")
-    if absent:
+    if absent := len(named) - len(found):
         note = f"{path}: {absent} videos of the lists are not in any folder here and are left out"
         found[0] = replace(found[0], note=note)
     return found

@@ -4,14 +4,12 @@ import re
 from pathlib import Path
 
 from vadcli.errors import FootageError
-from vadcli.footage.cache import Split
-from vadcli.footage.layouts.clip_source import ClipSource
+from vadcli.footage.layouts.clip_source import ClipSource, numbered_clip
 from vadcli.footage.layouts.label_files import read_m
 from vadcli.footage.layouts.plain import has_pictures, has_videos
 from vadcli.footage.naming import folders_in, images_in
 
 FPS = 10.0
-_PARTS: tuple[tuple[str, Split], ...] = (("Train", "train"), ("Test", "test"))
 
 
 def detect(path: Path) -> bool:
@@ -37,14 +35,15 @@ def _sets(path: Path) -> list[Path]:
 
 def _looks_so(folder: Path) -> bool:
     """Whether there are test clips, and all clips of both splits are named as published."""
-    named = all(re.fullmatch(rf"{part}\d+", clip.name) for part, _ in _PARTS for clip in _pictures(folder / part))
+    named = all(
+        re.fullmatch(rf"{part}\d+", clip.name) for part in ("Train", "Test") for clip in _pictures(folder / part)
+    )
     return named and bool(_pictures(folder / "Test"))
 
 
 def _pictures(part: Path) -> list[Path]:
     """Folders of pictures, but for those of masks."""
-    found = folders_in(part) if part.is_dir() else []
-    return [clip for clip in found if not re.fullmatch(r"Test\d+_gt", clip.name) and images_in(clip)]
+    return [clip for clip in folders_in(part) if not re.fullmatch(r"Test\d+_gt", clip.name) and images_in(clip)]
 
 
 def _clips(folder: Path) -> list[ClipSource]:
@@ -55,20 +54,9 @@ def _clips(folder: Path) -> list[ClipSource]:
     labels = read_m(ranges[0]) if ranges else []
     if labels and len(labels) != len(tests):
         raise FootageError(f"{ranges[0]}: ranges of {len(labels)} clips for {len(tests)} here. Fetch all of it again.")
-    found = []
-    for part, split in _PARTS:
-        for index, clip in enumerate(_pictures(folder / part)):
-            masks = clip.with_name(f"{clip.name}_gt")
-            is_test = split == "test"
-            found.append(
-                ClipSource(
-                    f"{scene}/{split}/{clip.name}",
-                    scene,
-                    split,
-                    clip,
-                    labels=labels[index] if is_test and labels else None,
-                    masks=masks if is_test and masks.is_dir() and images_in(masks) else None,
-                    fps=FPS,
-                )
-            )
+    found = [numbered_clip(scene, "train", clip, fps=FPS) for clip in _pictures(folder / "Train")]
+    for index, clip in enumerate(tests):
+        masks = clip.with_name(f"{clip.name}_gt")
+        facts = {"labels": labels[index] if labels else None, "masks": masks if images_in(masks) else None}
+        found.append(numbered_clip(scene, "test", clip, fps=FPS, **facts))
     return found

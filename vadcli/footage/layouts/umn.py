@@ -6,7 +6,7 @@ abnormal frames, so the top 32, as far as codecs smear it, are black in every fr
 
 from pathlib import Path
 
-from vadcli.footage.layouts.clip_source import ClipSource
+from vadcli.footage.layouts.clip_source import ClipSource, numbered_clip
 from vadcli.footage.layouts.label_files import labels_for
 from vadcli.footage.naming import videos_in
 
@@ -15,26 +15,17 @@ _SCENES = {**dict.fromkeys((1, 2), "lawn"), **dict.fromkeys(range(3, 9), "hall")
 
 
 def detect(path: Path) -> bool:
-    """Whether the folder is named after the data set and its videos are numbered from 1 to 11."""
-    return path.is_dir() and "umn" in path.resolve().name.lower() and looks_so(path)
-
-
-def looks_so(path: Path) -> bool:
-    """Whether all videos are numbered from 1 to 11 and have an array of labels beside them."""
-    videos = videos_in(path) if path.is_dir() else []
-    return bool(videos) and all(
-        v.stem.isdecimal() and int(v.stem) in _SCENES and v.with_suffix(".npy").is_file() for v in videos
-    )
+    """Whether the folder is named after the data set and its videos are numbered and labelled."""
+    return "umn" in path.resolve().name.lower() and bool(find(path))
 
 
 def find(path: Path) -> list[ClipSource]:
-    """All clips, with labels."""
-    if not looks_so(path):
-        return []
+    """All clips, with labels; none unless all are numbered from 1 to 11 and have an array of labels beside them."""
     found = []
     for video in videos_in(path):
-        scene = _SCENES[int(video.stem)]
-        name = f"{scene}/test/{video.stem}"
-        labels = labels_for(video.with_suffix(".npy"), {name: None})[name]
-        found.append(ClipSource(name, scene, "test", video, labels=labels, mask_top=MASK_TOP))
+        file = video.with_suffix(".npy")
+        if not video.stem.isdecimal() or int(video.stem) not in _SCENES or not file.is_file():
+            return []
+        labels = labels_for(file, {video.stem: None})[video.stem]
+        found.append(numbered_clip(_SCENES[int(video.stem)], "test", video, labels=labels, mask_top=MASK_TOP))
     return found
