@@ -12,8 +12,8 @@ from vadcli.scoring.engine import Opener
 from vadcli.scoring.run import ScoringRun, Started, Stepped
 from vadcli.tasks.adapt import fit
 from vadcli.tasks.evaluate import evaluate_task
-from vadcli.tasks.reading import open_observed, reading_with
-from vadcli.tasks.ready import NO_MODEL
+from vadcli.tasks.scoring_model import NO_MODEL
+from vadcli.tasks.sources import open_observed, reading_with
 from vadcli.tasks.trial import Options
 
 

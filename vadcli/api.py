@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,11 @@ from vadcli.scoring.events import Event
 from vadcli.scoring.records import ScoreRecord
 from vadcli.scoring.run import Finished, Stepped
 from vadcli.settings import Settings, SourceSettings
-from vadcli.tasks.adapt import fit, normal_footage, with_shots
+from vadcli.tasks.adapt import fit, with_shots
 from vadcli.tasks.adapter import Fitted, save_adapter
-from vadcli.tasks.arrays import ArrayReader
-from vadcli.tasks.normal_footage import Opened
-from vadcli.tasks.reading import open_observed, reading_with
-from vadcli.tasks.ready import Ready, get_ready, load_base, reading_of, ready_adapted
+from vadcli.tasks.normal_footage import Opened, normal_footage
+from vadcli.tasks.scoring_model import ScoringModel, adapted_model, load_base, load_scoring_model, reading_of
+from vadcli.tasks.sources import ArrayReader, open_observed, reading_with
 
 if TYPE_CHECKING:
     from vadcli.model.checkpoint import Checkpoint
@@ -55,7 +54,7 @@ def load(model: str | Path | None = None, adapter: str | Path | None = None, **s
     1.5
     """
     chosen, path = _settings(settings), None if model is None else Path(model)
-    ready = get_ready(path, None if adapter is None else Path(adapter), chosen)
+    ready = load_scoring_model(path, None if adapter is None else Path(adapter), chosen)
     return Detector(path, chosen, ready)
 
 
@@ -65,7 +64,7 @@ class Detector:
 
     model: Path | None  # its file; None for the model in the package
     settings: Settings  # of every run
-    ready: Ready  # the model in memory
+    ready: ScoringModel  # the model in memory
     fitted: Fitted | None = None  # the result of `adapt`; None without it
     _checkpoint: "Checkpoint | None" = None
 
@@ -84,16 +83,14 @@ class Detector:
         settings = with_shots(self.settings, _settings({"shots": shots}).adapt.shots)
         checkpoint, network = load_base(self.model), self.ready.reads
         openers: Iterable[Opened]
-        with ExitStack() as stack:
-            if (names := _names(source)) is None:
-                reader = ArrayReader(cast(Frames, source), fps)
-                openers = [open_observed(reader, reading_with(settings.source), network)]
-            else:
-                settings = settings.model_copy(update={"source": _at_rate(settings.source, fps)})
-                reads = reading_of(checkpoint.settings, settings.source) if checkpoint else settings.source
-                openers = normal_footage(names, network, settings, reads, None, _Log(), stack)
-            fitted = fit(openers, checkpoint, settings, _Log())
-        return Detector(self.model, settings, ready_adapted(checkpoint, fitted, settings), fitted, checkpoint)
+        if (names := _names(source)) is None:
+            openers = [open_observed(ArrayReader(cast(Frames, source), fps), reading_with(settings.source), network)]
+        else:
+            settings = settings.model_copy(update={"source": _at_rate(settings.source, fps)})
+            reads = reading_of(checkpoint.settings, settings.source) if checkpoint else settings.source
+            openers = normal_footage(names, network, settings, reads, None, _Log())
+        fitted = fit(openers, checkpoint, settings, _Log())
+        return Detector(self.model, settings, adapted_model(checkpoint, fitted, settings), fitted, checkpoint)
 
     def save(self, path: str | Path) -> None:
         """Write the adapter, whole or not at all; `load(adapter=path)` and every command take it.

@@ -1,8 +1,15 @@
-"""Small caches for tests: moving squares."""
+"""Small caches for tests, of moving squares, and evidence on a clip."""
 
 import numpy as np
 
 from tests.caches import Given, write
+from vadcli.evaluation.evidence import Evidence
+
+
+def evidence_on(labels, signals, name="a", fps=25.0, scene="s", first=0):
+    """Evidence at a steady rate."""
+    frames = np.arange(first, first + len(labels))
+    return Evidence(name, scene, fps, frames, labels, signals, frames / fps)
 
 
 def moving_square(length, size, seed, labels=None):

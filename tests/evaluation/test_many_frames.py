@@ -6,7 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from vadcli.evaluation.evidence import FEATURE, FRAME, Evidence
+from tests.evaluation.caches import evidence_on
+from vadcli.evaluation.evidence import FEATURE, FRAME
 from vadcli.evaluation.protocols import OFFICIAL, PAPER, Request
 from vadcli.evaluation.results import Setting, measure, score
 from vadcli.settings import EvalSettings
@@ -18,7 +19,7 @@ def clips(count, frames):
         labels = np.zeros(frames, dtype=bool)
         labels[frames // 3 : frames // 2] = number % 5 > 0
         frame, feature = (random.lognormal(-5, 0.3, frames) * np.where(labels, 1.3, 1) for _ in range(2))
-        yield Evidence(str(number), "s", 25.0, np.arange(frames), labels, {FRAME: frame, FEATURE: feature})
+        yield evidence_on(labels, {FRAME: frame, FEATURE: feature}, str(number))
 
 
 def evaluated(evidence, protocol):

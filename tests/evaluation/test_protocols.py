@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from tests.evaluation.caches import evidence_on
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import CONTROLS, FEATURE, FLOW, FRAME, GIVEN, LIVE, MOVING, Evidence, available_scores
+from vadcli.evaluation.evidence import CONTROLS, FEATURE, FLOW, FRAME, GIVEN, LIVE, MOVING, available_scores
 from vadcli.evaluation.metrics import micro_auc
 from vadcli.evaluation.protocols import (
     MINMAX,
@@ -31,7 +32,12 @@ def clip(name, seed, n=60, lift=2.0):
     labels[n // 3 : n // 2] = True
     frame = random.lognormal(-6, 0.3, n) * np.where(labels, lift, 1)
     feature = random.lognormal(-4, 0.2, n) * np.where(labels, lift, 1)
-    return Evidence(name, "s", 25.0, np.arange(4, 4 + n), labels, {FRAME: frame, FEATURE: feature})
+    return evidence_on(labels, {FRAME: frame, FEATURE: feature}, name, first=4)
+
+
+def with_units(evidence, frame, feature):
+    signals = {FRAME: frame * evidence.signals[FRAME], FEATURE: feature * evidence.signals[FEATURE]}
+    return replace(evidence, signals=signals)
 
 
 def literal_official(frame_errors, feature_errors, a):
@@ -76,30 +82,28 @@ def test_official_agrees_with_its_literal_transcription(shots, seed):
 def test_minmax_scales_each_clip_and_does_nothing_more():
     clips = [clip(str(seed), seed, n=40 + seed) for seed in range(3)]
     literal = []
-    for one in clips:
-        psnr = [10 * math.log10(4 / error) for error in one.signals[FRAME]]
+    for evidence in clips:
+        psnr = [10 * math.log10(4 / error) for error in evidence.signals[FRAME]]
         literal.append([1 - (value - min(psnr)) / (max(psnr) - min(psnr)) for value in psnr])
     ours = MINMAX.scores(clips, Request("fp"))
     assert max(np.abs(1 + a - np.array(b)).max() for a, b in zip(ours, literal, strict=True)) < 1e-12
-    given_ = [Evidence(c.name, "s", 25.0, c.frames, c.labels, {GIVEN: -c.signals[FRAME]}) for c in clips]
-    low, high = given_[1].signals[GIVEN].min(), given_[1].signals[GIVEN].max()
-    np.testing.assert_allclose(
-        MINMAX.scores(given_, Request(GIVEN))[1], (given_[1].signals[GIVEN] - high) / (high - low), atol=1e-12
-    )
+    finished = -clips[1].signals[FRAME]
+    (scores,) = MINMAX.scores([replace(clips[1], signals={GIVEN: finished})], Request(GIVEN))
+    np.testing.assert_allclose(scores, (finished - finished.max()) / np.ptp(finished), atol=1e-12)
     assert micro_auc(score(clips, MINMAX, Request("fp"))) == pytest.approx(
         roc_auc_score(np.concatenate([c.labels for c in clips]), np.concatenate(literal))
     )
 
 
 def test_controls_stand_in_every_protocol_and_are_smoothed_causally_in_online():
-    one = clip("a", 1)
-    moving = replace(one, signals={**one.signals, MOVING: one.signals[FRAME], FLOW: one.signals[FEATURE]})
+    plain = clip("a", 1)
+    moving = replace(plain, signals={**plain.signals, MOVING: plain.signals[FRAME], FLOW: plain.signals[FEATURE]})
     assert available_scores([moving])[-2:] == CONTROLS
     (scores,) = ONLINE.scores([moving], Request(MOVING, smooth_seconds=0.4))
-    np.testing.assert_array_equal(scores, smooth(one.signals[FRAME], 0.4, one.frames / 25.0))
+    np.testing.assert_array_equal(scores, smooth(plain.signals[FRAME], 0.4, plain.frames / 25.0))
     assert score([moving], ONLINE, Request(MOVING, threshold=1.0)).thresholds is None
-    assert all(set(CONTROLS) <= set(protocol.of) for protocol in PROTOCOLS.values())
     for protocol in PROTOCOLS.values():
+        assert set(CONTROLS) <= set(protocol.of)
         assert np.isfinite(protocol.scores([moving], Request(MOVING))[0]).all()
 
 
@@ -112,11 +116,8 @@ def test_single_scores_are_the_parts_of_the_fused_one():
     assert np.array_equal(PAPER.scores(clips, Request("fused"))[1], clips[1].signals[FRAME] + clips[1].signals[FEATURE])
 
 
-def test_official_kernel_is_not_renormalised():
+def test_the_filter_is_not_renormalised_and_leaves_a_clip_too_short_for_it():
     assert official_kernel().sum() == pytest.approx(0.99985, abs=5e-6)
-
-
-def test_the_filter_leaves_a_clip_too_short_for_it():
     values = np.arange(14.0)
     assert official_filter(values) is values
     assert len(official_filter(np.arange(15.0))) == 15
@@ -124,48 +125,37 @@ def test_the_filter_leaves_a_clip_too_short_for_it():
 
 
 def test_a_constant_clip_and_an_error_of_zero_have_finite_scores():
-    flat = Evidence("a", "s", 25.0, np.arange(20), np.arange(20) > 9, {FRAME: np.zeros(20), FEATURE: np.ones(20)})
+    flat = evidence_on(np.arange(20) > 9, {FRAME: np.zeros(20), FEATURE: np.ones(20)})
     assert np.isfinite(OFFICIAL.scores([flat], Request("fused"))[0]).all()
 
 
 @given(st.floats(0.01, 100), st.floats(0.01, 100))
-def test_official_does_not_mind_the_unit_of_an_error(by, feature_by):
-    one = clip("a", 3)
-    other = Evidence(
-        "a",
-        "s",
-        25.0,
-        one.frames,
-        one.labels,
-        {FRAME: by * one.signals[FRAME], FEATURE: feature_by * one.signals[FEATURE]},
-    )
-    ours, theirs = (OFFICIAL.scores([c], Request("fused"))[0] for c in (one, other))
+def test_official_does_not_mind_the_unit_of_an_error(frame, feature):
+    plain = clip("a", 3)
+    ours, theirs = OFFICIAL.scores([plain, with_units(plain, frame, feature)], Request("fused"))
     assert np.allclose(ours, theirs, atol=1e-9)
 
 
 def test_min_max_over_each_clip_lifts_the_pooled_auc_of_cameras_that_differ():
-    loud, quiet = clip("loud", 1, lift=3.0), clip("quiet", 2, lift=3.0)
-    loud = Evidence(
-        "loud", "s", 25.0, loud.frames, loud.labels, {kind: 20 * values for kind, values in loud.signals.items()}
-    )
-    raw, scaled = (micro_auc(score([loud, quiet], protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL))
+    cameras = [with_units(clip("loud", 1, lift=3.0), 20, 20), clip("quiet", 2, lift=3.0)]
+    raw, scaled = (micro_auc(score(cameras, protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL))
     assert scaled > raw + 0.1
 
 
 def test_given_scores_pass_through_paper_and_keep_their_polarity_in_official_and_online():
     labels = np.arange(60) >= 30
-    given_ = Evidence("a", "s", 25.0, np.arange(60), labels, {GIVEN: labels + np.linspace(0, 0.1, 60)})
-    assert np.array_equal(PAPER.scores([given_], Request(GIVEN))[0], given_.signals[GIVEN])
+    finished = evidence_on(labels, {GIVEN: labels + np.linspace(0, 0.1, 60)})
+    assert np.array_equal(PAPER.scores([finished], Request(GIVEN))[0], finished.signals[GIVEN])
     for protocol in (PAPER, OFFICIAL, ONLINE):
-        assert micro_auc(score([given_], protocol, Request(GIVEN))) == 1.0
+        assert micro_auc(score([finished], protocol, Request(GIVEN))) == 1.0
 
 
 def test_online_takes_the_programs_scores_and_thresholds_as_they_are():
-    one = clip("a", 1)
-    live = replace(one, signals={**one.signals, LIVE: one.signals[FRAME]}, threshold=1.25)
-    assert np.array_equal(ONLINE.scores([live], Request(LIVE))[0], one.signals[FRAME])
+    plain = clip("a", 1)
+    live = replace(plain, signals={**plain.signals, LIVE: plain.signals[FRAME]}, threshold=1.25)
+    assert np.array_equal(ONLINE.scores([live], Request(LIVE))[0], plain.signals[FRAME])
     assert score([live], ONLINE, Request(LIVE)).thresholds.tolist() == [1.25]
-    assert score([one], PAPER, Request("fp")).thresholds is None
+    assert score([plain], PAPER, Request("fp")).thresholds is None
 
 
 def test_an_unknown_protocol_names_the_known_ones():

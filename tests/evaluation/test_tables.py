@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.evaluation.caches import evidence_on
 from vadcli.errors import GateFailed, InputError
-from vadcli.evaluation.against import check_gates, compare, gated, parse_gates
-from vadcli.evaluation.earlier import read_document
-from vadcli.evaluation.evidence import FEATURE, FRAME, MOVING, Evidence
+from vadcli.evaluation.against import check_gates, compare, gated, parse_gates, read_document
+from vadcli.evaluation.evidence import FEATURE, FRAME, MOVING
 from vadcli.evaluation.protocols import OFFICIAL, ONLINE, PAPER, Request
 from vadcli.evaluation.published import TABLE_1, TABLE_2, beside, measured_of
 from vadcli.evaluation.results import Setting, document, measure, score
@@ -26,7 +26,7 @@ def clips(seed, lift=1.5, count=4):
         labels = np.zeros(50, dtype=bool)
         labels[10 + number : 30 if number else 50] = True
         frame, feature = (random.lognormal(0, 0.5, 50) * np.where(labels, lift, 1) for _ in range(2))
-        yield Evidence(f"c{number}", "s", 10.0, np.arange(50), labels, {FRAME: frame, FEATURE: feature})
+        yield evidence_on(labels, {FRAME: frame, FEATURE: feature}, f"c{number}", fps=10.0)
 
 
 def result(seed=0, protocol=PAPER, kind="fused", **setting):
@@ -226,7 +226,7 @@ def test_an_earlier_result_that_is_none_is_refused(tmp_path, text):
 
 
 def test_an_earlier_result_that_lacks_what_is_read_of_it_is_refused(tmp_path):
-    whole = document([result()], model=MODEL)
+    whole = json.loads(json.dumps(document([result()], model=MODEL)))
 
     def refused(match, **changed):
         (tmp_path / "a.json").write_text(json.dumps({**whole, **changed}))

@@ -1,6 +1,7 @@
 import numpy as np
 
-from vadcli.evaluation.evidence import GIVEN, Evidence
+from tests.evaluation.caches import evidence_on
+from vadcli.evaluation.evidence import GIVEN
 from vadcli.evaluation.protocols import OFFICIAL, PAPER, Request
 from vadcli.evaluation.results import Setting, measure, score
 from vadcli.rendering.plots import _peaks, _style, figures, timelines, write_plots
@@ -11,8 +12,7 @@ def results(clips=3, frames=60):
     random = np.random.default_rng(0)
     labels = np.arange(frames) % 20 > 12
     evidence = [
-        Evidence(f"s/<{i}>&", "s", 10.0, np.arange(frames), labels, {GIVEN: labels + random.normal(size=frames)})
-        for i in range(clips)
+        evidence_on(labels, {GIVEN: labels + random.normal(size=frames)}, f"s/<{i}>&", fps=10.0) for i in range(clips)
     ]
     pools = [score(evidence, protocol, Request(GIVEN)) for protocol in (PAPER, OFFICIAL)]
     made = [

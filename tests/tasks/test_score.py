@@ -19,7 +19,7 @@ from tests.conftest import picture, remux
 from tests.tasks.scorable import tiny_model
 from vadcli.errors import CheckpointError
 from vadcli.footage.opencv import cv2
-from vadcli.tasks import score_run
+from vadcli.tasks import score_loop
 
 FRAMES, FPS, BURST = 120, 10.0, range(80, 92)
 
@@ -522,7 +522,7 @@ def test_ctrl_c_before_the_first_frame_ends_with_130_and_writes_nothing(vad, fil
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(score_run.Run, "score", interrupted)
+    monkeypatch.setattr(score_loop.ScoreLoop, "score", interrupted)
     outputs = ["--annotated", tmp_path / "a.mp4", "--report", tmp_path / "r.html", "--out", tmp_path / "r.ndjson"]
     answer = vad("score", film, "--model", model, *outputs)
     assert answer.code == 130 and "vad: interrupted" in answer.err

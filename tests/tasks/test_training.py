@@ -19,8 +19,7 @@ from vadcli.learning import loop, pretrain
 from vadcli.model.checkpoint import load_checkpoint
 from vadcli.presets import load_settings
 from vadcli.progress import Silent
-from vadcli.tasks.metatrain import metatrain_task
-from vadcli.tasks.pretrain import pretrain_task
+from vadcli.tasks.train import metatrain_task, pretrain_task
 
 PRETRAIN = ["model.width=3", "model.num_prototypes=3", "pretrain.max_steps=6", "pretrain.batch_size=2",
             "pretrain.log_every=1", "pretrain.device=cpu", "pretrain.precision=float32"]  # fmt: skip
@@ -213,7 +212,7 @@ def test_a_training_that_fails_after_a_resume_point_keeps_what_it_can_be_resumed
     def full(path, checkpoint):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("vadcli.tasks.pretrain.save_checkpoint", full)
+    monkeypatch.setattr("vadcli.tasks.train.save_checkpoint", full)
     with pytest.raises(OSError, match="No space"):
         pretrained_from(cache, tmp_path / "a", "pretrain.checkpoint_seconds=1e-9")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.metrics.ndjson", "a.resume"]

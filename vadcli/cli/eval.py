@@ -156,41 +156,29 @@ def command(
         check_output("--report", report, named(*read), "report")
     if plot is not None:
         check_output_folder("--plot", plot, {})
-    from vadcli.evaluation.against import check_gates, compare, parse_gates
-    from vadcli.evaluation.earlier import read_document
+    from vadcli.evaluation.against import check_gates, compare, parse_gates, read_document
+    from vadcli.evaluation.foreign import Alignment
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
+    from vadcli.tasks.evaluate import evaluate_scores_task, evaluate_task, table_task
     from vadcli.tasks.trial import Options
 
     style = "markdown" if markdown else "terminal"
     gates = parse_gates(fail_below or ())
     earlier = read_document(against) if against else None
+    protocols = tuple(dict.fromkeys(protocol or DEFAULT_PROTOCOLS))
     options = Options(
-        shots=_shots(shots),
-        support=support,
-        protocols=tuple(dict.fromkeys(protocol or DEFAULT_PROTOCOLS)),
-        scores=tuple(score or ()),
-        variant=labels_variant,
-        adapter=adapter,
-        labels=labels,
-        localise=localise,
+        _shots(shots), support, protocols, tuple(score or ()), labels_variant, adapter, labels, localise=localise
     )
     with progress(quiet) as shown:
         if table is not None:
-            from vadcli.tasks.eval_tables import table_task
-
             print_tables([table_task(table, sources or [], results or [], model, options, settings, shown)], style)
             return
         if scores and labels:
-            from vadcli.evaluation.foreign import Alignment
-            from vadcli.tasks.evaluate_scores import evaluate_scores_task
-
             alignment = Alignment(drop_head, drop_tail, higher_is, settings.source.fps or 25.0)
             found = evaluate_scores_task(scores, labels, alignment, options, settings)
         else:
-            from vadcli.tasks.evaluate import evaluate_task
-
             found = evaluate_task(sources or [], model, options, settings, shown)
         for note in found.notes:
             shown.note(note)
@@ -209,10 +197,7 @@ def command(
 
         document = found.to_json()
         if against is not None:
-            document["against"] = {
-                "file": against.name,
-                "differences": list(map(asdict, differences)),
-            }
+            document["against"] = {"file": against.name, "differences": list(map(asdict, differences))}
         print(json.dumps(document, indent=1))
     else:
         print_tables([*tables_of(found.results), *found.more_tables()], style)
@@ -223,14 +208,11 @@ def command(
 
 def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
     """Refuse flags that the kind of evaluation asked for would ignore."""
-    kind: str
-    unused: tuple[str, ...]
+    kind, unused = "an evaluation of footage", {*_FOR_SCORES, "results"}
+    if foreign:
+        kind, unused = "an evaluation of --scores", {*_FOR_MODELS, "results"}
     if table is not None:
-        kind, unused = f"--table {table}", ("scores", "plot", *_FOR_SCORES, *_FOR_RESULTS)
-    elif foreign:
-        kind, unused = "an evaluation of --scores", (*_FOR_MODELS, "results")
-    else:
-        kind, unused = "an evaluation of footage", (*_FOR_SCORES, "results")
+        kind, unused = f"--table {table}", {"scores", "plot", *_FOR_SCORES, *_FOR_RESULTS}
     for parameter in ctx.command.params:
         source = ctx.get_parameter_source(parameter.name or "")
         if parameter.name in unused and source is not None and source.name == "COMMANDLINE":

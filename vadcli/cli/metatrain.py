@@ -35,7 +35,7 @@ def command(
       vad metatrain scenes.h5 --from model.safetensors --shots 10
     """
     from vadcli.processes import joined
-    from vadcli.tasks.metatrain import metatrain_task
+    from vadcli.tasks.train import metatrain_task
 
     with joined(settings.metatrain.device) as processes, progress(quiet or not processes.leads) as shown:
         metatrain_task(caches, base, out, settings, resume=resume, tensorboard=tensorboard, progress=shown)

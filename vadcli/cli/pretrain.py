@@ -41,7 +41,7 @@ def command(
       vad pretrain a.h5 b.h5 --set model.width=32 --epochs 5
     """
     from vadcli.processes import joined
-    from vadcli.tasks.pretrain import pretrain_task
+    from vadcli.tasks.train import pretrain_task
 
     with joined(settings.pretrain.device) as processes, progress(quiet or not processes.leads) as shown:
         pretrain_task(caches, out, settings, resume=resume, tensorboard=tensorboard, progress=shown, base=base)

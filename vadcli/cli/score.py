@@ -129,19 +129,19 @@ def command(
         raise InputError("--open: writes events, and --records is frames. Use --records events with it.")
 
     from vadcli.footage.shards import parse_shard
-    from vadcli.tasks.score import ScoreRequest, score
+    from vadcli.tasks.score import Models, Outputs, score
     from vadcli.terminal import PrintableStream, stop_with_reader
 
-    one, several = _adapters(adapter or [])
-    request = ScoreRequest(
-        sources, settings, form, records, model, one, several, shots, open_, out, heatmaps, annotated, report,
-        parse_shard(shard or "0/1"),
-    )  # fmt: skip
-    if not (fail_on_anomaly or out or heatmaps or annotated or report):
+    adapter_of_all, adapters = _adapters(adapter or [])
+    models = Models(model, adapter_of_all, adapters, shots)
+    outputs = Outputs(form, records, open_, out, heatmaps, annotated, report)
+    part = parse_shard(shard or "0/1")
+    if not (fail_on_anomaly or out or outputs.pictures):
         stop_with_reader()
     data = sys.stdout  # the bar's own stand-in would send data that is piped elsewhere to the terminal
     with console.progress(quiet) as shown:
-        tally = score(request, cast(TextIO, PrintableStream(sys.stdout)) if on_terminal else data, shown)
+        stream = cast(TextIO, PrintableStream(sys.stdout)) if on_terminal else data
+        tally = score(sources, models, outputs, settings, stream, shown, part=part)
     if not quiet and (tally.sources or tally.frames):
         took = tally.timing
         waits = f"waits: decode {took.decode_wait_s:.1f} s, output {took.output_wait_s:.1f} s"
@@ -164,6 +164,8 @@ def _adapters(texts: list[str]) -> tuple[Path | None, dict[str, Path]]:
     pairs = [part.partition("=") for part in parts]
     if len(parts) == 1 and not pairs[0][1]:
         return (None, {"NAME": Path(parts[0])}) if "NAME" in parts[0] else (Path(parts[0]), {})
-    if not all(name and sign and path for name, sign, path in pairs) or len({one[0] for one in pairs}) < len(pairs):
+    if not all(name and sign and path for name, sign, path in pairs) or len({name for name, _, _ in pairs}) < len(
+        pairs
+    ):
         raise InputError("--adapter: of several, say what each is for: --adapter gate=gate.st,yard=yard.st")
     return None, {name: Path(path) for name, _, path in pairs}

@@ -1,17 +1,84 @@
-"""The difference to an earlier evaluation, and gates for CI."""
+"""The difference to an earlier evaluation, read from its file, and gates for CI."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from vadcli.errors import GateFailed, InputError
+from pydantic import BaseModel, Field, ValidationError
+
+from vadcli.errors import GateFailed, InputError, said_plainly
 from vadcli.evaluation.evidence import CONTROLS, CUES, GIVEN, LIVE, SCORES
 from vadcli.evaluation.intervals import difference_interval
-from vadcli.evaluation.results import Result
+from vadcli.evaluation.results import SCHEMA, Result
 
 GATES = ("micro_auc", "macro_auc", "ap")
+_ADVICE = "Give the output of `vad eval --json`."
 _SAME = ("data", "labels", "protocol", "shots", "support", "score", "counting", "adaptation")
+
+
+class _Clip(BaseModel):
+    clip: str
+    influence: float
+
+
+class _Row(BaseModel):
+    """The fields of a `Result` that are read again."""
+
+    data: str
+    labels: str
+    shots: int | None
+    support: str
+    counting: str
+    adaptation: str
+    protocol: str
+    score: str
+    uses_future: bool
+    frames: int
+    clips: int
+    micro_auc: Annotated[float, Field(ge=0, le=1)]
+    per_clip: list[_Clip]
+
+
+class _Model(BaseModel):
+    """The fields of a model's lineage that are read again."""
+
+    file: str | None
+    sha256: str
+    unit: str
+    variant: str
+    size: tuple[int, int]
+    width: int
+
+
+class _Document(BaseModel):
+    results: list[_Row]
+    model: _Model | None = None
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """An earlier evaluation, as `vad eval --json` printed it.
+
+    Raises:
+        InputError: if it is missing, something else, or lacks what a comparison or a table takes from it.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. {_ADVICE}")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error}). {_ADVICE}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise InputError(f"{path}: not an evaluation ({SCHEMA}). {_ADVICE}")
+    try:
+        _Document.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: {place} {said_plainly(first)}, so it was cut or edited. {_ADVICE}") from error
+    return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +105,13 @@ class Difference:
 
 def compare(results: Sequence[Result], earlier: Sequence[Mapping[str, Any]], origin: str) -> list[Difference]:
     """Differences of all results that both have; raises InputError when they have none in common."""
-    before = {_identity(each): each for each in earlier}
+    before = {_identity(row): row for row in earlier}
     found = []
-    for result in results:
-        now = result.to_json()
-        then = before.get(_identity(now))
-        if then is None:
-            continue
-        interval = difference_interval(_influences(now), _influences(then))
-        found.append(
-            Difference(
-                describe(now),
-                result.micro_auc,
-                float(then["micro_auc"]),
-                None if interval is None else interval[0],
-                interval is not None and interval[1],
-                now["frames"] == then["frames"],
-            )
-        )
+    for now in [result.to_json() for result in results]:
+        if then := before.get(_identity(now)):
+            half_width, paired = difference_interval(_influences(now), _influences(then)) or (None, False)
+            same_frames, auc = now["frames"] == then["frames"], float(then["micro_auc"])
+            found.append(Difference(describe(now), now["micro_auc"], auc, half_width, paired, same_frames))
     if not found:
         raise InputError(
             f"{origin}: no result in common; there {describe(earlier[0]) if earlier else 'nothing'}, "
@@ -69,7 +125,7 @@ def _identity(result: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _influences(result: Mapping[str, Any]) -> dict[str, float]:
-    return {each["clip"]: each["influence"] for each in result["per_clip"]}
+    return {clip["clip"]: clip["influence"] for clip in result["per_clip"]}
 
 
 def describe(result: Mapping[str, Any]) -> str:
@@ -105,12 +161,10 @@ def parse_gates(texts: Sequence[str]) -> dict[str, float]:
 
 def gated(results: Sequence[Result]) -> list[Result]:
     """The results that a gate looks at: common counting, and of each protocol the fullest score there is."""
-    common = [result for result in results if result.setting.counting == "common"]
     order = (LIVE, "fused", GIVEN, *SCORES, *CUES, *CONTROLS)
-    fullest = {
-        protocol: min((r.score for r in common if r.protocol == protocol), key=order.index)
-        for protocol in {r.protocol for r in common}
-    }
+    common = [result for result in results if result.setting.counting == "common"]
+    ranked = sorted(common, key=lambda result: order.index(result.score), reverse=True)
+    fullest = {result.protocol: result.score for result in ranked}
     return [result for result in common if result.score == fullest[result.protocol]]
 
 

@@ -30,8 +30,8 @@ class EventScores:
     true_events: int  # stretches of abnormal labels
     detected: int  # those that an alarm touches, within tolerance
     alarms: int  # alarms raised, after merging
-    # stretches of alarm in normal footage: apart from events by more than the tolerance before them and more than the
-    # linger after them. An alarm that never ends has one for each normal stretch.
+    # stretches of alarm in footage that is neither of an event nor within its tolerance or linger; an alarm that never
+    # ends has one for each
     false_alarms: int
     precision: float | None  # share of alarms that touch a true event, within tolerance; None without an alarm
     recall: float | None  # share of true events detected; None without a true event
@@ -47,8 +47,7 @@ def score_events(data: Pool, threshold: Floats | float, criterion: Criterion, *,
         data: scored clips.
         threshold: an alarm begins above it; a number, or (C,) where clips differ.
         criterion: what counts.
-        anew: only an alarm that begins with an event, within the tolerance, or later in it has found it, not one that
-            has been going on.
+        anew: an alarm that has been going on when an event begins, less the tolerance, has not found it.
     """
     tolerance, linger = criterion.tolerance_s, max(criterion.tolerance_s, criterion.linger_s)
     truth = _stretches(data.labels, data.signal.begins, data)

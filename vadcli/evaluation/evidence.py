@@ -1,10 +1,7 @@
 """Evidence on one clip: signals of every frame, with the labels of the same frames."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass, replace
 
 from vadcli.evaluation.pool import Flags, Floats, Indices
 
@@ -30,19 +27,12 @@ class Evidence:
     # "feature" the mean distance to prototypes, "live" the program's score, and each of CUES what that cue adds to it;
     # "given" a finished score; "moving" the share of moving pixels in the worst window, "flow" their optical flow there
     signals: Mapping[str, Floats]
-    # (n,), the frames' times; frames at the clip's rate where nothing is given
-    times_s: Floats = field(default_factory=lambda: np.empty(0))
+    times_s: Floats  # (n,), the frames' times
     threshold: float | None = None  # where the program's alarms begin in "live"; None where nothing says
 
-    def __post_init__(self) -> None:
-        if not len(self.times_s):
-            object.__setattr__(self, "times_s", self.frames / self.fps)
-        lengths = {len(self.labels), len(self.times_s), *map(len, self.signals.values())}
-        if lengths != {len(self.frames)}:
-            raise ValueError(f"{self.name}: {len(self.frames)} frames, but arrays of {sorted(lengths)}")
-
-    def keep(self, chosen: NDArray[np.bool_]) -> "Evidence":
-        """The same clip with the chosen frames only, (n,) True to keep."""
+    def from_frame(self, first: int) -> "Evidence":
+        """The same clip without the frames before `first`."""
+        chosen = self.frames >= first
         return replace(
             self,
             frames=self.frames[chosen],
@@ -50,10 +40,6 @@ class Evidence:
             signals={kind: values[chosen] for kind, values in self.signals.items()},
             times_s=self.times_s[chosen],
         )
-
-    def from_frame(self, first: int) -> "Evidence":
-        """The same clip without the frames before `first`."""
-        return self.keep(self.frames >= first)
 
 
 def available_scores(clips: Iterable[Evidence]) -> tuple[str, ...]:

@@ -42,10 +42,9 @@ def influences(data: Pool) -> Floats:
     clips, Σ (difference of influences)². One number a clip is all that a later comparison needs.
     """
     per_frame = placements(data.labels, data.scores)
-    clips, count = data.clip_of, len(data.names)
     positives, negatives = data.abnormal, data.lengths - data.abnormal
     pairs = float(positives.sum()) * float(negatives.sum())
-    won = np.bincount(clips, weights=per_frame, minlength=count)  # as owner of either side of a pair
+    won = np.bincount(data.clip_of, weights=per_frame, minlength=len(data.names))  # as owner of either side of a pair
     area = per_frame[data.labels].sum() / pairs
     effect: Floats = won / pairs - area * (positives / positives.sum() + negatives / negatives.sum())
     return effect
@@ -60,8 +59,7 @@ def interval(data: Pool, resamples: int, seed: int) -> Interval | None:
     if count < 2:
         return None
     if count > MOST_CLIPS:
-        margin = spread(influences(data)) * float(norm.ppf(0.975))
-        area = micro_auc(data)
+        margin, area = spread(influences(data)) * float(norm.ppf(0.975)), micro_auc(data)
         return Interval(max(0.0, area - margin), min(1.0, area + margin), "linear over clips")
     weights = draw_weights(count, resamples, seed)
     positives = weights @ data.abnormal
@@ -81,15 +79,13 @@ def draw_weights(count: int, resamples: int, seed: int) -> Floats:
 
 
 def spread(influence: Floats) -> float:
-    """Standard error over clips of the AUC (or difference of AUCs) with these influences."""
+    """Standard error over two clips or more of the AUC, or difference of AUCs, with these influences."""
     count = len(influence)
-    if count < 2:
-        return float("nan")
     return float(np.sqrt(count / (count - 1) * np.sum((influence - influence.mean()) ** 2)))
 
 
 def difference_interval(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, bool] | None:
-    """Half width of the 95 % interval of the difference of two micro AUCs.
+    """Half width of the 95 % interval of the difference of two micro AUCs, from influences by clip.
 
     Returns:
         (half width, whether it is paired): paired when both have the same clips, otherwise as if independent,

@@ -1,5 +1,6 @@
 """Frame labels for scores that came from elsewhere: any label file that `vad prepare` reads, or a cache."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,23 +29,22 @@ class Labels:
 
     def lengths(self) -> dict[str, int] | None:
         """Frames of every clip in natural order, where labels say so for all."""
-        if self.named is None or not all(isinstance(track, FrameLabels) for track in self.named.values()):
-            return None
-        return {name: len(self.named[name].values) for name in sorted(self.named, key=natural)}  # type: ignore[union-attr]
+        named = self.named or {}
+        lengths = {name: len(track.values) for name, track in named.items() if isinstance(track, FrameLabels)}
+        return {name: lengths[name] for name in sorted(lengths, key=natural)} if len(lengths) == len(named) else None
 
-    def of(self, clips: Mapping[str, int | None]) -> dict[str, tuple[str, LabelTrack]]:
+    def of(self, clips: Mapping[str, int]) -> dict[str, tuple[str, LabelTrack]]:
         """Name and labels of every scored clip.
 
         Args:
-            clips: names of the scored clips in natural order, with their number of frames where it is known.
+            clips: names of the scored clips in natural order, with their number of frames.
 
         Raises:
             InputError: when either side has a clip that the other lacks.
         """
         if self.named is None:
-            counts = [count for count in clips.values() if count is not None]
-            if self.path.suffix.lower() == ".npy" and len(counts) == len(clips) > 1:
-                check_count(str(self.path), sum(counts), read_npy(self.path).size, len(clips))
+            if self.path.suffix.lower() == ".npy" and len(clips) > 1:
+                check_count(str(self.path), sum(clips.values()), read_npy(self.path).size, len(clips))
             tracks = labels_for(self.path, clips)
             unknown = [name for name in clips if name not in tracks]
             if unknown:
@@ -52,26 +52,25 @@ class Labels:
             return {name: (name, tracks[name]) for name in clips}
         if len(clips) == len(self.named) == 1:
             return {next(iter(clips)): next(iter(self.named.items()))}
-        found = {name: self._match(name) for name in clips}
-        taken = [name for name, _ in found.values()]
-        twice = next((name for name in taken if taken.count(name) > 1), None) if len(set(taken)) < len(taken) else None
-        if twice is not None:
-            raise InputError(f"clip {twice}: two of the scored clips are meant by it. Name them as the labels do.")
-        missing = sorted(set(self.named) - set(taken), key=natural)
+        found = {name: self._match(name, self.named) for name in clips}
+        taken = Counter(name for name, _ in found.values())
+        name, count = taken.most_common(1)[0]
+        if count > 1:
+            raise InputError(f"clip {name}: two of the scored clips are meant by it. Name them as the labels do.")
+        missing = sorted(self.named.keys() - taken, key=natural)
         if missing:
             raise InputError(
                 f"{self.path}: no scores for {shorten(missing, 4)}. Score them too, or label without them."
             )
         return found
 
-    def _match(self, name: str) -> tuple[str, LabelTrack]:
+    def _match(self, name: str, named: Mapping[str, LabelTrack]) -> tuple[str, LabelTrack]:
         """The labels of a scored clip: by its name, or by the end of its path."""
-        assert self.named is not None
-        if name not in self.named:
-            parts = name.split("/")
-            ends = [end for end in ("/".join(parts[i:]) for i in range(len(parts))) if end in self.named]
-            name = ends[0] if ends else match_clip(parts[-1], list(self.named), str(self.path))
-        return name, self.named[name]
+        parts = name.split("/")
+        ends = ("/".join(parts[first:]) for first in range(len(parts)))
+        found = next((end for end in ends if end in named), None)
+        found = found or match_clip(parts[-1], list(named), str(self.path))
+        return found, named[found]
 
 
 def read_labels(path: Path, variant: str | None = None) -> Labels:

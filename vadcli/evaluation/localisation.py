@@ -1,7 +1,7 @@
 """Measures of finding the right place: pixel AUC, the UCSD pixel criterion, regions and tracks (RBDC, TBDC)."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +39,13 @@ class LocalisationScores:
 
 
 class PixelCounts:
-    """Pixels of any number of frames by score and label, in memory that does not grow (16 MiB).
+    """Pixels of any number of frames by score and label, in 16 MiB.
 
-    Nonnegative float32 values are ordered as their bits are, so the upper bits are bins that need no range: two
-    values share a bin only if they agree to one part in 2^11.
+    Nonnegative float32 values are ordered as their bits are: their upper bits are bins of one part in 2^11.
     """
 
     def __init__(self) -> None:
-        self.positive = np.zeros(1 << (32 - _PIXEL_BITS), dtype=np.int64)
-        self.negative = np.zeros_like(self.positive)
+        self.positive, self.negative = (np.zeros(1 << (32 - _PIXEL_BITS), dtype=np.int64) for _ in range(2))
 
     def add(self, maps: Maps, masks: Masks) -> None:
         """Count frames: maps (n, H, W), not negative, larger for less normal; masks (n, H, W)."""
@@ -59,13 +57,10 @@ class PixelCounts:
 
     def auc(self) -> tuple[float, float]:
         """AUC with pixels of one bin counted as ties, and the most it can be off for that."""
-        pairs = float(self.positive.sum()) * float(self.negative.sum())
-        if not pairs:
-            raise ValueError("pixels of both kinds are needed")
-        below = np.cumsum(self.negative) - self.negative
-        tied = float(np.dot(self.positive.astype(np.float64), self.negative.astype(np.float64)))
-        won = float(np.dot(self.positive.astype(np.float64), below.astype(np.float64)))
-        return (won + tied / 2) / pairs, tied / 2 / pairs
+        positive, negative = self.positive.astype(np.float64), self.negative.astype(np.float64)
+        pairs = positive.sum() * negative.sum()
+        tied, won = positive @ negative, positive @ (np.cumsum(negative) - negative)
+        return float((won + tied / 2) / pairs), float(tied / 2 / pairs)
 
 
 def ucsd_frame_scores(maps: Maps, masks: Masks) -> tuple[Flags, Floats]:
@@ -81,15 +76,11 @@ def ucsd_frame_scores(maps: Maps, masks: Masks) -> tuple[Flags, Floats]:
     Returns:
         labels (n,) and scores (n,).
     """
-    labels: Flags = np.array([mask.any() for mask in masks], dtype=np.bool_)
-    scores = np.empty(len(maps))
-    for number, (values, mask, abnormal) in enumerate(zip(maps, masks, labels, strict=True)):
-        if abnormal:
-            inside = values[mask]
-            needed = int(np.ceil(COVERED * len(inside) - 1e-9))
-            scores[number] = np.partition(inside, len(inside) - needed)[len(inside) - needed]
-        else:
-            scores[number] = values.max()
+    labels = np.asarray(masks.any(axis=(1, 2)))
+    scores = maps.max(axis=(1, 2)).astype(np.float64)
+    for number in np.flatnonzero(labels):
+        inside = np.sort(maps[number][masks[number]])
+        scores[number] = inside[-int(np.ceil(COVERED * len(inside) - 1e-9))]
     return labels, scores
 
 
@@ -155,9 +146,8 @@ class RegionCounts:
 def count_regions(maps: Maps, tracks: Sequence[NDArray[np.int32]]) -> RegionCounts:
     """Regions and tracks of one clip that thresholded maps find (Ramachandra and Jones 2020).
 
-    A detected region is a set of pixels at or above the threshold that touch, corners included; a speck is one too, so
-    maps should be smooth at the size of what is sought. Thresholds are tried from a frame's highest value down to its
-    median, or ten octaves; lower ones count in it as the last of these.
+    A detected region is a set of pixels at or above the threshold that touch, corners included. Thresholds are tried
+    from a frame's highest value down to its median, or ten octaves; lower ones count in it as the last of these.
 
     Args:
         maps: (n, H, W), not negative, larger for less normal.
@@ -202,17 +192,10 @@ def _match(detected: NDArray[np.bool_], truth: NDArray[np.int64], count: int) ->
     return enough.any(axis=0), int(np.count_nonzero(~enough.any(axis=1)))
 
 
-def total(counts: Iterable[RegionCounts]) -> RegionCounts:
+def total(counts: Sequence[RegionCounts]) -> RegionCounts:
     """Counts of several clips, added."""
-    every = list(counts)
-    return RegionCounts(
-        sum((each.found_regions for each in every), start=np.zeros_like(every[0].found_regions)),
-        sum((each.found_tracks for each in every), start=np.zeros_like(every[0].found_tracks)),
-        sum((each.false_regions for each in every), start=np.zeros_like(every[0].false_regions)),
-        sum(each.regions for each in every),
-        sum(each.tracks for each in every),
-        sum(each.frames for each in every),
-    )
+    names = [field.name for field in fields(RegionCounts)]
+    return RegionCounts(**{name: sum(getattr(clip, name) for clip in counts) for name in names})
 
 
 def _area(false_rate: Floats, found_rate: Floats) -> float:

@@ -26,20 +26,24 @@ class Curve:
     @property
     def equal_error_rate(self) -> float:
         """Where false positive rate and miss rate cross, straight between points (EER)."""
-        return self._crossing()[0]
+        before, after = self._crossing - 1, self._crossing
+        share = -self._excess[before] / (self._excess[after] - self._excess[before])
+        rate = self.false_positive_rate
+        return float(rate[before] + share * (rate[after] - rate[before]))
 
     @property
     def equal_error_threshold(self) -> float:
         """The threshold of the first point past the crossing."""
-        return float(self.thresholds[self._crossing()[1]])
+        return float(self.thresholds[self._crossing])
 
-    def _crossing(self) -> tuple[float, int]:
-        excess = self.false_positive_rate - (1 - self.recall)  # rises from -1 to 1
-        after = int(np.argmax(excess >= 0))
-        low, high = excess[after - 1], excess[after]
-        share = -low / (high - low)
-        rate = self.false_positive_rate
-        return float(rate[after - 1] + share * (rate[after] - rate[after - 1])), after
+    @property
+    def _excess(self) -> Floats:
+        """False positive rate over miss rate, from -1 to 1."""
+        return self.false_positive_rate - (1 - self.recall)
+
+    @property
+    def _crossing(self) -> int:
+        return int(np.argmax(self._excess >= 0))
 
     def recall_at(self, false_positive_rate: float) -> float:
         """Largest recall with no more than that share of normal frames called abnormal."""
@@ -78,13 +82,12 @@ def placements(labels: Flags, scores: Floats) -> Floats:
     Returns:
         (n,): for an abnormal frame the normal ones below it, for a normal frame the abnormal ones above it.
     """
-    positive, negative = np.sort(scores[labels]), np.sort(scores[~labels])
     result = np.empty(len(scores))
-    own = scores[labels]
-    result[labels] = (np.searchsorted(negative, own, "left") + np.searchsorted(negative, own, "right")) / 2
-    own = scores[~labels]
-    below = (np.searchsorted(positive, own, "left") + np.searchsorted(positive, own, "right")) / 2
-    result[~labels] = len(positive) - below
+    for kind in (labels, ~labels):
+        others = np.sort(scores[~kind])
+        below = np.searchsorted(others, scores[kind], "left") + np.searchsorted(others, scores[kind], "right")
+        result[kind] = below / 2
+    result[~labels] = labels.sum() - result[~labels]
     return result
 
 

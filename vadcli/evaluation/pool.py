@@ -30,14 +30,6 @@ class Pool:
     # in no unit of the program
     thresholds: Floats | None = None
 
-    def __post_init__(self) -> None:
-        if not len(self.names) == len(self.lengths) == len(self.fps) == len(self.scenes):
-            raise ValueError(
-                f"{len(self.names)} names, {len(self.lengths)} lengths, {len(self.fps)} fps, {len(self.scenes)} scenes"
-            )
-        if not len(self.scores) == len(self.labels) == len(self.times_s) == self.lengths.sum():
-            raise ValueError(f"{len(self.scores)} scores, {len(self.labels)} labels, clips of {self.lengths.sum()}")
-
     @cached_property
     def signal(self) -> Signal:
         """Scores with their times, as the rule of alarms takes them."""
@@ -80,64 +72,38 @@ def pool(
     scores: Sequence[NDArray[np.floating]],
     labels: Sequence[NDArray[np.generic]],
     fps: Sequence[float] | float = 25.0,
-    scenes: Sequence[str] | str = "",
+    scenes: Sequence[str] | None = None,
     times_s: Sequence[Floats] | None = None,
     thresholds: Floats | None = None,
 ) -> Pool:
-    """Clips joined, once what could make the figures wrong is ruled out.
+    """Clips joined.
 
     Args:
         names: C clip names.
         scores: C arrays (n_i,), larger means less normal.
         labels: C arrays (n_i,), nonzero where the frame is abnormal.
         fps: frames a second, of each clip or of all.
-        scenes: what each clip shows, or all.
+        scenes: what each clip shows.
         times_s: C arrays (n_i,), the frames' times; frames at the clip's rate by default.
         thresholds: (C,), as of `Pool`.
 
     Raises:
-        InputError: for no clip at all, a name twice, unequal lengths, a score that is not finite, or footage
-            with a single class.
+        InputError: for a name twice, or footage with a single class.
     """
-    if not names:
-        raise InputError("nothing to evaluate: no clip has both scores and labels")
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise InputError(f"clip {twice[0]}: scored twice. Give every clip one array of scores.")
-    for name, values, marks in zip(names, scores, labels, strict=True):
-        check_clip(name, values, marks)
     lengths = np.array([len(values) for values in scores], dtype=np.int64)
-    every_fps = np.broadcast_to(np.asarray(fps, dtype=np.float64), lengths.shape).copy()
+    rates = np.broadcast_to(np.asarray(fps, dtype=np.float64), lengths.shape).copy()
     flat = np.concatenate([np.asarray(values, dtype=np.float64) for values in scores])
-    truth: Flags = np.concatenate([np.asarray(values) != 0 for values in labels]).astype(np.bool_)
+    truth: Flags = np.concatenate([np.asarray(values) != 0 for values in labels])
     if truth.all() or not truth.any():
         kind = "abnormal" if truth.any() else "normal"
         raise InputError(
             f"labels: all {len(truth)} frames of {len(names)} clips are {kind}; a ranking needs both kinds. "
             "Check --labels, or add clips."
         )
-    every_scene = (scenes,) * len(names) if isinstance(scenes, str) else tuple(scenes)
     if times_s is None:
-        times_s = [np.arange(length) / rate for length, rate in zip(lengths, every_fps, strict=True)]
-    return Pool(tuple(names), flat, truth, lengths, every_fps, every_scene, np.concatenate(times_s), thresholds)
-
-
-def check_clip(name: str, scores: NDArray[np.floating], labels: NDArray[np.generic]) -> None:
-    """Refuse a clip whose scores cannot be compared with its labels.
-
-    Raises:
-        InputError: when lengths differ (by how many) or a score is not finite (which).
-    """
-    if len(scores) != len(labels):
-        difference = len(scores) - len(labels)
-        what = "more" if difference > 0 else "fewer"
-        raise InputError(
-            f"clip {name}: {len(scores)} scores for {len(labels)} labels, {abs(difference)} {what}. "
-            "Say what was left out with --drop-head and --drop-tail."
-        )
-    bad = np.flatnonzero(~np.isfinite(scores))
-    if len(bad):
-        raise InputError(
-            f"clip {name}: {len(bad)} of {len(scores)} scores are not finite, the first at index {bad[0]} "
-            f"({scores[bad[0]]}). Mend the scores."
-        )
+        times_s = [np.arange(length) / rate for length, rate in zip(lengths, rates, strict=True)]
+    known = tuple(scenes or [""] * len(names))
+    return Pool(tuple(names), flat, truth, lengths, rates, known, np.concatenate(times_s), thresholds)

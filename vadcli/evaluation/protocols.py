@@ -18,7 +18,6 @@ TAPS = 15
 SIGMA = 2.0
 _DEFAULT_RULE = AlarmRule.of(ScoreSettings())
 _LEAST = 1e-20  # an error of exactly zero has no decibels
-_SMOOTH_SECONDS = ScoreSettings().smooth_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +26,16 @@ class Request:
 
     score: str  # one of `available_scores`
     shots: int = 0  # windows that the model was adapted on (K)
-    smooth_seconds: float = _SMOOTH_SECONDS  # time constant of causal smoothing for given scores and controls
+    smooth_seconds: float = ScoreSettings().smooth_seconds  # causal smoothing's time constant, of scores not smoothed
     # of alarms; where scores have no typical one to measure a release level from, they end at the threshold
     rule: AlarmRule = _DEFAULT_RULE
     threshold: float | None = None  # score above which alarms begin in given scores; None where nothing says
 
     def thresholds(self, clips: Sequence[Evidence]) -> Floats | None:
         """(C,), the program's threshold for each clip; None where nothing says what score is typical."""
-        every = [clip.threshold if self.score == LIVE else self.threshold for clip in clips]
-        known = [each for each in every if each is not None]
+        found = [clip.threshold if self.score == LIVE else self.threshold for clip in clips]
+        known = [threshold for threshold in found if threshold is not None]
         return np.array(known) if self.score in (LIVE, GIVEN) and len(known) == len(clips) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """From raw signals to scores: transform, scale, smooth, weigh, and make larger mean less normal."""
-
-    transform: Callable[[Floats], Floats]  # of a signal that is an error
-    scale: Callable[[Floats], Floats]  # of one signal of one clip, to a common range
-    smooth: Callable[[Floats], Floats]  # of the same
-    # of frame and feature (or scene) signal where they are added, from the number of shots
-    weights: Callable[[int], tuple[float, float]]
-    sign: float  # 1 if what comes out grows with abnormality, -1 if with normality
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +47,47 @@ class Protocol:
     # from the clips and what is asked of them to (n_i,) a clip, larger for less normal
     scores: Callable[[Sequence[Evidence], Request], list[Floats]]
     uses_future: bool  # a frame's score depends on later frames, or on other test clips: it cannot be used live
-    live: bool  # its scores are the program's own, whose thresholds are known
-    of: tuple[str, ...]  # the scores that it can judge
+    live: bool = False  # its scores are the program's own, whose thresholds are known
+    of: tuple[str, ...] = (*SCORES, GIVEN, *CONTROLS)  # the scores that it can judge
 
 
-def unchanged(values: Floats) -> Floats:
-    """The values themselves."""
-    return values
+def raw(clips: Sequence[Evidence], request: Request) -> list[Floats]:
+    """S = S_fra + λs S_fea with λs = 1, or a finished score, as it is."""
+    return [np.sum([clip.signals[kind] for kind in _kinds(request.score)], axis=0) for clip in clips]
+
+
+def scaled_over_clips(
+    smoothed: Callable[[Floats], Floats],
+    weights: Callable[[int], tuple[float, float]],
+    clips: Sequence[Evidence],
+    request: Request,
+) -> list[Floats]:
+    """Normality in decibels, or a finished score's, scaled over each clip, smoothed, weighed, and turned around.
+
+    Args:
+        smoothed: filters the scaled normality of a clip.
+        weights: of frame and feature signal where both are asked for, from the number of shots.
+        clips: with the signals.
+        request: the score.
+    """
+    results = []
+    for clip in clips:
+        signals = [clip.signals[kind] for kind in _kinds(request.score)]
+        normality = [decibels(signal) if request.score in SCORES else -signal for signal in signals]
+        parts = [smoothed(scaled(values)) for values in normality]
+        shares = weights(request.shots) if len(parts) > 1 else (1.0,)
+        results.append(-np.sum([share * part for share, part in zip(shares, parts, strict=True)], axis=0))
+    return results
+
+
+def causal(clips: Sequence[Evidence], request: Request) -> list[Floats]:
+    """Scores as the program gives them; given scores and controls, which are not smoothed yet, smoothed alike."""
+    seconds = request.smooth_seconds if request.score in (GIVEN, *CONTROLS) else 0.0
+    return [smooth(clip.signals[request.score], seconds, clip.times_s) for clip in clips]
+
+
+def _kinds(score: str) -> tuple[str, ...]:
+    return SCORES.get(score, (score,))
 
 
 def decibels(error: Floats) -> Floats:
@@ -100,69 +121,28 @@ def official_filter(values: Floats) -> Floats:
     return np.concatenate([np.full(half, inner[0]), inner, np.full(half, inner[-1])])
 
 
-def even_sum(shots: int) -> tuple[float, float]:
-    """S = S_fra + λs S_fea with λs = 1, whatever the shots."""
-    return 1.0, 1.0
-
-
 def official_weights(shots: int) -> tuple[float, float]:
     """Weights a and 1 − a: 0.5 without adaptation, 0.7 in the few-shot test."""
     return (0.7, 1 - 0.7) if shots else (0.5, 0.5)
 
 
-def combined(steps: Steps, clips: Sequence[Evidence], request: Request) -> list[Floats]:
-    """Scores by `steps`: of one signal, or of two weighed."""
-    return [_combined(steps, clip, request) for clip in clips]
-
-
-def _combined(steps: Steps, clip: Evidence, request: Request) -> Floats:
-    if request.score in (GIVEN, *CONTROLS):
-        return _signal(steps, steps.sign * clip.signals[request.score])
-    parts = [_signal(steps, steps.transform(clip.signals[kind])) for kind in SCORES[request.score]]
-    if len(parts) == 1:
-        return parts[0]
-    frame, feature = steps.weights(request.shots)
-    return frame * parts[0] + feature * parts[1]
-
-
-def _signal(steps: Steps, values: Floats) -> Floats:
-    return steps.sign * steps.smooth(steps.scale(values))
-
-
-def causal(clips: Sequence[Evidence], request: Request) -> list[Floats]:
-    """Scores as the program gives them; given scores and controls, which are not smoothed yet, smoothed alike."""
-    seconds = request.smooth_seconds if request.score in (GIVEN, *CONTROLS) else 0.0
-    return [smooth(clip.signals[request.score], seconds, clip.times_s) for clip in clips]
-
-
-def _of_errors(name: str, summary: str, steps: Steps, *, uses_future: bool) -> Protocol:
-    """A protocol that makes scores of the network's errors by steps."""
-    of = (*SCORES, GIVEN, *CONTROLS)
-    return Protocol(name, summary, partial(combined, steps), uses_future=uses_future, live=False, of=of)
-
-
-PAPER = _of_errors(
-    "paper",
-    "S_fra + S_fea, raw, nothing scaled or smoothed",
-    Steps(unchanged, unchanged, unchanged, even_sum, 1.0),
-    uses_future=False,
-)
-OFFICIAL = _of_errors(
+PAPER = Protocol("paper", "S_fra + S_fea, raw, nothing scaled or smoothed", raw, uses_future=False)
+OFFICIAL = Protocol(
     "official",
     "decibels scaled over each test clip, 15-tap filter, a-weighted: looks into the future",
-    Steps(decibels, scaled, official_filter, official_weights, -1.0),
+    partial(scaled_over_clips, official_filter, official_weights),
     uses_future=True,
 )
-MINMAX = _of_errors(
+MINMAX = Protocol(
     "minmax",
     "decibels, or given scores, scaled over each test clip and not filtered (MemAE): looks into the future",
-    Steps(decibels, scaled, unchanged, even_sum, -1.0),
+    partial(scaled_over_clips, np.asarray, lambda shots: (1.0, 1.0)),
     uses_future=True,
 )
 ONLINE = Protocol(
-    name="online",
-    summary="the program's own score: causal, by normal footage only, as a live camera has it",
-    scores=causal,
+    "online",
+    "the program's own score: causal, by normal footage only, as a live camera has it",
+    causal,
     uses_future=False,
     live=True,
     of=(LIVE, GIVEN, *CUES, *CONTROLS),

@@ -33,7 +33,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Every figure of one protocol and score."""
+    """Every figure of one protocol and score; alarms by thresholds of recall and EER are chosen on test labels."""
 
     setting: Setting  # data, labels, shots and support
     protocol: str  # name of the protocol
@@ -51,41 +51,25 @@ class Result:
     latency_aware_ap: float  # the same over events, each worth what is left of it when it is found (`latency_aware_ap`)
     eer: float  # equal error rate of pooled frames
     tpr_at_fpr: dict[str, float]  # recall at 1, 5 and 10 % false positive rate
-    # stretches of alarm in normal footage, for an hour of it, where the threshold reaches a recall (share of abnormal
-    # frames)
-    false_alarms_per_hour: dict[str, float]
-    # share of normal frames in alarm at the same thresholds; where it is large, few false alarms an hour mean alarms
-    # that hardly end
-    fpr_at_recall: dict[str, float]
+    false_alarms_per_hour: dict[str, float]  # for an hour of normal footage, where the threshold reaches a recall
+    fpr_at_recall: dict[str, float]  # share of normal frames above the same thresholds
     events: EventScores  # alarms against true events at one threshold
-    # where that came from: "calibration" (where the program's alarms begin, for the rate of false alarms asked for) or
-    # "equal error rate" (chosen on test labels: to compare methods, not a forecast)
-    events_threshold: str
-    # most events found by alarms that begin anew, with no more false alarms than there are clips; the threshold is
-    # chosen on test labels too
+    events_threshold: str  # "calibration" (the program's, for the rate of false alarms asked for) or "equal error rate"
+    # most events found by alarms that begin anew, with no more false alarms than there are clips
     events_at_one_false_alarm_a_clip: EventScores
-    # figures of each clip; "influence" is what a later comparison needs for its interval
-    per_clip: tuple[Mapping[str, Any], ...]
-    # micro AUC of each scene by its name, in which no calibration of one camera is compared with another's; None for
-    # frames of one kind only
-    scene_auc: dict[str, float | None]
+    per_clip: tuple[Mapping[str, Any], ...]  # "influence" is for the interval of a later comparison
+    scene_auc: dict[str, float | None]  # micro AUC of each scene by its name; None for frames of one kind only
     notes: tuple[str, ...] = field(default=())  # for the reader
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the setting's beside the figures; no NaN."""
         plain = asdict(self)
-        return {**plain.pop("setting"), **_listed(plain)}
+        return {**plain.pop("setting"), **plain}
 
     @property
     def macro_excluded(self) -> int:
         """Clips of one kind only, which have no AUC."""
         return self.clips - self.macro_clips
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _listed(each) for key, each in value.items()}
-    return [_listed(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Pool:
@@ -94,10 +78,9 @@ def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Po
     Raises:
         InputError: when nothing can be ranked (`pool` says why).
     """
-    scores = protocol.scores(clips, request)
     return pool(
         [clip.name for clip in clips],
-        scores,
+        protocol.scores(clips, request),
         [clip.labels for clip in clips],
         [clip.fps for clip in clips],
         [clip.scene for clip in clips],

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from vadcli.errors import InputError
-from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN
-from vadcli.evaluation.foreign import ForeignClip
-from vadcli.evaluation.pool import Floats
+from vadcli.evaluation.pool import Floats, Indices
 from vadcli.files import encoding_of
 from vadcli.footage.layouts.label_files import read_npy
 from vadcli.footage.layouts.labels import MOST_FRAMES
@@ -23,11 +22,23 @@ from vadcli.terminal import shortened
 SUFFIXES = (".ndjson", ".jsonl", ".csv", ".npy", ".mat")
 _CLIP_KEYS = ("clip", "source", "video", "name")
 _SCORE_KEYS = ("score", "anomaly_score")
-_COLUMNS = ("score", "frame", "time_s", "psnr_db", "feature_error")
-_PEAK_OF_UNIT_FRAMES = 4.0  # squared range of frames in [-1, 1]
+
+Row = tuple[int, Mapping[str, Any]]  # line and values by column
 
 
-def read_scores(arguments: Sequence[str]) -> list[ForeignClip]:
+@dataclass(frozen=True, eq=False)
+class ScoredClip:
+    """Scores of one clip as they were read."""
+
+    name: str  # clip or source, as the file names it
+    origin: str  # the file, for messages
+    scores: Floats  # (n,)
+    frames: Indices | None = None  # (n,), index of each score's frame; None where scores are simply in order
+    calibrated: bool = False  # the scores are those of `vad score`: smoothed and calibrated already
+    times_s: Floats | None = None  # (n,), time of each score's frame; None where the file has none
+
+
+def read_scores(arguments: Sequence[str]) -> list[ScoredClip]:
     """All clips of score files; raises InputError for a file that is missing, of another kind, or holds no scores."""
     clips = [clip for path in _files(arguments) for clip in _READERS[path.suffix.lower()](path)]
     if not clips:
@@ -54,21 +65,21 @@ def _files(arguments: Sequence[str]) -> list[Path]:
     return files
 
 
-def _from_npy(path: Path) -> Iterator[ForeignClip]:
-    yield ForeignClip(path.stem, str(path), {GIVEN: _vector(read_npy(path), str(path))})
+def _from_npy(path: Path) -> Iterator[ScoredClip]:
+    yield ScoredClip(path.stem, str(path), _vector(read_npy(path), str(path)))
 
 
-def _from_mat(path: Path) -> Iterator[ForeignClip]:
+def _from_mat(path: Path) -> Iterator[ScoredClip]:
     content = load_mat(path)
     if len(content) != 1:
         raise InputError(f"{path}: holds {', '.join(content) or 'nothing'}; one variable with the scores is expected.")
     (array,) = map(np.asarray, content.values())
     if array.dtype != object:
-        yield ForeignClip(path.stem, str(path), {GIVEN: _vector(array, str(path))})
+        yield ScoredClip(path.stem, str(path), _vector(array, str(path)))
         return
     for number, cell in enumerate(array.reshape(-1), start=1):
         where = f"{path}: clip {number}"
-        yield ForeignClip(f"{number:02d}", where, {GIVEN: _vector(np.asarray(cell), where)})
+        yield ScoredClip(f"{number:02d}", where, _vector(np.asarray(cell), where))
 
 
 def _vector(array: np.ndarray, origin: str) -> Floats:
@@ -77,43 +88,40 @@ def _vector(array: np.ndarray, origin: str) -> Floats:
     return array.reshape(-1).astype(np.float64)
 
 
-def _from_ndjson(path: Path) -> Iterator[ForeignClip]:
-    def rows() -> Iterator[tuple[int, Mapping[str, Any]]]:
-        try:
-            with path.open(encoding=encoding_of(path)) as file:
-                for line, text in enumerate(file, start=1):
-                    if text.strip():
-                        row = json.loads(text)
-                        if not isinstance(row, dict):
-                            raise InputError(
-                                f"{path}:{line}: a JSON object a line is expected, got {text.strip()[:40]!r}."
-                            )
-                        yield line, row
-        except (ValueError, RecursionError) as error:  # beside bad JSON: numbers and nesting beyond what Python reads
-            raise InputError(f"{path}: not NDJSON ({error}).") from error
-
-    yield from _from_rows(path, rows())
+def _from_ndjson(path: Path) -> Iterator[ScoredClip]:
+    rows: list[Row] = []
+    try:
+        for line, text in enumerate(path.read_text(encoding=encoding_of(path)).split("\n"), start=1):
+            if text.strip():
+                row = json.loads(text)
+                if not isinstance(row, dict):
+                    shown = text.strip()[:40]
+                    raise InputError(f"{path}:{line}: a JSON object a line is expected, got {shown!r}.")
+                rows.append((line, row))
+    except (ValueError, RecursionError) as error:  # beside bad JSON: numbers and nesting beyond what Python reads
+        raise InputError(f"{path}: not NDJSON ({error}).") from error
+    yield from _from_rows(path, rows)
 
 
-def _from_csv(path: Path) -> Iterator[ForeignClip]:
+def _from_csv(path: Path) -> Iterator[ScoredClip]:
     try:
         with path.open(newline="", encoding=encoding_of(path)) as file:
             first = file.readline()
             file.seek(0)
             if first.strip() and _is_number(first.split(",")[-1]):
                 values = [row[-1] for row in csv.reader(file) if row]
-                yield ForeignClip(path.stem, str(path), {GIVEN: _numbers(path, values)})
+                yield ScoredClip(path.stem, str(path), _numbers(path, values))
                 return
-            reader = csv.DictReader(file, skipinitialspace=True)
-            yield from _from_rows(path, enumerate(reader, start=2))
+            rows: list[Row] = list(enumerate(csv.DictReader(file, skipinitialspace=True), start=2))
     except (UnicodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file ({error}).") from error
+    yield from _from_rows(path, rows)
 
 
-def _is_number(value: str | float) -> bool:
+def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
@@ -125,79 +133,60 @@ def _numbers(path: Path, texts: Sequence[str]) -> Floats:
         raise InputError(f"{path}: {error}; one number a line, or columns with a header, are expected.") from error
 
 
-def _from_rows(path: Path, rows: Iterator[tuple[int, Mapping[str, Any]]]) -> Iterator[ForeignClip]:
-    """Clips of rows that name clip, frame and score; `vad score` adds the raw errors."""
-    collected: dict[str, dict[str, list[Any]]] = {}
-    calibrated = False
+def _from_rows(path: Path, rows: Sequence[Row]) -> Iterator[ScoredClip]:
+    """Clips of rows that name clip, frame and score."""
+    clips: dict[str, list[Row]] = {}
     for line, row in rows:
         if more := row.get(None):  # type: ignore[call-overload]  # where csv puts what has no column
             raise InputError(f"{path}:{line}: {len(more)} values more than columns. Save the table again.")
-        name = next((str(row[key]) for key in _CLIP_KEYS if row.get(key) not in (None, "")), path.stem)
-        key = next((key for key in _SCORE_KEYS if key in row), None)
-        if key is None and "psnr_db" not in row:
+        score = next((key for key in _SCORE_KEYS if key in row), None)
+        if score is None:
             raise InputError(f"{path}:{line}: no score in {', '.join(map(str, row)) or 'an empty row'}.")
-        calibrated = calibrated or row.get("calibration") is not None
-        columns = collected.setdefault(name, {kind: [] for kind in ("line", *_COLUMNS)})
-        columns["line"].append(line)
-        columns["score"].append(row.get(key) if key else None)
-        for other in _COLUMNS[1:]:
-            columns[other].append(row.get(other))
-    for name, columns in collected.items():
-        yield _clip(path, name, columns, calibrated)
-
-
-def _clip(path: Path, name: str, columns: Mapping[str, list[Any]], calibrated: bool) -> ForeignClip:
-    values = {kind: _column(path, name, kind, columns) for kind in _COLUMNS if kind != "time_s"}
-    signals: dict[str, Floats] = {}
-    if values["psnr_db"] is not None:
-        signals[FRAME] = _PEAK_OF_UNIT_FRAMES * 10 ** (-values["psnr_db"] / 10)
-        if values["feature_error"] is not None:
-            signals[FEATURE] = values["feature_error"]
-    if values["score"] is not None:
-        signals[GIVEN] = values["score"]
-    if not signals:
-        raise InputError(
-            f"{path}: clip {name}: every score is missing (a calibration's warm-up?). Score with an adapter."
-        )
-    frames = values["frame"]
-    if frames is not None:
-        wrong = np.flatnonzero((frames != np.round(frames)) | ~(np.abs(frames) <= MOST_FRAMES))
-        if len(wrong):
+        name = next((str(row[key]) for key in _CLIP_KEYS if row.get(key) not in (None, "")), path.stem)
+        clips.setdefault(name, []).append((line, {**row, "score": row[score]}))
+    calibrated = any(row.get("calibration") is not None for _, row in rows)
+    for name, own in clips.items():
+        scores = _column(path, name, "score", own)
+        if scores is None:
             raise InputError(
-                f"{path}:{columns['line'][wrong[0]]}: clip {name}: frame {frames[wrong[0]]:g}; "
-                f"frames are whole numbers from 0 to {MOST_FRAMES:,}."
+                f"{path}: clip {name}: every score is missing (a calibration's warm-up?). Score with an adapter."
             )
-    return ForeignClip(
-        name,
-        str(path),
-        signals,
-        None if frames is None else frames.astype(np.int64),
-        calibrated and GIVEN in signals,
-        _times(columns["time_s"]),
-    )
+        yield ScoredClip(name, str(path), scores, _frames(path, name, own), calibrated, _times(own))
 
 
-def _times(values: Sequence[Any]) -> Floats | None:
-    """(n,), or None where a row has no finite time: frames are then taken to come evenly."""
-    if not all(isinstance(value, int | float | str) and _is_number(value) for value in values):
+def _frames(path: Path, name: str, rows: Sequence[Row]) -> Indices | None:
+    frames = _column(path, name, "frame", rows)
+    if frames is None:
         return None
-    times = np.array(values, dtype=np.float64)
+    wrong = np.flatnonzero((frames != np.round(frames)) | ~(np.abs(frames) <= MOST_FRAMES))
+    if len(wrong):
+        raise InputError(
+            f"{path}:{rows[wrong[0]][0]}: clip {name}: frame {frames[wrong[0]]:g}; "
+            f"frames are whole numbers from 0 to {MOST_FRAMES:,}."
+        )
+    return frames.astype(np.int64)
+
+
+def _times(rows: Sequence[Row]) -> Floats | None:
+    """(n,), or None where a row has no finite time: frames are then taken to come evenly."""
+    values = [row.get("time_s") for _, row in rows]
+    times = np.array([float(value) if _is_number(value) else np.nan for value in values])  # type: ignore[arg-type]
     return times if np.isfinite(times).all() else None
 
 
-def _column(path: Path, name: str, kind: str, columns: Mapping[str, list[Any]]) -> Floats | None:
+def _column(path: Path, name: str, column: str, rows: Sequence[Row]) -> Floats | None:
     """(n,), or None where no row has the value; a row that lacks it where others have it is an error."""
-    values = columns[kind]
-    absent = [line for line, value in zip(columns["line"], values, strict=True) if value is None or value == ""]
+    values = [(line, row.get(column)) for line, row in rows]
+    absent = [line for line, value in values if value is None or value == ""]
     if len(absent) == len(values):
         return None
     if absent:
-        why = " (a calibration's warm-up has no score: score with an adapter)" if kind == "score" else ""
-        raise InputError(f"{path}:{absent[0]}: clip {name}: {len(absent)} of {len(values)} rows have no {kind}{why}.")
-    for line, value in zip(columns["line"], values, strict=True):
-        if not isinstance(value, int | float | str) or not _is_number(value):
-            raise InputError(f"{path}:{line}: {kind} is {shortened(repr(value), 41)}; a number is expected.")
-    return np.array(values, dtype=np.float64)
+        why = " (a calibration's warm-up has no score: score with an adapter)" if column == "score" else ""
+        raise InputError(f"{path}:{absent[0]}: clip {name}: {len(absent)} of {len(values)} rows have no {column}{why}.")
+    for line, value in values:
+        if not _is_number(value):
+            raise InputError(f"{path}:{line}: {column} is {shortened(repr(value), 41)}; a number is expected.")
+    return np.array([value for _, value in values], dtype=np.float64)
 
 
 _READERS = {".ndjson": _from_ndjson, ".jsonl": _from_ndjson, ".csv": _from_csv, ".npy": _from_npy, ".mat": _from_mat}

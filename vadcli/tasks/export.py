@@ -18,7 +18,7 @@ from vadcli.model.exported import Agreement, ExportedModule
 from vadcli.model.onnx import export_onnx
 from vadcli.settings import ModelSettings
 from vadcli.synthetic import make_scene, render
-from vadcli.tasks.reading import reading_with
+from vadcli.tasks.sources import reading_with
 
 WINDOWS = 6  # compared of every kind of footage
 

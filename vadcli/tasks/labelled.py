@@ -1,8 +1,8 @@
 """Labelled footage of a cache, or of files and folders as they are: test clips, and normal footage of their scenes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,23 +16,22 @@ from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.source import Reading, open_source
 from vadcli.scoring.observing import NetworkInput, Observed, ObservedClip, ObservedSource
 from vadcli.settings import SourceSettings
-from vadcli.tasks.reading import zones_of
+from vadcli.tasks.sources import zones_of
 
-Labels = NDArray[np.bool_]
-Masks = NDArray[np.bool_]  # (n, H, W)
+Flags = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+Open = Callable[[], AbstractContextManager[Observed]]
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledClip:
-    """One clip that can be scored and compared."""
+    """One clip that can be scored and compared; labels and masks once it was read."""
 
     name: str  # of the clip
     scene: str  # whose camera it is
-    # as it is measured, from a time to a time in seconds; (0, infinity) for all of it
-    open: Callable[[], AbstractContextManager[Observed]]
-    labels: Callable[[NDArray[np.int64]], Labels]  # of frames, from their indices and how many frames the clip has
-    # of frames by their indices, likewise; None where there are none
-    masks: Callable[[NDArray[np.int64]], Masks] | None = None
+    open: Open
+    labels: Callable[[Indices], Flags]  # (n,) of frames, by their indices
+    masks: Callable[[Indices], Flags] | None = None  # (n, H, W) of frames, by their indices; None where there are none
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +40,7 @@ class Scene:
 
     name: str  # of the scene
     tests: tuple[LabelledClip, ...]  # labelled clips that are evaluated
-    # openers of its normal footage; none where there is none
-    normal: tuple[Callable[[], AbstractContextManager[Observed]], ...]
-    normal_names: tuple[str, ...]  # of the clips that those are of
+    normal: Mapping[str, Open]  # its normal footage, by clip
     # the test clip whose longest normal stretch is the normal footage, where a scene has no normal clips; it is not
     # among the tests
     donor: str | None = None
@@ -51,37 +48,27 @@ class Scene:
 
 def scenes_of_cache(cache: Cache, network: NetworkInput | None, variant: str | None) -> list[Scene]:
     """All scenes of a cache with labelled test clips; raises InputError when there is none."""
-    images = network is not None
-
-    def whole(clip: Clip) -> Callable[[], AbstractContextManager[Observed]]:
-        return partial(ObservedClip, cache, clip, network=images)
-
-    tests = []
-    stretches: dict[str, tuple[int, int]] = {}
+    opener = partial(ObservedClip, cache, network=network is not None)
+    tests, flags = [], dict[str, Flags]()
     for clip in cache.clips:
         labels = cache.labels(clip.name, variant) if clip.split == "test" and clip.has_labels else None
         if labels is None:
             continue
-        flags = labels != 0
-        stretches[clip.name] = longest_normal(flags)
-        positions = {int(index): number for number, index in enumerate(cache.timeline(clip.name)[0])}
-        masks = partial(_masks_at, cache, clip, positions) if clip.has_masks else None
-        tests.append(LabelledClip(clip.name, clip.scene, whole(clip), partial(_at, flags, positions), masks))
+        flags[clip.name] = labels != 0
+        numbers = {int(index): number for number, index in enumerate(cache.timeline(clip.name)[0])}
+        masks = partial(_masks_at, cache, clip, numbers) if clip.has_masks else None
+        at = partial(_at, flags[clip.name], numbers)
+        tests.append(LabelledClip(clip.name, clip.scene, partial(opener, clip), at, masks))
     if not tests:
         count = sum(clip.split == "test" for clip in cache.clips)
         raise InputError(
             f"{cache.path}: none of its {count} test clips has labels. Prepare it with --labels, or score without eval."
         )
-    normal: dict[str, list[Clip]] = {}
-    for clip in cache.clips:
-        if clip.split == "train":
-            normal.setdefault(clip.scene, []).append(clip)
-
-    def stretch(name: str) -> Callable[[], AbstractContextManager[Observed]]:
-        return partial(ObservedClip, cache, cache.clip(name), *stretches[name], network=images)
-
-    every = {scene: ([whole(clip) for clip in clips], [clip.name for clip in clips]) for scene, clips in normal.items()}
-    return _scenes(tests, every, {name: stop - start for name, (start, stop) in stretches.items()}, stretch)
+    normal = ((clip.scene, clip.name, partial(opener, clip)) for clip in cache.clips if clip.split == "train")
+    return [
+        _with_donor(scene, cache, opener, flags) if not scene.normal and len(scene.tests) > 1 else scene
+        for scene in _scenes(tests, normal)
+    ]
 
 
 def scenes_of_sources(
@@ -93,24 +80,20 @@ def scenes_of_sources(
         InputError: when no clip has labels.
     """
     clips = [clip for each in sources for clip in find_clips(each, labels=labels)]
-    tests, normal = [], dict[str, list[ClipSource]]()
-    for clip in clips:
-        if clip.labels is not None or clip.masks is not None:
-            tests.append(_labelled_source(clip, source, network))
-        elif clip.split != "test":
-            normal.setdefault(clip.scene, []).append(clip)
-    if not tests:
+    labelled = [clip for clip in clips if clip.labels is not None or clip.masks is not None]
+    if not labelled:
         raise InputError(
             f"{sources[0]}: no clip with labels in it. Give --labels, or score without eval: vad score {sources[0]}."
         )
-    every = {
-        scene: ([partial(_open, clip, source, network) for clip in clips], [clip.name for clip in clips])
-        for scene, clips in normal.items()
-    }
-    return _scenes(tests, every, {}, None)
+    normal = (
+        (clip.scene, clip.name, partial(_open, clip, source, network))
+        for clip in clips
+        if clip.labels is None and clip.masks is None and clip.split != "test"
+    )
+    return _scenes([_labelled_source(clip, source, network) for clip in labelled], normal)
 
 
-def longest_normal(labels: Labels) -> tuple[int, int]:
+def longest_normal(labels: Flags) -> tuple[int, int]:
     """Start and stop of the longest stretch of normal frames.
 
     >>> longest_normal(np.array([0, 1, 0, 0, 1], bool))
@@ -123,34 +106,34 @@ def longest_normal(labels: Labels) -> tuple[int, int]:
     return start, stop
 
 
-def _scenes(
-    tests: Sequence[LabelledClip],
-    normal: Mapping[str, tuple[Sequence[Callable[[], AbstractContextManager[Observed]]], Sequence[str]]],
-    normal_frames: Mapping[str, int],
-    stretch: Callable[[str], Callable[[], AbstractContextManager[Observed]]] | None,
-) -> list[Scene]:
-    scenes = []
-    for name in sorted({clip.scene for clip in tests}):
-        own = tuple(clip for clip in tests if clip.scene == name)
-        openers, names = normal.get(name, ((), ()))
-        donor = None
-        if not openers and len(own) > 1 and stretch is not None:
-            donor = max(own, key=lambda clip: normal_frames[clip.name]).name
-            openers, names = (stretch(donor),), (donor,)
-            own = tuple(clip for clip in own if clip.name != donor)
-        scenes.append(Scene(name, own, tuple(openers), tuple(names), donor))
-    return scenes
+def _scenes(tests: Sequence[LabelledClip], normal: Iterable[tuple[str, str, Open]]) -> list[Scene]:
+    """Scenes that have tests; of normal footage scene, clip and opener are given."""
+    openers: dict[str, dict[str, Open]] = {}
+    for scene, name, opener in normal:
+        openers.setdefault(scene, {})[name] = opener
+    return [
+        Scene(name, tuple(clip for clip in tests if clip.scene == name), openers.get(name, {}))
+        for name in sorted({clip.scene for clip in tests})
+    ]
 
 
-def _at(labels: Labels, positions: Mapping[int, int], indices: NDArray[np.int64]) -> Labels:
-    chosen: Labels = labels[[positions[index] for index in indices.tolist()]]
+def _with_donor(scene: Scene, cache: Cache, opener: Callable[..., ObservedClip], labels: Mapping[str, Flags]) -> Scene:
+    """A scene whose normal footage is the longest normal stretch of its tests, of which that clip is none any more."""
+    stretches = {clip.name: longest_normal(labels[clip.name]) for clip in scene.tests}
+    donor = max(stretches, key=lambda name: stretches[name][1] - stretches[name][0])
+    normal = {donor: partial(opener, cache.clip(donor), *stretches[donor])}
+    return replace(scene, tests=tuple(clip for clip in scene.tests if clip.name != donor), normal=normal, donor=donor)
+
+
+def _at(labels: Flags, numbers: Mapping[int, int], indices: Indices) -> Flags:
+    chosen: Flags = labels[[numbers[index] for index in indices.tolist()]]
     return chosen
 
 
-def _masks_at(cache: Cache, clip: Clip, positions: Mapping[int, int], indices: NDArray[np.int64]) -> Masks:
+def _masks_at(cache: Cache, clip: Clip, numbers: Mapping[int, int], indices: Indices) -> Flags:
     masks = cache.masks(clip.name)
     assert masks is not None
-    return masks[[positions[index] for index in indices.tolist()]]
+    return _at(masks, numbers, indices)
 
 
 def _open(clip: ClipSource, source: SourceSettings, network: NetworkInput | None) -> ObservedSource:
@@ -165,14 +148,13 @@ def _labelled_source(clip: ClipSource, source: SourceSettings, network: NetworkI
         opened[:] = [_open(clip, source, network)]
         return opened[0]
 
-    def labels(indices: NDArray[np.int64]) -> Labels:
-        count = opened[0].frames_read
-        if clip.labels is not None:
-            flags: Labels = clip.labels.for_frames(count, clip.name)[indices] != 0
-            return flags
-        return np.array([mask.any() for mask in masks(indices)], np.bool_)
+    def labels(indices: Indices) -> Flags:
+        if clip.labels is None:
+            return np.array([mask.any() for mask in masks(indices)], np.bool_)
+        flags: Flags = clip.labels.for_frames(opened[0].frames_read, clip.name)[indices] != 0
+        return flags
 
-    def masks(indices: NDArray[np.int64]) -> Masks:
+    def masks(indices: Indices) -> Flags:
         assert clip.masks is not None
         every = list(masks_of(clip.masks))
         return np.stack([np.asarray(every[index]) != 0 for index in indices.tolist()])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -17,96 +17,176 @@ from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.records import Format, Records
-from vadcli.scoring.writers import record_writer
+from vadcli.scoring.writers import RecordWriter, record_writer
 from vadcli.settings import ScoreSettings, Settings
-from vadcli.tasks.head import fitted_on_head
-from vadcli.tasks.reading import open_observed, reading_with, span_with
-from vadcli.tasks.ready import NO_MODEL, Ready, get_ready, network_input, reading_of, settings_of_model
-from vadcli.tasks.score_run import Part, Run, Tally
+from vadcli.tasks.score_loop import ScoreLoop, SourceGroup, Tally
+from vadcli.tasks.scoring_model import (
+    NO_MODEL,
+    ScoringModel,
+    fitted_on_head,
+    load_base,
+    load_scoring_model,
+    network_input,
+    reading_of,
+)
+from vadcli.tasks.sources import open_observed, reading_with, span_with
 
 _BY_OTHER_FLAGS = " --annotated writes a video, --report a report, --heatmaps pictures."
 
+Sources = Sequence[str | Segments]
+
 
 @dataclass(frozen=True)
-class ScoreRequest:
-    """The arguments of `vad score`."""
+class Models:
+    """The model of every source."""
 
-    sources: Sequence[str]  # files, folders, patterns, `-`, URLs, `camera:N`
-    settings: Settings  # of the run
-    form: Format = "ndjson"  # how records are written
-    records: Records = "frames"  # which
     model: Path | None = None  # checkpoint or ONNX file; None for the model in the package
     adapter: Path | None = None  # of `vad adapt`
     adapters: Mapping[str, Path] = field(default_factory=dict)  # of several cameras by name; under `NAME` a pattern
     shots: int | None = None  # windows of each source to adapt on first; None to adapt nothing
-    opening: bool = False  # also tell when events begin
+
+    def check(self, sources: Sequence[str]) -> None:
+        """Refuse what cannot work together, before any work is done."""
+        live = any(map(is_live, sources))
+        if self.shots and self.model == NO_MODEL:
+            raise InputError("--shots: adapts a network, and --model is none. Leave one of them out.")
+        if self.shots and self.adapter:
+            raise InputError("--shots and --adapter: the adapter already fits a scene. Use one of them.")
+        if self.shots and len(sources) > 1 and live:
+            raise InputError("--shots: adapts to one stream at a time. Run `vad score` once for each.")
+        if self.adapters and (self.adapter or self.shots or live):
+            raise InputError("--adapter: several are for recordings, without --shots. Run `vad score` once for each.")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written, and where."""
+
+    form: Format = "ndjson"  # how records are written
+    records: Records = "frames"  # which
+    opening: bool = False  # events are also written when they begin
     out: Path | None = None  # file for records; None for the given stream
     heatmaps: Path | None = None  # folder for pictures of events
-    annotated: Path | None = None  # video to write
-    report: Path | None = None  # HTML file to write
-    shard: tuple[int, int] = (0, 1)  # which of the sources: number and count: every so many, from that number on
+    annotated: Path | None = None  # video
+    report: Path | None = None  # HTML file
+
+    @property
+    def pictures(self) -> bool:
+        """Whether anything is drawn."""
+        return bool(self.heatmaps or self.annotated or self.report)
+
+    def check(self, taken: dict[Path, str], recordings: int) -> None:
+        """Refuse, before any work is done, what would replace files that are read, or cannot hold the recordings."""
+        if self.annotated and recordings > 1:
+            raise InputError(f"--annotated: one source makes one video, got {recordings}. Give one source.")
+        if self.form in ("srt", "vtt") and recordings > 1:
+            raise InputError(f"--format {self.form}: subtitles are of one source, got {recordings}.")
+        outputs: list[tuple[str, Path | None, Kind]] = [
+            ("--out", self.out, "records"),
+            ("--annotated", self.annotated, "video"),
+            ("--report", self.report, "report"),
+        ]
+        for flag, path, kind in outputs:
+            if path is not None:
+                check_output(flag, path, taken, kind, _BY_OTHER_FLAGS if kind == "records" else "")
+                taken[path.resolve()] = flag
+        if self.heatmaps:
+            check_output_folder("--heatmaps", self.heatmaps, taken)
+
+    def writer(self, stream: TextIO, stack: ExitStack) -> RecordWriter:
+        """The writer of records, to the file that is asked for or else to the stream."""
+        if self.out is None:
+            return record_writer(self.form, self.records, stream)
+        path = stack.enter_context(whole(self.out))
+        stack.enter_context(naming(self.out))  # closing writes, too
+        file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
+        return record_writer(self.form, self.records, file, self.out)
+
+    def sinks(self, settings: ScoreSettings, stack: ExitStack) -> list[Sink]:
+        """What draws; only what is asked for is imported, so that the first record comes soon."""
+        sinks: list[Sink] = []
+        if self.heatmaps:
+            from vadcli.rendering.heatmaps import HeatMaps
+
+            self.heatmaps.mkdir(exist_ok=True)
+            sinks.append(HeatMaps(self.heatmaps))
+        if self.annotated:
+            from vadcli.rendering.annotated import annotated_video
+
+            sinks.append(stack.enter_context(annotated_video(self.annotated)))
+        if self.report:
+            from vadcli.rendering.report import html_report
+
+            sinks.append(stack.enter_context(html_report(self.report, settings)))
+        return sinks
 
 
-def score(request: ScoreRequest, stream: TextIO, progress: Progress) -> Tally:
-    """Score sources; what was asked for is written even if the user stops it.
+def score(
+    sources: Sequence[str],
+    models: Models,
+    outputs: Outputs,
+    settings: Settings,
+    stream: TextIO,
+    progress: Progress,
+    *,
+    part: tuple[int, int] = (0, 1),
+) -> Tally:
+    """Score sources, of which `part` says number and count; what was asked for is written even if the user stops it.
 
     Raises:
         VadError: for a model, settings or outputs that cannot be used. Sources that fail are in the tally.
     """
-    index, count = request.shard
-    found = find_sources(request.sources, progress.note)[index::count]
-    if request.settings.span.join and any(map(is_live, found)):
+    number, count = part
+    found = find_sources(sources, progress.note)[number::count]
+    if settings.span.join and any(map(is_live, found)):
         raise InputError("--join: joins files, and a stream is one recording already. Leave it out.")
-    sources: Sequence[str | Segments] = (
-        joined(found, span_with(request.settings.span).names_in) if request.settings.span.join else found
-    )
-    _check(request, found, len(sources))
+    recordings: Sources = joined(found, span_with(settings.span).names_in) if settings.span.join else found
+    models.check(found)
+    files = (Path(source) for source in found if not is_live(source))
+    outputs.check(named(models.model, models.adapter, *models.adapters.values(), *files), len(recordings))
     with ExitStack() as stack:
-        ready = (
-            None if request.shots or request.adapters else get_ready(request.model, request.adapter, request.settings)
+        several = models.shots or models.adapters
+        model = None if several else load_scoring_model(models.model, models.adapter, settings)
+        notes = list(_notes(settings, model)) if model else []
+        writer = outputs.writer(stream, stack)
+        sinks = outputs.sinks(settings.score, stack)
+        loop = ScoreLoop(
+            settings.score, outputs.records, outputs.opening, writer, sinks, progress, notes, len(recordings) == 1
         )
-        notes = list(_notes(request.settings, ready)) if ready else []
-        if request.out:
-            path = stack.enter_context(whole(request.out))
-            stack.enter_context(naming(request.out))  # closing writes, too
-            stream = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
-        writer = record_writer(request.form, request.records, stream, request.out)
-        sinks = _sinks(request, stack)
-        run = Run(request.settings.score, request.records, writer, sinks, progress, notes, opening=request.opening)
         try:
-            for part in _parts(request, ready, sources, run):
-                run.score(part)
+            for group in _groups(models, model, recordings, settings, loop, pictures=outputs.pictures):
+                loop.score(group)
         except KeyboardInterrupt:
-            if not run.tally.frames:  # no output has anything in it yet
+            if not loop.tally.frames:  # no output has anything in it yet
                 raise
-            run.tally.interrupted = True
-        if not run.tally.frames:
-            run.tally.require_all_scored()  # or empty outputs would replace older ones
+            loop.tally.interrupted = True
+        if not loop.tally.frames:
+            loop.tally.require_all_scored()  # or empty outputs would replace older ones
         writer.close()
-    return run.tally
+    return loop.tally
 
 
-def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
+def _notes(settings: Settings, model: ScoringModel) -> Iterator[str]:
     """Notes for the user on how every source is read and measured."""
-    asked, source, done = settings.source, ready.source, []
-    if ready.calibration is None:
+    asked, source, done = settings.source, model.source, []
+    if model.calibration is None:
         yield (
             f"no adapter: the first {settings.score.warmup:g} s of each source, of a recording a third at most "
             "(--warmup), are taken for normal. To know the camera better: vad adapt NORMAL-VIDEO."
         )
         return
-    usual, kept = ScoreSettings(), ready.calibration.facts.fusion
+    default, kept = ScoreSettings(), model.calibration.facts.fusion
     given = [
         f"score.{name}"
         for name, value in settings.score.fusion
-        if value not in (getattr(usual, name), getattr(kept, name))
+        if value not in (getattr(default, name), getattr(kept, name))
     ]
     if given:
         yield f"{', '.join(given)}: part of the adapter, which stays as it is. Adapt again to change it."
-    if settings.score.warmup != usual.warmup:
+    if settings.score.warmup != default.warmup:
         yield "--warmup: not needed, the adapter is calibrated."
-    if asked.fps is not None and ready.learned_from and source.fps != ready.learned_from.fps:
-        then = ready.learned_from.fps
+    if asked.fps is not None and model.learned_from and source.fps != model.learned_from.fps:
+        then = model.learned_from.fps
         yield (
             f"--fps {source.fps:g}: the adapter learned from {f'{then:g} frames a second' if then else 'all frames'}, "
             "and speeds may look new. Leave it out, or adapt again with it."
@@ -119,111 +199,62 @@ def _notes(settings: Settings, ready: Ready) -> Iterator[str]:
         yield f"as the adapter says: {', '.join(done)}."
 
 
-def _check(request: ScoreRequest, sources: Sequence[str], count: int) -> None:
-    """Refuse what cannot work before any work is done; `count` recordings are made of the sources."""
-    if request.shots and request.model == NO_MODEL:
-        raise InputError("--shots: adapts a network, and --model is none. Leave one of them out.")
-    if request.shots and request.adapter:
-        raise InputError("--shots and --adapter: the adapter already fits a scene. Use one of them.")
-    if request.shots and len(sources) > 1 and any(map(is_live, sources)):
-        raise InputError("--shots: adapts to one stream at a time. Run `vad score` once for each.")
-    if request.adapters and (request.adapter or request.shots or any(map(is_live, sources))):
-        raise InputError("--adapter: several are for recordings, and without --shots. Run `vad score` once for each.")
-    if request.annotated and count > 1:
-        raise InputError(f"--annotated: one source makes one video, got {count}. Give one source.")
-    if request.form in ("srt", "vtt") and count > 1:
-        raise InputError(f"--format {request.form}: subtitles are of one source, got {count}.")
-    outputs: list[tuple[str, Path | None, Kind]] = [
-        ("--out", request.out, "records"),
-        ("--annotated", request.annotated, "video"),
-        ("--report", request.report, "report"),
-    ]
-    taken = named(
-        request.model,
-        request.adapter,
-        *request.adapters.values(),
-        *(Path(source) for source in sources if not is_live(source)),
-    )
-    for flag, path, kind in outputs:
-        if path is not None:
-            check_output(flag, path, taken, kind, _BY_OTHER_FLAGS if kind == "records" else "")
-            taken[path.resolve()] = flag
-    if request.heatmaps:
-        check_output_folder("--heatmaps", request.heatmaps, taken)
-
-
-def _sinks(request: ScoreRequest, stack: ExitStack) -> list[Sink]:
-    """Only what is asked for is imported, so that the first record comes soon."""
-    sinks: list[Sink] = []
-    if request.heatmaps:
-        from vadcli.rendering.heatmaps import HeatMaps
-
-        request.heatmaps.mkdir(exist_ok=True)
-        sinks.append(HeatMaps(request.heatmaps))
-    if request.annotated:
-        from vadcli.rendering.annotated import annotated_video
-
-        sinks.append(stack.enter_context(annotated_video(request.annotated)))
-    if request.report:
-        from vadcli.rendering.report import html_report
-
-        sinks.append(stack.enter_context(html_report(request.report, request.settings.score)))
-    return sinks
-
-
-def _parts(request: ScoreRequest, ready: Ready | None, sources: Sequence[str | Segments], run: Run) -> Iterator[Part]:
-    """All sources with one model, or with `shots` one after the other, each with a model fitted to it."""
-    pictures = bool(request.heatmaps or request.annotated or request.report)
-    names = [shown(str(source)) for source in sources]
-    if request.adapters:
-        for path, own in _by_adapter(request.adapters, sources).items():
-            fitted = get_ready(request.model, path, request.settings)
-            run.progress.note(f"{path}: for {', '.join(shown(str(source)) for source in own)}")
-            for part in _parts(replace(request, adapters={}), fitted, own, run):
-                yield replace(part, alone=len(sources) == 1)
+def _groups(
+    models: Models, model: ScoringModel | None, sources: Sources, settings: Settings, loop: ScoreLoop, *, pictures: bool
+) -> Iterator[SourceGroup]:
+    """All sources with one model, or with the adapter of each, or one after the other with a model fitted to it."""
+    if models.shots:
+        yield from _fitted_to_each(models.model, models.shots, sources, settings, loop, pictures=pictures)
         return
-    if ready is not None:
-        reading = reading_with(ready.source, request.settings.span, pictures=pictures, progress=run.progress)
+    by_model = {None: sources} if model else _by_adapter(models.adapters, sources)
+    for path, own in by_model.items():
+        used = model or load_scoring_model(models.model, path, settings)
+        if path:
+            loop.progress.note(f"{path}: for {', '.join(shown(str(source)) for source in own)}")
+        reading = reading_with(used.source, settings.span, pictures=pictures, progress=loop.progress)
         openers = [
-            Opener(partial(open_observed, source, reading, ready.reads), live=is_live(str(source)))
-            for source in sources
+            Opener(partial(open_observed, source, reading, used.reads), live=is_live(str(source))) for source in own
         ]
-        yield Part(ready, names, openers)
-        return
-    made = settings_of_model(request.model)
-    source_settings = reading_of(made, request.settings.source)
-    reading = reading_with(source_settings, request.settings.span, pictures=pictures, progress=run.progress)
-    shots, network = request.shots or 0, network_input(made.model)
-    for name, source in zip(names, sources, strict=True):
+        yield SourceGroup(used, [shown(str(source)) for source in own], openers)
+
+
+def _fitted_to_each(
+    model: Path | None, shots: int, sources: Sources, settings: Settings, loop: ScoreLoop, *, pictures: bool
+) -> Iterator[SourceGroup]:
+    """Each source with a model fitted to its first windows."""
+    checkpoint = load_base(model)
+    assert checkpoint is not None
+    how = reading_of(checkpoint.settings, settings.source)
+    reading = reading_with(how, settings.span, pictures=pictures, progress=loop.progress)
+    for source in sources:
+        name = shown(str(source))
         try:
-            observed = open_observed(source, reading, network)
-            rest, fitted = fitted_on_head(observed, name, request.model, shots, request.settings)
+            observed = open_observed(source, reading, network_input(checkpoint.model))
+            rest, fitted = fitted_on_head(observed, name, checkpoint, shots, settings)
         except FootageError as error:
-            run.fail(error, alone=len(sources) == 1)
+            loop.fail(error)
             continue
         with rest:
-            run.progress.note(
-                f"{name}: adapted on its first {shots} windows, "
-                f"{shots + fitted.input_frames} frames that are not scored"
-            )
+            skipped = shots + fitted.input_frames
+            loop.progress.note(f"{name}: adapted on its first {shots} windows, {skipped} frames that are not scored")
             opener = Opener(rest.open, live=is_live(str(source)))
-            yield Part(fitted, [name], [opener], alone=len(sources) == 1)
+            yield SourceGroup(fitted, [name], [opener])
 
 
-def _by_adapter(adapters: Mapping[str, Path], sources: Sequence[str | Segments]) -> dict[Path, list[str | Segments]]:
+def _by_adapter(adapters: Mapping[str, Path], sources: Sources) -> dict[Path | None, Sources]:
     """Sources by the adapter of each: of its camera's name, its own, or that of a folder that it lies in.
 
     Raises:
         InputError: for a source without an adapter, and an adapter without a source.
     """
-    found: dict[Path, list[str | Segments]] = {}
+    found: dict[Path | None, list[str | Segments]] = {}
     idle = adapters.keys() - {"NAME"}
     for source in sources:
         path = Path(str(source))
         names = [Path(camera_of(path)).name, path.name, path.stem, *(folder.name for folder in path.parents)]
         if pattern := adapters.get("NAME"):
             tried = [Path(str(pattern).replace("NAME", name)) for name in names if name]
-            own = next((one for one in tried if one.is_file()), None)
+            own = next((file for file in tried if file.is_file()), None)
         else:
             name = next((name for name in names if name in adapters), "")
             tried, own, idle = [], adapters.get(name), idle - {name}
@@ -233,4 +264,4 @@ def _by_adapter(adapters: Mapping[str, Path], sources: Sequence[str | Segments])
         found.setdefault(own, []).append(source)
     if idle:
         raise InputError(f"--adapter {min(idle)}=…: no source of that name. Names are of files, cameras or folders.")
-    return found
+    return dict(found)

@@ -1,9 +1,9 @@
 """A model on labelled footage: for every K, adapters made by `vad adapt`'s own code and scores by `vad score`'s."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from vadcli.errors import InputError
 from vadcli.evaluation.evidence import Evidence
@@ -15,12 +15,15 @@ from vadcli.scoring.observing import NetworkInput
 from vadcli.settings import Settings
 from vadcli.tasks.adapt import fit, with_shots
 from vadcli.tasks.evidence import Judges, evidence_of
-from vadcli.tasks.head import fitted_on_head
 from vadcli.tasks.labelled import Scene
-from vadcli.tasks.ready import Ready, get_ready, load_base, network_input, ready_adapted
-
-if TYPE_CHECKING:
-    from vadcli.model.checkpoint import Checkpoint
+from vadcli.tasks.scoring_model import (
+    ScoringModel,
+    adapted_model,
+    fitted_on_head,
+    load_base,
+    load_scoring_model,
+    network_input,
+)
 
 Support = Literal["clip", "scene"]
 
@@ -54,13 +57,11 @@ class Trial:
 
     def __init__(self, model: Path | None, options: Options, settings: Settings, progress: Progress) -> None:
         self.model, self.options, self.settings, self.progress = model, options, settings, progress
-        self.checkpoint: Checkpoint | None = None
         self.adapter = AdapterFile.read(options.adapter) if options.adapter else None
-        self.given = get_ready(model, options.adapter, settings) if options.adapter else None
-        if self.given is None and model is not None and model.suffix.lower() == ".onnx":
-            self.given = get_ready(model, None, settings)
-        if self.given is None:
-            self.checkpoint = load_base(model)
+        exported = model is not None and model.suffix.lower() == ".onnx"
+        as_it_is = exported or options.adapter
+        self.given = load_scoring_model(model, options.adapter, settings) if as_it_is else None
+        self.checkpoint = None if as_it_is else load_base(model)
 
     @property
     def network(self) -> NetworkInput | None:
@@ -83,23 +84,23 @@ class Trial:
     def lineage(self) -> dict[str, Any]:
         """The model, for the document."""
         if self.checkpoint is None:
-            given = self.given
-            return {"file": str(self.model) if self.model else PACKAGED_MODEL.name, "unit": None, "sha256": None,
-                    "size": list(given.model.size) if given and given.model else [0, 0], "width": 0,
-                    "variant": "cues" if given is None or given.model is None else given.model.variant,
-                    "adapter": self.adapter.sha256 if self.adapter else None}  # fmt: skip
-        model = self.checkpoint.model
-        path = self.checkpoint.path
+            model = self.given.model if self.given else None
+            return {
+                "file": str(self.model) if self.model else PACKAGED_MODEL.name,
+                "unit": None,
+                "sha256": None,
+                "size": list(model.size) if model else [0, 0],
+                "width": 0,
+                "variant": model.variant if model else "cues",
+                "adapter": self.adapter.sha256 if self.adapter else None,
+            }
+        path, model = self.checkpoint.path, self.checkpoint.model
+        kept = {"variant", "unit", "unit_level", "num_prototypes", "size", "width"}
         return {
             "file": path.name if path is not None else None,
             "sha256": self.checkpoint.sha256,
             "stage": self.checkpoint.stage,
-            "variant": model.variant,
-            "unit": model.unit,
-            "unit_level": model.unit_level,
-            "num_prototypes": model.num_prototypes,
-            "size": list(model.size),
-            "width": model.width,
+            **model.model_dump(mode="json", include=kept),
             "parameters": self.checkpoint.num_parameters,
         }
 
@@ -125,17 +126,18 @@ class Trial:
         return Setting(data, self.options.variant or "own", shots, support, adaptation=adaptation)
 
     def _scene(self, scene: Scene, shots: int, judges: Judges | None) -> Iterator[Evidence]:
-        if self.options.support == "clip" and shots:
+        if self.options.support == "clip" and shots and self.checkpoint is not None:
             for clip in scene.tests:
-                rest, fitted = fitted_on_head(clip.open().__enter__(), clip.name, self.model, shots, self.settings)
+                opened = clip.open().__enter__()
+                rest, fitted = fitted_on_head(opened, clip.name, self.checkpoint, shots, self.settings)
                 with rest:
-                    yield from evidence_of(fitted, [clip], [rest.open], self.settings, self.progress, judges)
+                    followed = replace(clip, open=rest.open)
+                    yield from evidence_of(fitted, [followed], self.settings, self.progress, judges)
             return
-        ready = self.given or self._adapted(scene, shots)
-        openers = [clip.open for clip in scene.tests]
-        yield from evidence_of(ready, scene.tests, openers, self.settings, self.progress, judges)
+        model = self.given or self._adapted(scene, shots)
+        yield from evidence_of(model, scene.tests, self.settings, self.progress, judges)
 
-    def _adapted(self, scene: Scene, shots: int) -> Ready:
+    def _adapted(self, scene: Scene, shots: int) -> ScoringModel:
         """The model with an adapter for a scene, made by `vad adapt`'s own code; none without normal footage."""
         checkpoint = self.checkpoint
         if not scene.normal:
@@ -144,7 +146,7 @@ class Trial:
                     f"scene {scene.name} has no normal footage to take support from. "
                     "Use --support clip, or add its normal clips."
                 )
-            return get_ready(self.model, None, self.settings)
+            return load_scoring_model(self.model, None, self.settings)
         settings = with_shots(self.settings, shots)
-        fitted = fit((opener() for opener in scene.normal), checkpoint, settings, self.progress)
-        return ready_adapted(checkpoint, fitted, settings)
+        fitted = fit((opener() for opener in scene.normal.values()), checkpoint, settings, self.progress)
+        return adapted_model(checkpoint, fitted, settings)

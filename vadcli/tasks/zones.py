@@ -8,7 +8,7 @@ from vadcli.footage.opencv import cv2
 from vadcli.footage.source import Reading, is_live, open_source
 from vadcli.rendering.zones import draw_grid, draw_zones
 from vadcli.settings import SourceSettings
-from vadcli.tasks.reading import zones_of
+from vadcli.tasks.sources import zones_of
 
 
 def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
 from vadcli.scoring.writers import RecordWriter, clock
 from vadcli.settings import ScoreSettings
-from vadcli.tasks.ready import Ready
+from vadcli.tasks.scoring_model import ScoringModel
 from vadcli.terminal import shortened
 
 _EARLY_S = 15.0  # a view that differs from the beginning is another camera's
@@ -69,53 +69,47 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Part:
+class SourceGroup:
     """Sources that one model scores."""
 
-    ready: Ready  # the model
+    model: ScoringModel
     names: Sequence[str]  # of the sources, as records have them
     openers: list[Opener]  # of the sources
-    alone: bool = True  # whether this is the only part
 
 
-class Run:
-    """One run of `vad score`."""
+@dataclass
+class ScoreLoop:
+    """The loop of `vad score` over groups of sources."""
 
-    def __init__(
-        self,
-        settings: ScoreSettings,
-        records: Records,
-        writer: RecordWriter,
-        sinks: Sequence[Sink],
-        progress: Progress,
-        notes: Sequence[str] = (),
-        *,
-        opening: bool,
-    ) -> None:
-        self.settings, self.records, self.writer, self.sinks = settings, records, writer, sinks
-        self.progress, self.opening = progress, opening
-        self._notes = list(notes)
-        self.tally = Tally()
-        self._open: dict[SourceScorer, int] = {}  # and how often their view has changed
+    settings: ScoreSettings
+    records: Records  # which are written
+    opening: bool  # events are also written when they begin
+    writer: RecordWriter
+    sinks: Sequence[Sink]
+    progress: Progress
+    notes: list[str]  # said when the first source was opened
+    alone: bool  # there is one source, whose failure is that of the command
+    tally: Tally = field(default_factory=Tally)
+    _view_changes: dict[SourceScorer, int] = field(default_factory=dict)  # of the sources that are open
 
-    def score(self, part: Part) -> None:
-        """Score the sources of a part; those that fail are in the tally."""
-        ready = part.ready
-        run = ready.run(self.settings, opening=self.opening)
-        together = min(ready.side_by_side + sum(opener.live for opener in part.openers), len(part.openers)) > 1
+    def score(self, group: SourceGroup) -> None:
+        """Score the sources of a group; those that fail are in the tally."""
+        run = group.model.run(self.settings, opening=self.opening)
+        count, live = len(group.openers), sum(opener.live for opener in group.openers)
+        together = min(group.model.side_by_side + live, count) > 1
         if together:
-            self.progress.start(f"scoring {len(part.openers)} sources")
+            self.progress.start(f"scoring {count} sources")
         try:
-            with closing(run.run(part.openers, part.names)) as steps:
+            with closing(run.run(group.openers, group.names)) as steps:
                 for step in steps:
                     if isinstance(step, Started):
-                        self._begin(part, step.scorer, together=together)
+                        self._begin(group, step.scorer, together=together)
                     elif isinstance(step, Finished):
-                        self._end(part, step)
+                        self._end(group, step)
                     else:
                         self._take(step.scorer, step.outcome)
         finally:
-            for scorer in list(self._open):
+            for scorer in list(self._view_changes):
                 for outcome in scorer.finish():
                     self._take(scorer, outcome)
                 self._close(scorer)
@@ -123,18 +117,18 @@ class Run:
                 self.progress.note(note)
             self.tally.timing.add(run.engine.timing)
 
-    def fail(self, error: Exception, *, alone: bool) -> None:
+    def fail(self, error: Exception) -> None:
         """Keep a source's failure for the end and go on with the others; a defect of ours stops everything."""
         if not isinstance(error, VadError):
             raise error
         self.tally.failed.append(error)
-        if not alone:
+        if not self.alone:
             self.progress.warn(str(error))
 
-    def _begin(self, part: Part, scorer: SourceScorer, *, together: bool) -> None:
-        while self._notes:
-            self.progress.note(self._notes.pop(0))
-        self._open[scorer] = 0
+    def _begin(self, group: SourceGroup, scorer: SourceScorer, *, together: bool) -> None:
+        while self.notes:
+            self.progress.note(self.notes.pop(0))
+        self._view_changes[scorer] = 0
         if not together:
             self.progress.start(f"scoring {shortened(scorer.name, 32, end=True)}", scorer.info.frames)
         if scorer.calibration is None:
@@ -143,7 +137,7 @@ class Run:
                 f"{scorer.name}: learning what is normal from {scorer.warm_up_s:.3g} s of it (--warmup); {then}"
             )
         for sink in self.sinks:
-            sink.begin(scorer, part.ready.lineage)
+            sink.begin(scorer, group.model.lineage)
 
     def _take(self, scorer: SourceScorer, outcome: Outcome) -> None:
         frame, figures = outcome.frame, {}
@@ -157,8 +151,8 @@ class Run:
                 if self.tally.highest is None or record.score > self.tally.highest[0]:
                     self.tally.highest = (record.score, scorer.name, record.time_s)
                     self.tally.threshold = scorer.threshold or 1.0
-        if scorer.view_changes > self._open.get(scorer, 0):
-            self._open[scorer] = scorer.view_changes
+        if scorer.view_changes > self._view_changes.get(scorer, 0):
+            self._view_changes[scorer] = scorer.view_changes
             self._tell_view(scorer, frame.observation.time_s)
         for sink in self.sinks:
             sink.frame(scorer, frame)
@@ -186,13 +180,12 @@ class Run:
                 for sink in self.sinks:
                     sink.event(scorer, finding)
 
-    def _end(self, part: Part, finished: Finished) -> None:
-        name, scorer, ended = part.names[finished.source], finished.scorer, finished.ended
-        alone = part.alone and len(part.openers) == 1
+    def _end(self, group: SourceGroup, finished: Finished) -> None:
+        name, scorer, ended = group.names[finished.source], finished.scorer, finished.ended
         for note in ended.notes:
             self.progress.note(note)
-        if (error := part.ready.failure(name, finished)) is not None:
-            self.fail(error, alone=alone)
+        if (error := group.model.failure(name, finished)) is not None:
+            self.fail(error)
         else:
             self.tally.sources += 1
             if scorer is not None and scorer.calibration is None:
@@ -205,7 +198,7 @@ class Run:
             self._close(scorer)
 
     def _close(self, scorer: SourceScorer) -> None:
-        self._open.pop(scorer, None)
+        self._view_changes.pop(scorer, None)
         self._tell(scorer, scorer.last())
         for sink in self.sinks:
             sink.end(scorer)

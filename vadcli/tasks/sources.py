@@ -1,15 +1,24 @@
-"""Frames in memory as a source."""
+"""Sources opened as a model and its adapter want them, and frames in memory as a source."""
 
 from collections.abc import Iterable, Iterator, Sized
 from functools import partial
 from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from vadcli.footage.frames import Image, Picture, SourceInfo
+from vadcli.footage.frames import Change, Image, Picture, SourceInfo
+from vadcli.footage.segments import Segments
+from vadcli.footage.source import Reading, Source, open_source
+from vadcli.footage.span import Span
+from vadcli.footage.zones import Zones
+from vadcli.progress import Progress
+from vadcli.scoring.observing import NetworkInput, ObservedSource
+from vadcli.settings import SourceSettings, SpanSettings
 
+_WHOLE = SpanSettings()
 _LAYOUTS = "(H, W, 3) RGB, (H, W) or (H, W, 1) grey"
 
 
@@ -19,9 +28,6 @@ class ArrayReader:
     Args:
         frames: (H, W, 3) RGB, (H, W) or (H, W, 1) grey, uint8, all of one size; the first is read at once.
         fps: frames a second.
-
-    Attributes:
-        live: nobody knows how many frames there are, so none is kept waiting for others.
 
     Raises:
         ValueError: for no frames, one array in place of many, another type or shape, or a rate that is none.
@@ -41,7 +47,8 @@ class ArrayReader:
         height, width = _rgb(first, 0, None).shape[:2]
         count = len(frames) if isinstance(frames, Sized) else None
         self.info = SourceInfo("frames", float(fps), count, height, width, None if count is None else count / fps)
-        self.live, self.frames_read, self._frames = count is None, 0, chain([first], iterator)
+        self.live = count is None  # their number is not known, so that none waits for others
+        self.frames_read, self._frames = 0, chain([first], iterator)
 
     def __iter__(self) -> Iterator[Picture]:
         """Pictures in order; making one raises ValueError where a frame is not as the first."""
@@ -70,3 +77,45 @@ def _rgb(frame: npt.NDArray[Any], index: int, size: tuple[int, int] | None) -> I
     if size not in (None, frame.shape[:2]):
         raise ValueError(f"frame {index}: {frame.shape[:2]}, but the first is {size}. Give frames of one size.")
     return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3)))
+
+
+def zones_of(source: SourceSettings, mask_top: float = 0.0) -> Zones:
+    """The parts of the picture that settings choose, with at least a share of the height masked at the top."""
+    return Zones(max(source.mask_top or 0.0, mask_top), source.ignore or (), source.only or ())
+
+
+def reading_with(
+    source: SourceSettings, span: SpanSettings = _WHOLE, *, pictures: bool = False, progress: Progress | None = None
+) -> Reading:
+    """The reading of a source that settings ask for.
+
+    Args:
+        source: which frames are taken, and what of them.
+        span: which stretch.
+        pictures: whether frames at their own size are wanted.
+        progress: hears at once of a live stream that is lost, back or behind.
+    """
+
+    def tell(change: Change) -> None:
+        if progress is not None:
+            (progress.warn if change.kind == "lost" else progress.note)(change.text)
+
+    return Reading(source.fps, zones=zones_of(source), span=span_with(span), original=pictures, tell=tell)
+
+
+def span_with(span: SpanSettings) -> Span:
+    """The stretch and track that settings ask for."""
+    zone = ZoneInfo(span.names_in) if span.names_in else None
+    return Span(span.start, span.end, span.duration, span.began, zone, span.track)
+
+
+def open_observed(
+    source: str | Segments | ArrayReader, reading: Reading, network: NetworkInput | None
+) -> ObservedSource:
+    """A source as it is measured; with pictures where frames at their own size are read.
+
+    Raises:
+        FootageError: when there is nothing to read.
+    """
+    opened = Source(source, reading) if isinstance(source, ArrayReader) else open_source(source, reading)
+    return ObservedSource(opened, network, pictures=reading.original)
