@@ -1,13 +1,18 @@
-"""Device and precision of the network."""
+"""Device, precision and memory of the network."""
 
+import ctypes
+import sys
 from collections.abc import Container
 from contextlib import AbstractContextManager
 
 import torch
 
 from vadcli.errors import InputError
-from vadcli.model.memory import keep_freed_memory
 from vadcli.model.network import Network
+
+# Names and numbers of glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_MOST = 2**31 - 1
 
 
 def pick_device(name: str) -> torch.device:
@@ -64,3 +69,18 @@ def for_inference(
         if not name.startswith("unit.") and name not in exact:
             parameter.data = parameter.data.to(precision)
     return network
+
+
+def keep_freed_memory() -> None:
+    """Make glibc keep what tensors free; does nothing where the C library is another.
+
+    By default a tensor of some MiB is mapped anew and unmapped when it is freed, so that each layer of each step faults
+    all its pages in again.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _MOST)
+        mallopt(_TRIM_THRESHOLD, _MOST)
+        mallopt(_ARENA_MAX, 1)
