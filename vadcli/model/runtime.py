@@ -55,14 +55,8 @@ def for_inference(
 ) -> Network:
     """The network ready to predict: on its device, channels-last, convolution weights converted once.
 
-    The prototype unit keeps its float32 weights: its distances cancel in bfloat16.
-
-    Args:
-        network: changed in place.
-        device: where to run.
-        precision: of the convolutions.
-        exact: names of parameters that stay as they are, in float32: those an update moves by less than bfloat16 shows,
-            and those that are yet to be adapted.
+    It is changed in place. The prototype unit keeps its float32 weights, since its distances cancel in bfloat16, and so
+    do parameters named in `exact`: those that an update moves by less than bfloat16 shows.
     """
     network = network.to(device).channels_last().eval().requires_grad_(False)
     for name, parameter in network.named_parameters():

@@ -140,12 +140,7 @@ class LookNormal:
     whitening: Map  # (7, 7), W with W Wᵀ the inverse of the one covariance around `mean` that all places share
 
     def distances(self, look: NDArray[np.floating], mean: Map | None = None) -> Map:
-        """Squared Mahalanobis distance a channel, (h, w): 1 on the average of normal footage.
-
-        Args:
-            look: (h, w, 7).
-            mean: in place of the learned one.
-        """
+        """Squared Mahalanobis distance a channel of a look (h, w, 7), (h, w): 1 on the average of normal footage."""
         apart = np.asarray(look, np.float32) - (self.mean if mean is None else mean)
         return np.asarray(np.square(apart @ self.whitening).mean(-1), np.float32)
 
@@ -206,19 +201,13 @@ class LookFollower:
     """The mean look as it gets used to what it sees, within some twenty minutes.
 
     A view that changed everywhere (a light, infrared, a camera that was turned) is taken up after ten seconds.
-
-    Args:
-        normal: what was learned, where every source begins.
-
-    Attributes:
-        changes: how often the whole view has changed.
     """
 
     def __init__(self, normal: LookNormal) -> None:
         self._normal, self._mean, self._recent = normal, normal.mean, normal.mean
         self._before_s: float | None = None
         self._changed_s = 0.0
-        self.changes = 0
+        self.changes = 0  # of the whole view
 
     def __call__(self, look: NDArray[np.floating], time_s: float) -> Map:
         """Distances of the next frame's look, (h, w)."""
