@@ -180,11 +180,8 @@ def held_out_looks(looks: NDArray[np.float16]) -> tuple[LookNormal, Floats]:
     """The normal look of all looks (n, h, w, 7), and the strangeness of each by what the other parts taught, (n,)."""
     parts = np.array_split(np.arange(len(looks)), min(_PARTS, len(looks)))
     sums = [LookSums.of(looks[part]) for part in parts]
-    whole = LookSums(
-        len(looks),
-        np.sum([one.first for one in sums], axis=0),
-        np.sum([one.second for one in sums], axis=0),
-    )
+    first, second = (np.sum([getattr(part, name) for part in sums], axis=0) for name in ("first", "second"))
+    whole = LookSums(len(looks), first, second)
     strange = np.empty(len(looks))
     for part, own in zip(parts, sums, strict=True):
         others = (whole.without(own) if len(parts) > 1 else whole).normal()
