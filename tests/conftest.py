@@ -67,7 +67,7 @@ _NOT_FAST = {"test_onnx.py", "test_many_frames.py", "test_labels.py", "test_scor
 
 
 def _is_fast(path: Path) -> bool:
-    near = path.parent.name in _FAST_ROOMS or path.name in ("test_settings.py", "test_environment.py")
+    near = path.parent.name in _FAST_ROOMS or path.name == "test_settings.py"
     return near and path.name not in _NOT_FAST and "subprocess" not in path.read_text(encoding="utf-8")
 
 

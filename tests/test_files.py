@@ -63,6 +63,8 @@ def test_a_link_goes_on_pointing_to_what_was_written(tmp_path):
     [
         ("in.mp4", r"--out \S+in.mp4: would replace \S+in.mp4. Choose another name"),
         ("sub/../in.mp4", r"would replace \S+in.mp4"),
+        ("symbolic.mp4", r"would replace \S+in.mp4"),
+        ("hard.mp4", r"would replace \S+in.mp4"),
         ("sub", r"--out \S+sub: a folder. Give the name of a file"),
         ("gone/a", r"--out: the folder \S+gone does not exist"),
     ],
@@ -70,6 +72,8 @@ def test_a_link_goes_on_pointing_to_what_was_written(tmp_path):
 def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path, out, expected):
     (tmp_path / "sub").mkdir()
     (tmp_path / "in.mp4").write_text("x")
+    (tmp_path / "symbolic.mp4").symlink_to(tmp_path / "in.mp4")
+    (tmp_path / "hard.mp4").hardlink_to(tmp_path / "in.mp4")
     taken = named(None, tmp_path / "in.mp4")
     check_output("--out", tmp_path / "out.mp4", taken)
     with pytest.raises(InputError, match=expected):

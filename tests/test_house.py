@@ -24,7 +24,6 @@ FLOORS = [
     {
         "settings",
         "presets",
-        "environment",
         "plain_yaml",
         "processes",
         "progress",

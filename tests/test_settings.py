@@ -1,4 +1,4 @@
-"""Presets, `--set` and flags: precedence, and every problem reported at once with where it stands."""
+"""Settings and where they come from: precedence, and every problem reported at once with where it stands."""
 
 from itertools import pairwise
 
@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vadcli.errors import SettingsError
-from vadcli.presets import load_settings, preset_names
-from vadcli.settings import Section, Settings
+from vadcli.presets import load_settings, preset_names, variables
+from vadcli.settings import SECTIONS, Section, Settings
+
+KEYS = [(section, key) for section in SECTIONS for key in SECTIONS[section].model_fields]
 
 
 def test_every_preset_of_the_contract_is_there_and_valid():
@@ -20,15 +22,6 @@ def test_every_preset_of_the_contract_is_there_and_valid():
 def test_paper_presets_differ_from_paper_only_where_they_say_so():
     assert load_settings("ped2") == load_settings("paper")
     assert load_settings("shanghaitech").pretrain.epochs == 10
-
-
-def test_precedence_is_flag_then_set_then_preset_then_default(tmp_path):
-    preset = tmp_path / "p.yaml"
-    preset.write_text("extends: smoke\npretrain: {batch_size: 6, seed: 1, epochs: 2}\n")
-    got = load_settings(
-        preset, ["pretrain.seed=2", "pretrain.epochs=3"], {"pretrain.epochs": 4, "pretrain.stride": None}
-    ).pretrain
-    assert (got.max_steps, got.batch_size, got.seed, got.epochs, got.stride) == (40, 6, 2, 4, 1)
 
 
 @pytest.mark.parametrize("recalls", ["[0.5, 1.5]", "[0]", "[-0.1]", "[.nan]"])
@@ -84,7 +77,7 @@ NOT_PLAIN = {
     "a cycle of aliases": ("model: &a {width: *a}\n", 1, "anchors and aliases"),
     "lists without end": ("model: " + "[" * 20_000, 1, "nested deeper than 16 levels"),
     "sections without end": ("{a: " * 20_000, 1, "nested deeper than 16 levels"),
-    "a huge integer": ("model: {width: " + "9" * 600 + "}\n", 1, "a number of 600 digits; at most 18 are read"),
+    "a huge integer": ("model: {width: " + "9" * 600 + "}\n", 1, "model.width = 9999"),
     "an integer beyond what Python reads": ("model:\n\n width: " + "9" * 6000, 3, "a value of 6000 characters"),
     "an impossible date": ("model: {width: 2020-13-45}\n", 1, "model.width = '2020-13-45'"),
     "an impossible time": ("model: {width: 2020-01-01 99:99:99}\n", 1, "model.width = '2020-01-01 99:99:99'"),
@@ -188,12 +181,11 @@ def test_settings_survive_a_round_trip_through_json():
 
 
 def test_every_setting_has_a_help_text_and_a_valid_default():
-    for name, field in Settings.model_fields.items():
-        section = getattr(Settings(), name)
-        assert isinstance(section, Section), field
-        for key, inner in type(section).model_fields.items():
-            assert inner.description, f"{name}.{key}"
-        type(section).model_validate(section.model_dump())
+    for name, section in SECTIONS.items():
+        assert issubclass(section, Section)
+        for key, field in section.model_fields.items():
+            assert field.description, f"{name}.{key}"
+        section.model_validate(section().model_dump())
 
 
 def test_polygons_are_points_in_shares_of_the_picture():
@@ -213,3 +205,102 @@ def test_moments_are_seconds_or_times_of_day():
     for bad in ("noon", "-5", "1:x", "2025-13-25T10:00"):
         with pytest.raises(SettingsError, match="--start"):
             load_settings(None, (), {"span.start": bad})
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """The user's config file, empty."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = tmp_path / "vad" / "config.yaml"
+    path.parent.mkdir()
+    path.touch()
+    return path
+
+
+def test_precedence_is_flag_set_preset_environment_config_default(config, tmp_path, monkeypatch):
+    config.write_text("pretrain: {batch_size: 2, seed: 2, epochs: 2, stride: 2, max_steps: 2}\n")
+    for name in ("BATCH_SIZE", "SEED", "EPOCHS", "STRIDE"):
+        monkeypatch.setenv(f"VAD_PRETRAIN_{name}", "3")
+    preset = tmp_path / "p.yaml"
+    preset.write_text("extends: smoke\npretrain: {batch_size: 4, seed: 4, epochs: 4}\n")
+    flags = {"pretrain.epochs": 6, "pretrain.batch_size": None}
+    got = load_settings(preset, ["pretrain.seed=5", "pretrain.epochs=5"], flags).pretrain
+    assert (got.epochs, got.seed, got.batch_size, got.stride, got.max_steps, got.checkpoint_seconds) == (
+        6,
+        5,
+        4,
+        3,
+        40,
+        60,
+    )
+
+
+def test_a_variable_without_a_section_counts_for_every_command_and_one_with_a_section_wins(monkeypatch):
+    monkeypatch.setenv("VAD_SCORE_DEVICE", "cpu")
+    monkeypatch.setenv("VAD_DEVICE", "cuda")
+    monkeypatch.setenv("VAD_SIZE", "64x96")
+    monkeypatch.setenv("VAD_THRESHOLD", "")
+    settings = load_settings()
+    assert (settings.score.device, settings.adapt.device, settings.pretrain.device) == ("cpu", "cuda", "cuda")
+    assert settings.prepare.size == settings.model.size == (64, 96)
+    assert settings.score.threshold is None
+
+
+@given(st.sampled_from(KEYS))
+def test_every_setting_has_its_own_variable(key):
+    (found,) = variables({f"VAD_{'_'.join(key).upper()}": "1"})
+    assert (found.key, found.value) == (key, 1)
+
+
+def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch):
+    config.write_text("score:\n  release: none\n")
+    monkeypatch.setenv("VAD_DEVICE", "gpu")
+    monkeypatch.setenv("VAD_SCORE_THRESHLD", "1")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    for expected in (
+        f"{config}:2: score.release = 'none': ",
+        "VAD_DEVICE: pretrain.device = 'gpu': must be 'auto', 'cpu' or 'cuda'",
+        "VAD_SCORE_THRESHLD: unknown setting score.threshld. Did you mean threshold?",
+    ):
+        assert any(line.startswith(expected) for line in lines), expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("VAD_TRESHOLD", "1", "VAD_TRESHOLD: no setting has this name. Did you mean VAD_THRESHOLD?"),
+        ("VAD_THRESHOLD", "[1", "VAD_THRESHOLD: not valid YAML ("),
+    ],
+)
+def test_a_variable_that_is_nearly_a_setting_is_refused(monkeypatch, name, text, expected):
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(expected)
+
+
+def test_variables_of_other_programs_are_left_alone(monkeypatch):
+    for name in ("VAD_DATA", "VAD_AGGRESSIVENESS", "VADER", "VAD_"):
+        monkeypatch.setenv(name, "[")
+    assert load_settings() == Settings()
+
+
+def test_a_relative_config_home_counts_for_nothing(config, tmp_path, monkeypatch):
+    config.write_text("score: {warmup: 3}\n")
+    assert load_settings().score.warmup == 3
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("XDG_CONFIG_HOME", tmp_path.name)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    assert load_settings() == Settings()
+
+
+def test_a_config_file_may_stand_in_the_home_folder_and_extend_a_preset(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".config" / "vad").mkdir(parents=True)
+    (tmp_path / ".config" / "vad" / "config.yaml").write_text("extends: edge\nmodel: {width: 8}\n")
+    settings = load_settings()
+    assert settings.model.width == 8 and settings.pretrain == load_settings("edge").pretrain

@@ -20,7 +20,7 @@ from vadcli.scoring.engine import Opener
 from vadcli.scoring.events import Event
 from vadcli.scoring.records import ScoreRecord
 from vadcli.scoring.run import Finished, Stepped
-from vadcli.settings import Settings, SourceSettings
+from vadcli.settings import SECTIONS, Settings, SourceSettings
 from vadcli.tasks.adapt import fit, with_shots
 from vadcli.tasks.adapter import Fitted, save_adapter
 from vadcli.tasks.normal_footage import Opened, normal_footage
@@ -203,12 +203,11 @@ def evaluate(
 
 def _settings(given: Mapping[str, Any]) -> Settings:
     """Settings by their names alone; a name of several sections is of the first that has it."""
-    sections = ("score", "source", "adapt", "eval")
-    fields = {section: type(getattr(Settings(), section)).model_fields for section in sections}
-    return settings_of_leaves(
-        Leaf((next((section for section in sections if name in fields[section]), "score"), name), value, f"{name}=")
-        for name, value in given.items()
-    )
+    leaves = []
+    for name, value in given.items():
+        having = [section for section in ("score", "source", "adapt", "eval") if name in SECTIONS[section].model_fields]
+        leaves.append(Leaf((*(having or ["score"])[:1], name), value, f"{name}="))
+    return settings_of_leaves(leaves)
 
 
 def _at_rate(source: SourceSettings, fps: float | None) -> SourceSettings:

@@ -4,7 +4,7 @@ import codecs
 import errno
 import os
 import re
-import tempfile
+import secrets
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -38,14 +38,7 @@ _ENDINGS: dict[Kind, tuple[str, ...]] = {
     "exported model": (".onnx",),
 }
 _KNOWN_BY_NAME = ("cache", "video", "picture", "exported model")
-_OTHERS = {
-    ".pdf",
-    ".yaml",
-    ".yml",
-    *VIDEO_SUFFIXES,
-    *IMAGE_SUFFIXES,
-    *(each for some in _ENDINGS.values() for each in some),
-}
+_OTHERS = {".pdf", ".yaml", ".yml", *VIDEO_SUFFIXES, *IMAGE_SUFFIXES}.union(*_ENDINGS.values())
 _TEMPORARY = ".vad-"
 _LEFT_BEHIND = re.compile(rf"\..*{re.escape(_TEMPORARY)}[a-z0-9_]{{8}}(\.[^.]*)?")
 _KEPT_OF_NAME = 80  # characters, so that a temporary name is not too long where its own is not
@@ -71,8 +64,8 @@ def check_output(
     Args:
         flag: that named it, for messages.
         path: to write.
-        taken: what is read or written besides: resolved paths, and what people call them.
-        kind: what is written there, which a name has to suit; None for anything.
+        taken: what is read or written besides, see `named`.
+        kind: of what is written there, which a name has to suit; None for anything.
         otherwise: how to get what the name seems to ask for, a sentence.
 
     Raises:
@@ -126,11 +119,7 @@ def _replaced(path: Path, taken: Mapping[Path, str]) -> str | None:
 
 
 def check_folder(flag: str, folder: Path) -> None:
-    """Refuse a folder that nothing can be written to.
-
-    Raises:
-        InputError: if it does not exist or may not be written to.
-    """
+    """Raise InputError for a folder that does not exist or may not be written to."""
     if not folder.is_dir():
         raise InputError(f"{flag}: the folder {folder} does not exist. Make it first.")
     if not os.access(folder, os.W_OK):
@@ -152,7 +141,7 @@ def check_output_folder(flag: str, folder: Path, taken: Mapping[Path, str]) -> N
 
 
 def named(*paths: Path | None) -> dict[Path, str]:
-    """Paths that outputs must leave alone, as `check_output` takes them; None stands for none."""
+    """Paths that outputs must leave alone, resolved, and what people call them; None stands for none."""
     return {path.resolve(): str(path) for path in paths if path is not None}
 
 
@@ -171,35 +160,19 @@ def whole(path: Path) -> Iterator[Path]:
         yield path
         return
     _sweep(path.parent)
-    prefix = f".{path.name[:_KEPT_OF_NAME]}{_TEMPORARY}"
-    try:
-        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix[:_KEPT_OF_NAME], dir=path.parent)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-    temporary = Path(name)
-    with _in_use(handle):
+    suffix = path.suffix[:_KEPT_OF_NAME]
+    temporary = path.with_name(f".{path.name[:_KEPT_OF_NAME]}{_TEMPORARY}{secrets.token_hex(4)}{suffix}")
+    with naming(path, temporary), temporary.open("xb") as held:
+        if fcntl is None:  # Windows neither renames nor deletes an open file
+            held.close()
+        else:
+            with suppress(OSError):  # so that no other run sweeps it; where locks do not exist, nothing is swept
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
-            with naming(path, temporary):
-                yield temporary
-            temporary.chmod(0o666 & ~_umask())
+            yield temporary
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _in_use(handle: int) -> Iterator[None]:
-    """Lock a temporary file, so that no other run takes it for what a killed one left, and close it in the end."""
-    if fcntl is None:  # Windows neither renames nor deletes an open file
-        os.close(handle)
-        yield
-        return
-    try:
-        with suppress(OSError):  # where locks do not exist, nothing is swept either
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _sweep(folder: Path) -> None:
@@ -263,9 +236,3 @@ def naming(path: Path, written: Path | None = None) -> Iterator[None]:
         if error.filename and str(error.filename) != str(written):
             raise
         raise type(error)(error.errno, error.strerror or str(error), str(path)) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -14,7 +14,6 @@ Key = tuple[str, ...]
 LARGEST_BYTES = 1 << 18
 DEEPEST = 16
 LONGEST_VALUE = 1000
-_INTEGER_DIGITS = 18
 
 
 class _Loader(yaml.SafeLoader):
@@ -69,7 +68,7 @@ def leaves_of_text(text: str, where: str) -> list[Leaf]:
 
 
 class _Document:
-    """One YAML text on its way to leaves."""
+    """A YAML text on its way to leaves."""
 
     def __init__(self, name: str, text: str, in_file: bool) -> None:
         self._name, self._text, self._in_file = name, text, in_file
@@ -81,12 +80,13 @@ class _Document:
             root = yaml.compose(self._text, Loader=_Loader)
         except yaml.YAMLError as error:
             what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).splitlines()[0]
-            raise SettingsError(f"{self._where_of(error)}: not valid YAML ({what}). Mend it there.") from error
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line if mark else self._text.count("\n", 0, getattr(error, "position", 0))
+            raise SettingsError(f"{self._where(line)}: not valid YAML ({what}). Mend it there.") from error
         if root is None:
             return []
         if self._in_file and not isinstance(root, yaml.MappingNode):
-            kind = root.tag.rpartition(":")[2]
-            self._refuse(root.start_mark, f"expected sections such as `pretrain:`, got a {kind}")
+            self._refuse(root, f"expected sections such as `pretrain:`, got a {root.tag.rpartition(':')[2]}")
         found = list(self._below((), root))
         if self._problems:
             raise SettingsError(*self._problems)
@@ -96,39 +96,32 @@ class _Document:
         """Walk the events, which neither nest nor expand anything, before nodes are made of them."""
         depth = 0
         for event in yaml.parse(self._text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                self._refuse(event.start_mark, "anchors and aliases (& and *) are not read. Write the value out")
+                self._refuse(event, "anchors and aliases (& and *) are not read. Write the value out")
             if tag := getattr(event, "tag", None):
-                self._refuse(event.start_mark, f"tags such as {tag[:40]} are not read. Leave it away")
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > DEEPEST:
-                    self._refuse(
-                        event.start_mark, f"nested deeper than {DEEPEST} levels. Settings are sections of values"
-                    )
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            elif isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_VALUE:
-                self._refuse(
-                    event.start_mark, f"a value of {len(event.value)} characters; at most {LONGEST_VALUE} are read"
-                )
+                self._refuse(event, f"tags such as {tag[:40]} are not read. Leave it away")
+            if depth > DEEPEST:
+                self._refuse(event, f"nested deeper than {DEEPEST} levels. Settings are sections of values")
+            if isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST_VALUE:
+                self._refuse(event, f"a value of {len(event.value)} characters; at most {LONGEST_VALUE} are read")
 
     def _below(self, key: Key, node: yaml.Node) -> Iterator[Leaf]:
-        where = self._where(node.start_mark)
+        where = self._where(node.start_mark.line)
         if isinstance(node, yaml.MappingNode):
             if not node.value and key:
                 yield Leaf(key, {}, where)
             names: set[str] = set()
             for name_node, value in node.value:
                 if not isinstance(name_node, yaml.ScalarNode):
-                    self._refuse(name_node.start_mark, "a list or section where a name belongs. Names are plain words")
+                    self._refuse(name_node, "a list or section where a name belongs. Names are plain words")
                 name = str(name_node.value)
                 if name in names:
-                    dotted = ".".join((*key, name))
-                    self._problems.append(f"{self._where(name_node.start_mark)}: {dotted} is set twice. Keep one.")
+                    place = self._where(name_node.start_mark.line)
+                    self._problems.append(f"{place}: {'.'.join((*key, name))} is set twice. Keep one.")
                 names.add(name)
                 yield from self._below((*key, name), value)
-        elif self._is_empty(node):
+        elif isinstance(node, yaml.ScalarNode) and node.style is None and not node.value:
             if len(key) != 1 or not self._in_file:  # a section whose values are all commented out is none
                 self._problems.append(f"{where}: {'.'.join(key)} has no value. Give one, or null for none.")
         else:
@@ -136,32 +129,14 @@ class _Document:
 
     def _value(self, node: yaml.Node) -> Any:
         if isinstance(node, yaml.SequenceNode) and not all(isinstance(each, yaml.ScalarNode) for each in node.value):
-            self._refuse(node.start_mark, "a list of lists or sections. Lists are of plain values")
-        scalars = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        for scalar in scalars:
-            if scalar.tag.endswith(":int") and len(scalar.value) > _INTEGER_DIGITS:
-                self._refuse(
-                    scalar.start_mark, f"a number of {len(scalar.value)} digits; at most {_INTEGER_DIGITS} are read"
-                )
-        loader = _Loader("")
+            self._refuse(node, "a list of lists or sections. Lists are of plain values")
         try:
-            return loader.construct_object(node, deep=True)
+            return _Loader("").construct_object(node, deep=True)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
-            self._refuse(node.start_mark, f"no value that can be read ({first_line(error)})")
-        finally:
-            loader.dispose()
+            self._refuse(node, f"no value that can be read ({first_line(error)})")
 
-    @staticmethod
-    def _is_empty(node: yaml.Node) -> bool:
-        return isinstance(node, yaml.ScalarNode) and node.style is None and not node.value
-
-    def _where_of(self, error: yaml.YAMLError) -> str:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line if mark else self._text.count("\n", 0, getattr(error, "position", 0))
+    def _where(self, line: int) -> str:
         return f"{self._name}:{line + 1}" if self._in_file else self._name
 
-    def _where(self, mark: Any) -> str:
-        return f"{self._name}:{mark.line + 1}" if self._in_file else self._name
-
-    def _refuse(self, mark: Any, problem: str) -> NoReturn:
-        raise SettingsError(f"{self._where(mark)}: {problem}.")
+    def _refuse(self, found: Any, problem: str) -> NoReturn:
+        raise SettingsError(f"{self._where(found.start_mark.line)}: {problem}.")

@@ -1,4 +1,4 @@
-"""Settings from a preset, `--set` and flags, with every problem reported at once and where it stands."""
+"""Settings from flags, `--set`, presets, variables and the config file; every problem at once, and where it stands."""
 
 import difflib
 import os
@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vadcli.environment import config_file, variables
 from vadcli.errors import SettingsError, said_plainly
 from vadcli.plain_yaml import Key, Leaf, leaves_of_file, leaves_of_text
-from vadcli.settings import Settings
+from vadcli.settings import SECTIONS, Settings
 from vadcli.terminal import shortened
 
 MOST_PROBLEMS = 30
+_NO_SETTINGS = {"VAD_MODEL", "VAD_DATA"}  # the default of --model, and the tests' footage
 _PACKAGED = Path(__file__).parent / "_presets"
 PRESETS = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "presets"
 
@@ -48,6 +48,50 @@ def load_settings(
             key = tuple(name.split("."))
             leaves.append(Leaf(key, value, f"--{key[-1].replace('_', '-')}"))
     return settings_of_leaves(leaves)
+
+
+def config_file() -> Path | None:
+    """`vad/config.yaml` in the user's configuration folder (XDG), written as a preset is; None where there is none."""
+    folder = os.environ.get("XDG_CONFIG_HOME", "")
+    with suppress(RuntimeError):  # a user without a home
+        path = (Path(folder) if Path(folder).is_absolute() else Path("~/.config").expanduser()) / "vad" / "config.yaml"
+        return path if path.exists() else None
+    return None
+
+
+def variables(environment: Mapping[str, str]) -> list[Leaf]:
+    """The value of every variable that is a setting; empty ones count as absent.
+
+    `VAD_THRESHOLD` sets `threshold` in every section that has one, `VAD_SCORE_THRESHOLD` in `score` alone, and comes
+    later here, so that it wins. Values are YAML, as in `--set`. Variables of other programs are left alone.
+
+    Raises:
+        SettingsError: with one line for each name that is nearly a setting's, and each value that is not YAML.
+    """
+    of_all: dict[str, list[Key]] = {}
+    for section, settings in SECTIONS.items():
+        for key in settings.model_fields:
+            of_all.setdefault(f"VAD_{key}".upper(), []).append((section, key))
+    leaves: list[Leaf] = []
+    problems: list[str] = []
+    for name, text in sorted(environment.items(), key=lambda variable: (variable[0] not in of_all, variable[0])):
+        if not name.startswith("VAD_") or name in _NO_SETTINGS or not text.strip():
+            continue
+        section, _, key = name.removeprefix("VAD_").lower().partition("_")
+        places = of_all.get(name) or ([(section, key)] if section in SECTIONS else [])
+        if not places:
+            if near := difflib.get_close_matches(name, of_all, n=1, cutoff=0.85):
+                problems.append(f"{name}: no setting has this name. Did you mean {near[0]}?")
+            continue
+        try:
+            values = [leaf.value for leaf in leaves_of_text(text, name) if not leaf.key]
+        except SettingsError as error:
+            problems.append(str(error))
+        else:
+            leaves += [Leaf(place, value, name) for value in values for place in places]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return leaves
 
 
 def settings_of_leaves(leaves: Iterable[Leaf]) -> Settings:
@@ -130,9 +174,7 @@ def _described(error: ValidationError, origin: Mapping[Key, str]) -> list[str]:
 
 
 def _suggest(location: Key) -> str:
-    section = Settings.model_fields.get(location[0])
-    known = list(Settings.model_fields)
-    if section is not None and len(location) > 1:
-        known = list(type(getattr(Settings(), location[0])).model_fields)
+    in_section = location[0] in SECTIONS and len(location) > 1
+    known = list(SECTIONS[location[0]].model_fields if in_section else SECTIONS)
     near = difflib.get_close_matches(location[-1], known, n=1)
     return f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."

@@ -1,10 +1,8 @@
 """Progress of a stage: the command line draws it, tests and other callers ignore it."""
 
-from typing import Protocol
 
-
-class Progress(Protocol):
-    """Receives the progress of one stage."""
+class Progress:
+    """Receives the progress of one stage; by itself it ignores all."""
 
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new piece of work of `total` units (None: unknown)."""
@@ -19,17 +17,5 @@ class Progress(Protocol):
         """Say one line that is said with --quiet too: why a source failed."""
 
 
-class Silent:
+class Silent(Progress):
     """Progress that nobody watches."""
-
-    def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
-        """Ignore it."""
-
-    def advance(self, amount: float = 1, **figures: float | str) -> None:
-        """Ignore it."""
-
-    def note(self, text: str) -> None:
-        """Ignore it."""
-
-    def warn(self, text: str) -> None:
-        """Ignore it."""

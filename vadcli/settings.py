@@ -265,6 +265,9 @@ class Settings(Section):
     eval: EvalSettings = EvalSettings()
 
 
+SECTIONS: dict[str, type[Section]] = {name: type(field.default) for name, field in Settings.model_fields.items()}
+
+
 def settings_of(header: Mapping[str, Any]) -> Settings:
     """The settings in a file's header; those of sections that only tell how it was made may have been dropped since.
 
@@ -274,8 +277,8 @@ def settings_of(header: Mapping[str, Any]) -> Settings:
     stored = header.get("settings")
     if isinstance(stored, dict):
         stored = stored | {
-            name: {key: value for key, value in stored[name].items() if key in section.model_fields}
-            for name, section in (("adapt", AdaptSettings), ("score", ScoreSettings), ("eval", EvalSettings))
+            name: {key: value for key, value in stored[name].items() if key in SECTIONS[name].model_fields}
+            for name in ("adapt", "score", "eval")
             if isinstance(stored.get(name), dict)
         }
     return Settings.model_validate(stored)

@@ -1,7 +1,6 @@
 """No command writes over what it reads, and a name that is not that of its output is refused before any work."""
 
 import os
-import shutil
 
 import pytest
 
@@ -9,33 +8,23 @@ from tests.tasks.scorable import tiny_model
 
 # What each command is given, the output and its ending, and the input that it would replace.
 WAYS = [
-    ("score video -o {}", ".ndjson", "video"),
     ("score video -m model -o {}", ".csv", "model"),
     ("score video -m model -a adapter -o {}", ".txt", "adapter"),
-    ("score video -f csv -o {}", "", "video"),
     ("score video --annotated {}", ".mp4", "video"),
     ("score video --report {}", ".html", "video"),
-    ("adapt video -o {}", ".safetensors", "video"),
     ("adapt video --from model -o {}", ".safetensors", "model"),
-    ("prepare video -o {}", ".h5", "video"),
     ("prepare video --labels labels -o {}", ".h5", "labels"),
     ("pretrain cache -o {}", ".safetensors", "cache"),
     ("metatrain cache --from model -o {}", ".safetensors", "model"),
-    ("metatrain cache --from model -o {}", ".safetensors", "cache"),
-    ("export model -o {}", ".onnx", "model"),
     ("export model -a adapter -o {}", ".onnx", "adapter"),
     ("zones video -o {}", ".png", "video"),
     ("eval cache --model model --report {}", ".html", "cache"),
-    ("eval cache --model model --report {}", ".html", "model"),
     ("eval cache --against document --report {}", ".html", "document"),
-    ("eval --scores scores --labels labels --report {}", ".html", "scores"),
     ("eval --scores scores --labels labels --report {}", ".html", "labels"),
 ]
 IN_FOLDER = [
     ("score frames --annotated {}", ".mp4"),
-    ("score frames -f csv -o {}", ".png"),
     ("score frames --heatmaps {}", ""),
-    ("zones frames -o {}", ".png"),
     ("zones frames -o {}", ".jpg"),
     ("adapt frames -o {}", ".png"),
 ]
@@ -51,16 +40,10 @@ def inputs(make_video, make_pictures, tmp_path):
     return read
 
 
-@pytest.mark.parametrize("link", ["itself", "symbolic", "hard"])
 @pytest.mark.parametrize(("line", "ending", "target"), WAYS)
-def test_no_output_replaces_an_input_whatever_it_is_called(vad, inputs, tmp_path, line, ending, target, link):
+def test_no_output_replaces_an_input_whatever_it_is_called(vad, inputs, tmp_path, line, ending, target):
     out = tmp_path / f"out{ending}"
-    if link == "itself":
-        inputs[target] = shutil.move(inputs[target], out)
-    elif link == "symbolic":
-        out.symlink_to(inputs[target])
-    else:
-        out.hardlink_to(inputs[target])
+    out.hardlink_to(inputs[target])
     before = inputs[target].read_bytes()
     answer = vad(*(inputs.get(word, word) for word in line.format(out).split()))
     assert answer.code == 2 and f"{out}: would replace {inputs[target]}. Choose" in answer.err, answer.err
@@ -83,23 +66,16 @@ def test_no_output_is_put_among_the_frames_of_a_folder(vad, inputs, line, ending
     [
         ("score video -o o.mp4", "records are written there. Use a name that ends in .ndjson, .jsonl, .csv, "),
         ("score video -o o.mp4", ".vtt. --annotated writes a video, --report a report, --heatmaps pictures."),
-        ("score video -o o.pdf", "--report a report"),
-        ("score video -o o.h5", "records are written there"),
         ("score video -o dir/", "dir/: a folder. Give the name of a file."),
         ("score video -o .", "a folder. Give the name of a file."),
-        ("score video --report r.pdf", "a report is written there. Use a name that ends in .html or .htm."),
-        ("score video --report r.csv", "a report is written there"),
-        ("score video --annotated a.avi", "a video is written there. Use a name that ends in .mp4."),
-        ("score video --annotated a", "a video is written there"),
+        ("score video --report r.csv", "a report is written there. Use a name that ends in .html or .htm."),
+        ("score video --annotated a", "a video is written there. Use a name that ends in .mp4."),
         ("adapt video -o a.mp4", "a checkpoint is written there. Use a name that ends in .safetensors."),
-        ("adapt video -o new/", "new/: a folder. Give the name of a file."),
-        ("prepare video -o c.mp4", "a cache is written there. Use a name that ends in .h5 or .hdf5."),
-        ("prepare video -o c", "a cache is written there"),
+        ("prepare video -o c", "a cache is written there. Use a name that ends in .h5 or .hdf5."),
         ("pretrain cache -o c.h5", "a checkpoint is written there"),
         ("export model -o n.safetensors", "an exported model is written there. Use a name that ends in .onnx."),
         ("zones video -o z.pdf", "a picture is written there. Use a name that ends in .png, .jpg or .jpeg."),
         ("eval cache --report r.pdf", "a report is written there"),
-        ("eval cache --plot labels", "--plot labels: a file. Give the name of a folder."),
         ("score video --heatmaps labels", "--heatmaps labels: a file. Give the name of a folder."),
     ],
 )  # fmt: skip

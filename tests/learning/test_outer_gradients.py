@@ -55,8 +55,8 @@ def test_outer_gradients_agree_with_the_literal_update(kind, scope, level):
     settings, names = part.network.settings, list(theta)
     weights = {**part.network.state_dict(), **theta}
     constants = (OBJECTIVE.feature_weight, OBJECTIVE.diversity_weight, OBJECTIVE.margin)
-    updated = literal_update(weights, names, alpha, settings, inputs[:2], target[:2], *constants)
-    literal = literal_loss(updated, settings, inputs[2:], target[2:], *constants)
+    updated = literal_update(weights, names, alpha, settings, inputs[:2], target[:2], constants)
+    literal = literal_loss(updated, settings, inputs[2:], target[2:], constants)
     theirs = torch.autograd.grad(literal, [*theta.values(), *alpha.values()])
     for name, got, expected in zip([*names, *names], ours, theirs, strict=True):
         assert float((got - expected).norm()) <= 1e-6 * float(expected.norm()) + 1e-12, name

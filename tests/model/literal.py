@@ -20,23 +20,14 @@ SMALLEST_SUM = 1e-6
 
 @dataclass(frozen=True)
 class LiteralOutput:
-    """The results of the equations.
+    """The results of the equations."""
 
-    Attributes:
-        frame: (B, C, H, W).
-        encoding: (B, C', h, w) after the unit; before it where there is none.
-        prototypes: (B, M, C') as retrieval uses them; None without a unit.
-        feature_error: (B, h, w); None without a unit.
-        addresses: (B, N, M), of unit `memory` alone: the weights of its items at each position.
-        queries: (B, N, C'), of unit `items` alone: the encoding's unit vectors.
-    """
-
-    frame: Tensor
-    encoding: Tensor
-    prototypes: Tensor | None
-    feature_error: Tensor | None
-    addresses: Tensor | None = None
-    queries: Tensor | None = None
+    frame: Tensor  # (B, C, H, W)
+    encoding: Tensor  # (B, C', h, w) after the unit; before it where there is none
+    prototypes: Tensor | None  # (B, M, C') as retrieval uses them; None without a unit
+    feature_error: Tensor | None  # (B, h, w); None without a unit
+    addresses: Tensor | None = None  # (B, N, M), of unit `memory` alone: the weights of its items at each position
+    queries: Tensor | None = None  # (B, N, C'), of unit `items` alone: the encoding's unit vectors
 
 
 def literal_forward(weights: Weights, settings: ModelSettings, inputs: Tensor) -> LiteralOutput:
@@ -85,33 +76,19 @@ def literal_edge(x: Tensor) -> Tensor:
 def literal_unit(encoding: Tensor, psi: Tensor, variant: str) -> tuple[Tensor, Tensor, Tensor]:
     """The unit: eq. 1, eq. 2 and the distances of eq. 6, over explicit N×M×C tensors.
 
-    Args:
-        encoding: (B, C, h, w).
-        psi: (M, C), one attention map a row.
-        variant: "paper", "official" or "sharp".
-
-    Returns:
-        the encoding after the unit (B, C, h, w), prototypes (B, M, C), distances (B, h, w).
+    Of an encoding (B, C, h, w) and ψ (M, C): the encoding after the unit, prototypes (B, M, C), distances (B, h, w).
     """
     batch, channels, height, width = encoding.shape
     x = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels).contiguous()  # (B, N, C)
     if variant != "paper":
         x = x / x.norm(dim=2, keepdim=True).clamp_min(1e-12)
     w = (x.unsqueeze(2) * psi).sum(3)  # (B, N, M) by way of (B, N, M, C)
-    w = (
-        _ratio(w, 1)
-        if variant == "paper"
-        else torch.exp(SHARPNESS[variant] * w) / torch.exp(SHARPNESS[variant] * w).sum(1, keepdim=True)
-    )
+    w = _ratio(w, 1) if variant == "paper" else _softmax(SHARPNESS[variant] * w, 1)
     p = (w.unsqueeze(3) * x.unsqueeze(2)).sum(1)  # eq. 1: (B, M, C) by way of (B, N, M, C)
     if variant != "paper":
         p = p / p.norm(dim=2, keepdim=True).clamp_min(1e-12)
     s = (x.unsqueeze(2) * p.unsqueeze(1)).sum(3)  # (B, N, M) by way of (B, N, M, C)
-    beta = (
-        _ratio(s, 2)
-        if variant == "paper"
-        else torch.exp(SHARPNESS[variant] * s) / torch.exp(SHARPNESS[variant] * s).sum(2, keepdim=True)
-    )
+    beta = _ratio(s, 2) if variant == "paper" else _softmax(SHARPNESS[variant] * s, 2)
     retrieved = (beta.unsqueeze(3) * p.unsqueeze(1)).sum(2)  # eq. 2: (B, N, C) by way of (B, N, M, C)
     if variant != "paper":
         retrieved = retrieved / retrieved.norm(dim=2, keepdim=True).clamp_min(1e-12)
@@ -122,6 +99,10 @@ def literal_unit(encoding: Tensor, psi: Tensor, variant: str) -> tuple[Tensor, T
         distance = distance / channels
     out = (x + retrieved).reshape(batch, height, width, channels).permute(0, 3, 1, 2).contiguous()
     return out, p, distance.reshape(batch, height, width)
+
+
+def _softmax(w: Tensor, dim: int) -> Tensor:
+    return torch.exp(w) / torch.exp(w).sum(dim, keepdim=True)
 
 
 def _ratio(w: Tensor, dim: int) -> Tensor:
@@ -144,19 +125,14 @@ def literal_diversity(prototypes: Tensor, variant: str, margin: float) -> Tensor
 def literal_memory(encoding: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """MemAE's memory (Gong et al., ICCV 2019): equations 3 to 5 and 7, over explicit N×M×C tensors.
 
-    Args:
-        encoding: (B, C, h, w).
-        items: (M, C).
-
-    Returns:
-        what replaces the encoding (B, C, h, w), items (B, M, C), distances (B, h, w) of unit vectors, and the
-        addresses ŵ (B, N, M).
+    Of an encoding (B, C, h, w) and items (M, C): the encoding that replaces it, items (B, M, C), distances (B, h, w) of
+    unit vectors, and the addresses ŵ (B, N, M).
     """
     batch, channels, height, width = encoding.shape
     z = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # (B, N, C)
     lengths = z.norm(dim=2, keepdim=True) * items.norm(dim=1)  # (B, N, M)
     d = (z.unsqueeze(2) * items).sum(3) / lengths  # eq. 5: (B, N, M) by way of (B, N, M, C)
-    w = torch.exp(d) / torch.exp(d).sum(2, keepdim=True)  # eq. 4
+    w = _softmax(d, 2)  # eq. 4
     threshold = 1 / len(items) if len(items) > 1 else 0
     w = (w - threshold).clamp_min(0) * w / ((w - threshold).abs() + 1e-18)  # eq. 7
     w = w / w.abs().sum(2, keepdim=True)
@@ -177,19 +153,14 @@ def literal_entropy(addresses: Tensor) -> Tensor:
 def literal_items(encoding: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Reading LMN's memory (Park et al., CVPR 2020): equations 1 and 2, over explicit N×M×C tensors.
 
-    Args:
-        encoding: (B, C, h, w).
-        items: (M, C), unit vectors.
-
-    Returns:
-        unit vectors of the encoding plus what was read (B, C, h, w), items (B, M, C), distances (B, h, w), and the
-        queries (B, N, C).
+    Of an encoding (B, C, h, w) and items (M, C): unit vectors of the encoding plus what was read, items (B, M, C),
+    distances (B, h, w), and the queries (B, N, C).
     """
     batch, channels, height, width = encoding.shape
     q = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
     q = q / q.norm(dim=2, keepdim=True)  # (B, N, C)
     s = (q.unsqueeze(2) * items).sum(3)  # (B, N, M) by way of (B, N, M, C)
-    w = torch.exp(s) / torch.exp(s).sum(2, keepdim=True)  # eq. 1
+    w = _softmax(s, 2)  # eq. 1
     read = (w.unsqueeze(3) * items).sum(2)  # eq. 2: (B, N, C) by way of (B, N, M, C)
     distance = (q - items[w.argmax(2)]).square().sum(2)
     out = (q + read).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
@@ -223,15 +194,10 @@ def literal_separateness(queries: Tensor, items: Tensor, margin: float) -> Tenso
 
 
 def literal_loss(
-    weights: Weights,
-    settings: ModelSettings,
-    inputs: Tensor,
-    target: Tensor,
-    feature_weight: float,
-    diversity_weight: float,
-    margin: float,
+    weights: Weights, settings: ModelSettings, inputs: Tensor, target: Tensor, constants: tuple[float, float, float]
 ) -> Tensor:
-    """L = L_fra + λ1 (L_c + λ2 L_d), from frames, with every mean written out."""
+    """L = L_fra + λ1 (L_c + λ2 L_d), from frames, with every mean written out; `constants` are λ1, λ2 and γ."""
+    feature_weight, diversity_weight, margin = constants
     out = literal_forward(weights, settings, inputs)
     loss = ((out.frame - target) ** 2).mean()
     if out.prototypes is not None and out.feature_error is not None:
@@ -254,11 +220,9 @@ def literal_update(
     settings: ModelSettings,
     inputs: Tensor,
     target: Tensor,
-    feature_weight: float,
-    diversity_weight: float,
-    margin: float,
+    constants: tuple[float, float, float],
 ) -> dict[str, Tensor]:
     """One inner update of the weights named, through the whole network, with the graph for a second derivative kept."""
-    loss = literal_loss(weights, settings, inputs, target, feature_weight, diversity_weight, margin)
+    loss = literal_loss(weights, settings, inputs, target, constants)
     gradients = torch.autograd.grad(loss, [weights[name] for name in names], create_graph=True)
     return {**weights, **{name: weights[name] - step_sizes[name] * g for name, g in zip(names, gradients, strict=True)}}

@@ -28,7 +28,7 @@ def assert_gradients_are_literal(network, settings, inputs, margin):
     target = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
     ours = losses(network(inputs), target, margin).total(0.7, 0.2)
     leaves = {name: value.detach().clone().requires_grad_() for name, value in network.named_parameters()}
-    theirs = literal_loss(network.state_dict() | leaves, settings, inputs, target, 0.7, 0.2, margin)
+    theirs = literal_loss(network.state_dict() | leaves, settings, inputs, target, (0.7, 0.2, margin))
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-9)
     ours.backward()
     for name, gradient in zip(leaves, torch.autograd.grad(theirs, list(leaves.values())), strict=True):

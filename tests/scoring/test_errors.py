@@ -17,17 +17,6 @@ def test_frame_error_is_the_mean_squared_error_over_all_elements():
     assert torch.allclose(errors["frame_error"], expected, rtol=1e-6)
 
 
-def test_a_model_without_unit_has_no_feature_errors():
-    prediction, target = _pair()
-    assert set(reduce_maps(error_maps(prediction, target, None))[0]) == {"frame_error", "frame_peak"}
-    assert set(reduce_maps(error_maps(prediction, target, torch.ones(2, 64, 64)))[0]) == {
-        "frame_error",
-        "frame_peak",
-        "feature_error",
-        "feature_peak",
-    }
-
-
 def test_peak_finds_one_bad_patch_wherever_it_is():
     target = torch.zeros(3, 3, 128, 128)
     prediction = target.clone()
@@ -60,15 +49,6 @@ def test_half_precision_outputs_are_measured_in_float32():
     errors = reduce_maps(error_maps(half, target, torch.rand(2, 32, 32).bfloat16()))[0]
     assert all(values.dtype == torch.float32 for values in errors.values())
     assert torch.equal(errors["frame_error"], reduce_maps(error_maps(half.float(), target, None))[0]["frame_error"])
-
-
-def test_maps_average_to_the_errors():
-    prediction, target = _pair()
-    maps = error_maps(prediction, target, torch.rand(2, 32, 32))
-    assert maps.frame.shape == (2, 128, 128)
-    errors = reduce_maps(maps)[0]
-    assert torch.allclose(maps.frame.mean(dim=(1, 2)), errors["frame_error"], rtol=1e-6)
-    assert torch.allclose(maps.feature.mean(dim=(1, 2)), errors["feature_error"], rtol=1e-6)
 
 
 def test_psnr_of_one_grey_level_is_48_db():

@@ -11,15 +11,10 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
-from vadcli.progress import Progress, Silent
+from vadcli.progress import Progress
 from vadcli.terminal import printable, printable_lines, shortened
 
 PLAIN_EVERY_SECONDS = 10.0
-
-
-def stderr_console() -> Console:
-    """A console on stderr that honours NO_COLOR and the terminal's width."""
-    return Console(stderr=True, highlight=False, emoji=False, soft_wrap=not sys.stderr.isatty())
 
 
 @contextmanager
@@ -36,7 +31,8 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True, overflow="crop")),
         )
-        with RichProgress(*columns, console=stderr_console(), transient=True) as bars:
+        console = Console(stderr=True, highlight=False, emoji=False)
+        with RichProgress(*columns, console=console, transient=True) as bars:
             live = Live(bars)
             yield live
         live.finish()
@@ -76,7 +72,7 @@ def tell_json(told: object) -> None:
     print(json.dumps(told, indent=2))
 
 
-class Quiet(Silent):
+class Quiet(Progress):
     """Nothing but failures."""
 
     def warn(self, text: str) -> None:
@@ -84,15 +80,30 @@ class Quiet(Silent):
         say(text)
 
 
-class _Counting:
-    """Counts units and seconds of the current piece of work."""
+class Plain(Progress):
+    """Lines in a log: every ten seconds where things stand, and in the end what each piece of work came to."""
 
-    what, unit, total, done, began = "", "frames", None, 0.0, 0.0  # type: str, str, float | None, float, float
+    def __init__(self) -> None:
+        self.what, self.unit, self.total = "", "frames", 0.0
+        self.done, self.began, self.said = 0.0, 0.0, 0.0
 
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new piece of work."""
         self.finish()
-        self.what, self.unit, self.total, self.done, self.began = what, unit, total, 0.0, time.perf_counter()
+        self.what, self.unit, self.total, self.done, self.began = what, unit, total or 0.0, 0.0, time.perf_counter()
+
+    def advance(self, amount: float = 1, **figures: float | str) -> None:
+        """Say where things stand, every ten seconds."""
+        self.done += amount
+        now = time.perf_counter()
+        if now - max(self.said, self.began) >= PLAIN_EVERY_SECONDS:
+            self.said = now
+            of = f" of {self.total:,.0f}" if self.total else ""
+            left = ""
+            if 0 < self.done < self.total:
+                left = f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left"
+            shown = "".join(f", {figure}" for figure in _described(figures))
+            self.note(f"{self.what}: {self.done:,.0f}{of} {self.unit} ({self.rate()}{left}){shown}")
 
     def rate(self) -> str:
         """Units a second so far."""
@@ -102,24 +113,23 @@ class _Counting:
         """Say what the finished piece of work came to."""
         if self.what and self.done:
             seconds = time.perf_counter() - self.began
-            self.say(f"{self.what}: {self.done:,.0f} {self.unit} in {seconds:,.1f} s ({self.rate()})")
+            self.note(f"{self.what}: {self.done:,.0f} {self.unit} in {seconds:,.1f} s ({self.rate()})")
         self.what = ""
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Write one line."""
         say(text)
 
-    def note(self, text: str) -> None:
-        """Write one line worth keeping."""
-        self.say(text)
-
-    warn = note
+    def warn(self, text: str) -> None:
+        """Write one line."""
+        self.note(text)
 
 
-class Live(_Counting):
+class Live(Plain):
     """Bars on a terminal."""
 
     def __init__(self, bars: RichProgress) -> None:
+        super().__init__()
         self.bars, self.task = bars, TaskID(-1)
 
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
@@ -131,10 +141,9 @@ class Live(_Counting):
     def advance(self, amount: float = 1, **figures: float | str) -> None:
         """Move the bar."""
         self.done += amount
-        shown = "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items())
         count = f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "")
         if figures:
-            self.bars.update(self.task, figures=printable(shown))
+            self.bars.update(self.task, figures=printable("  ".join(_described(figures))))
         self.bars.update(self.task, advance=amount, count=count, rate=self.rate())
 
     def finish(self) -> None:
@@ -143,25 +152,10 @@ class Live(_Counting):
             self.bars.remove_task(self.task)
         super().finish()
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Write one line above the bars."""
         self.bars.console.print(printable(text), markup=False)
 
 
-class Plain(_Counting):
-    """Lines in a log."""
-
-    said = 0.0
-
-    def advance(self, amount: float = 1, **figures: float | str) -> None:
-        """Say where things stand, every ten seconds."""
-        self.done += amount
-        now = time.perf_counter()
-        if now - max(self.said, self.began) >= PLAIN_EVERY_SECONDS:
-            self.said = now
-            of = f" of {self.total:,.0f}" if self.total else ""
-            left = ""
-            if self.total and 0 < self.done < self.total:
-                left = f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left"
-            shown = "".join(f", {k} {v:.4g}" if isinstance(v, float) else f", {k} {v}" for k, v in figures.items())
-            self.say(f"{self.what}: {self.done:,.0f}{of} {self.unit} ({self.rate()}{left}){shown}")
+def _described(figures: Mapping[str, float | str]) -> list[str]:
+    return [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in figures.items()]

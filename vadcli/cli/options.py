@@ -13,7 +13,7 @@ import typer
 
 from vadcli.errors import InputError
 from vadcli.presets import load_settings, preset_names
-from vadcli.settings import Section, Settings
+from vadcli.settings import SECTIONS
 
 # Panels of `--help`. A setting stands in the panel of its section, or of its key where that says more.
 _SECTION_PANELS = {
@@ -48,7 +48,8 @@ file_option = functools.partial(output_option, parser=_file, metavar="FILE")  # 
 def setting(dotted: str) -> Any:
     """The Typer option of a setting such as `score.batch_size`; its value is None when it is not given."""
     section, key = dotted.split(".")
-    default, field = getattr(_section(section), key), type(_section(section)).model_fields[key]
+    field = SECTIONS[section].model_fields[key]
+    default = field.default
     shown = "x".join(map(str, default)) if isinstance(default, tuple) else default
     text = f"{(field.description or '')[:1].upper()}{(field.description or '')[1:]}."
     return typer.Option(
@@ -104,15 +105,10 @@ def one_of(choices: Any) -> dict[str, Any]:
     }
 
 
-def _section(name: str) -> Section:
-    section: Section = getattr(Settings(), name)
-    return section
-
-
 def _parameter(dotted: str) -> inspect.Parameter:
     """A command's parameter for a setting, typed as the setting is."""
     section, key = dotted.split(".")
-    kind = type(_section(section)).model_fields[key].annotation
+    kind = SECTIONS[section].model_fields[key].annotation
     if get_origin(kind) in (typing.Union, types.UnionType):
         kind = next(each for each in get_args(kind) if each is not types.NoneType)
     kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
@@ -131,7 +127,7 @@ def _presets(incomplete: str) -> list[str]:
 
 def _keys(incomplete: str) -> list[str]:
     """`section.key=` of every setting."""
-    keys = (f"{section}.{key}=" for section in Settings.model_fields for key in type(_section(section)).model_fields)
+    keys = (f"{section}.{key}=" for section, settings in SECTIONS.items() for key in settings.model_fields)
     return [key for key in keys if key.startswith(incomplete)]
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,7 @@ class Learner:
         for name, array in arrays.items():
             if name.startswith("optimizer."):
                 _, index, key = name.split(".")
-                like = leaves[
-                    int(index)
-                ]  # moments must lie in memory as their tensors do: fused Adam walks them together
+                like = leaves[int(index)]  # moments lie in memory as their tensors: fused Adam walks them together
                 moment = torch.empty_like(like).copy_(array).detach() if array.shape == like.shape else array
                 state.setdefault(int(index), {})[key] = moment
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
@@ -84,13 +82,10 @@ class MetricsLog:
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
         kept = []
-        if step and path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    if json.loads(line)["step"] <= step:
-                        kept.append(line)
-                except (json.JSONDecodeError, KeyError, TypeError):
-                    continue
+        for line in path.read_text(encoding="utf-8").splitlines() if step and path.is_file() else ():
+            with suppress(json.JSONDecodeError, KeyError, TypeError):
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
         with naming(path):
             path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 

@@ -34,14 +34,9 @@ def initial_step_sizes(network: Network, settings: MetatrainSettings) -> dict[st
 def freeze(
     network: Network, windows: Tensor, settings: MetatrainSettings, device: torch.device, precision: torch.dtype
 ) -> tuple[Frozen, Tensor]:
-    """The frozen part's output for windows, computed once and without a graph, and their true next frames.
+    """The frozen part's output for windows (B, T+1, H, W, C) uint8, without a graph, and their true next frames.
 
-    Args:
-        network: with its frozen weights in place.
-        windows: (B, T+1, H, W, C) uint8.
-        settings: whose scope says what is frozen.
-        device: of the network.
-        precision: of the frozen convolutions.
+    Which part is frozen is the settings' scope; `precision` is of its convolutions.
     """
     inputs, target = to_network(windows, device)
     with torch.no_grad(), autocast(device, precision):
@@ -59,9 +54,8 @@ def metatrain(
 ) -> tuple[Learner, dict[str, Tensor]]:
     """Meta-train `network`'s adapted weights in place, and their step sizes.
 
-    An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and log α. The best steps
-    of different weights lie orders of magnitude apart (the output's bias bears a hundredth of what others want): sums
-    of small changes to α do not get there in a run, a logarithm does, and stays positive.
+    An outer step descends the mean over episodes of L(θ − α ⊙ ∇L(θ; support); query), for θ and log α: the best steps
+    of different weights lie orders of magnitude apart, and a logarithm gets there and stays positive.
 
     Returns:
         the learner, and the learned step sizes.
@@ -78,9 +72,8 @@ def metatrain(
         ],
         fused=True,
     )
-    learner = Learner(
-        {**theta, **{f"log_alpha.{name}": value for name, value in log_alpha.items()}}, optimizer, job.key
-    )
+    trained = theta | {f"log_alpha.{name}": value for name, value in log_alpha.items()}
+    learner = Learner(trained, optimizer, job.key)
     objective = inner_objective(settings)
     graph: Graph = "second" if settings.second_order else "first"
 
@@ -112,8 +105,7 @@ def metatrain(
                 figures[name] = figures[name] + value / episodes_here
         return figures
 
-    train(
-        learner, Course("meta-training", "episodes", settings.episodes, settings.meta_batch, take_step), settings, job
-    )
+    course = Course("meta-training", "episodes", settings.episodes, settings.meta_batch, take_step)
+    train(learner, course, settings, job)
     warn_of_collapse(learner.last, network, job.progress)
     return learner, {name: value.detach().exp() for name, value in log_alpha.items()}

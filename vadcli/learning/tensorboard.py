@@ -6,14 +6,9 @@ from vadcli.errors import InputError
 
 
 class EventsLog:
-    """A folder of events; after a resume, those of later steps are taken back.
-
-    Raises:
-        InputError: if the extra `tensorboard` is not installed.
-    """
+    """A folder of events; after a resume, those of later steps are taken back."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        require_tensorboard()
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)

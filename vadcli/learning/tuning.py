@@ -50,11 +50,11 @@ def tune(
 
     Args:
         network: in float32, on the device; changed.
-        windows: numbers of windows in the order of time.
+        windows: their numbers in the order of time.
         read: windows by their numbers, (B, T+1, H, W, C) uint8.
         how: step size, windows a step, the bound in steps, seed.
         loss: whose λ1, λ2 and γ it was trained with.
-        device: where to compute.
+        device: of the network.
         precision: of the convolutions.
         progress: counts steps.
     """

@@ -1,6 +1,5 @@
 """Checkpoint files: safetensors with one JSON header, no pickle; stages, lineage and how they fit together."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,24 +9,23 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from vadcli.errors import CheckpointError, InputError
-from vadcli.files import whole
 from vadcli.model.network import Network
 from vadcli.model.tensor_file import (
     CALIBRATION,
     FORMAT,
     PACKAGED_MODEL,
     VERSION,
-    damaged,
     file_sha256,
     mapping,
+    opened,
     read_header,
     read_settings,
     require_stage,
+    write,
 )
 from vadcli.settings import ModelSettings, Settings
 
@@ -104,11 +102,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
         name: value.detach().cpu().contiguous(memory_format=torch.contiguous_format)
         for name, value in sorted(tensors.items())
     }
-    with whole(path) as temporary:
-        try:
-            save_file(plain, temporary, metadata={"vad": json.dumps(header, sort_keys=True)})
-        except SafetensorError as error:  # the writer wraps the system's error in its own
-            raise OSError(28, f"could not be written ({error})", str(path)) from error
+    write(path, plain, header, save_file)
 
 
 def read_tensors(path: Path, expected_format: str = FORMAT) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -119,11 +113,8 @@ def read_tensors(path: Path, expected_format: str = FORMAT) -> tuple[dict[str, T
         CheckpointError: if it is damaged, of another kind or of another version.
     """
     header = read_header(path, expected_format)
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError) as error:
-        raise damaged(path, error) from error
+    with opened(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a mapping)
 
 
 def model_file(named: Path) -> Path:
@@ -147,22 +138,20 @@ def load_checkpoint(path: Path, *stages: Stage) -> Checkpoint:
     checkpoint = Checkpoint(
         stage=cast(Stage, header["stage"]),
         settings=settings,
-        weights={name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")},
-        step_sizes={
-            name.removeprefix("step_sizes."): v for name, v in tensors.items() if name.startswith("step_sizes.")
-        },
+        weights=_prefixed(tensors, "network."),
+        step_sizes=_prefixed(tensors, "step_sizes."),
         parents={role: str(value) for role, value in mapping(header.get("parents")).items()},
         training=mapping(header.get("training")),
         calibration=header.get("calibration"),
-        calibration_arrays={
-            name.removeprefix(CALIBRATION): value.numpy()
-            for name, value in tensors.items()
-            if name.startswith(CALIBRATION)
-        },
+        calibration_arrays={name: value.numpy() for name, value in _prefixed(tensors, CALIBRATION).items()},
         path=path,
     )
     _check_tensors(checkpoint)
     return checkpoint
+
+
+def _prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def load_network(

@@ -77,13 +77,7 @@ def as_windows(inputs: Tensor, channels: int) -> Tensor:
 def require_agreement(
     path: Path, module: ExportedModule, run: Callable[[Tensor], Mapping[str, Tensor]], frames: Sequence[Tensor]
 ) -> Agreement:
-    """Compare an exported model with torch, on batches of frames and, for the free batch dimension, on noise.
-
-    Args:
-        path: the name that it is to have.
-        module: what was exported.
-        run: the exported model: outputs by name.
-        frames: batches of windows (B, T+1, H, W, C) uint8.
+    """Compare what an exported model gives, by name, with torch: on windows as above and, for other batches, on noise.
 
     Raises:
         CheckpointError: if its frames differ from torch's by more than LARGEST_FRAME_GAP.

@@ -26,13 +26,7 @@ class Losses:
 
 
 def losses(prediction: Prediction, target: Tensor, margin: float) -> Losses:
-    """All terms of the objective for a batch of predictions.
-
-    Args:
-        prediction: of the network.
-        target: (B, C, H, W), the true next frames in [-1, 1].
-        margin: γ, the squared distance that diversity asks for between prototypes.
-    """
+    """All terms of the objective for predictions and the true next frames (B, C, H, W); `margin` is γ of L_d."""
     frame = (prediction.frame - target).square().mean()
     if prediction.unit is None:
         return Losses(frame, frame.new_zeros(()), frame.new_zeros(()))

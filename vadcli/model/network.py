@@ -71,11 +71,7 @@ class Network(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Prediction:
-        """Predict the frame after each window.
-
-        Args:
-            inputs: (B, T·C, H, W) in [-1, 1], frame by frame from the oldest.
-        """
+        """Predict the frame after each window: inputs (B, T·C, H, W) in [-1, 1], from the oldest frame on."""
         return self.finish(self.begin(inputs, "head"), "head")
 
     def begin(self, inputs: Tensor, scope: Scope) -> Frozen:

@@ -5,9 +5,8 @@ than the product. The three functions here are closed under differentiation: the
 that this holds for gradients of any order.
 
 A product of a few vectors with tens of thousands of places is one call that a CPU's library gives to one thread. Where
-there is one window, its places are cut into tiles, so that all threads take part. Two cores with AVX2, 128 channels at
-256²: `compare` 11.9 → 6.3 ms, `gather` 11.0 → 4.2; 32 channels at 128² 0.30 → 0.25 and 0.25 → 0.20. One thread, or two
-windows and more, which the library shares out by itself, gain nothing.
+there is one window, its places are cut into tiles, so that all threads take part; several windows the library shares
+out by itself.
 """
 
 from collections.abc import Callable

@@ -29,9 +29,6 @@ class PrototypeUnit(Unit):
 
     Only two passes write anything as large as the encoding: unit vectors, and what is retrieved added onto them. Maps
     lie as (B, M, N), since softmaxes and maxima over rows of N are vectorised.
-
-    Measured on one AVX-512 core at 128², width 16: 2.9 ms a frame of a forward's 25, where lengths kept as factors on
-    every map, a one-hot choice of the nearest prototype and a separate sum took 4.3 ms; training steps gained 5 %.
     """
 
     def __init__(self, channels: int, num_prototypes: int, arithmetic: Arithmetic) -> None:
@@ -74,15 +71,6 @@ class PrototypeUnit(Unit):
 
 
 def diversity(prototypes: Tensor, arithmetic: Arithmetic, margin: float) -> Tensor:
-    """The shortfall of distances between prototypes from the margin (L_d, eq. 8).
-
-    Args:
-        prototypes: (B, M, C).
-        arithmetic: says which pairs count.
-        margin: γ.
-
-    Returns:
-        (B,), 0 where all pairs are farther apart than the margin.
-    """
+    """The shortfall of distances between prototypes from the margin γ (L_d, eq. 8): (B, M, C) to (B,)."""
     gaps = (prototypes.unsqueeze(2) - prototypes.unsqueeze(1)).square().sum(-1)  # (B, M, M)
     return arithmetic.diversity((margin - gaps).relu())

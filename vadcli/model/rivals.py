@@ -1,19 +1,13 @@
 """The prototype unit's rivals at its place: items that are stored in the weights instead of made from each frame.
 
-Two papers' memories, each as its equations have it, in the same network, so that a comparison changes the unit alone:
+Two papers' memories as their equations have them, in the same network, so that a comparison changes the unit alone:
 
-- `memory`: MemAE (Gong et al., "Memorizing Normality to Detect Anomaly", ICCV 2019). Its weight of the entropy is
-  2e-4: `feature_weight=2e-4` of sections `pretrain` and `metatrain`. It has no second term. Its released code shrinks
-  at 0.0025 with 2000 items, which is 5/M, outside the paper's [1/M, 3/M].
-- `items`: LMN or MNAD (Park et al., "Learning Memory-guided Normality for Anomaly Detection", CVPR 2020). Its weights
-  of compactness and separateness are 0.1 and 0.1: `feature_weight=0.1`, `diversity_weight=1`, `diversity_margin=1`. Its
-  released code (cvlab-yonsei/MNAD) has these weights too, but there compactness is also a mean over channels,
-  separateness compares distances and not their squares, and v' is divided by its largest value over all queries.
+- `memory`: MemAE (Gong et al., ICCV 2019), with `feature_weight=2e-4` for the weight of its entropy.
+- `items`: LMN (Park et al., CVPR 2020), with `feature_weight=0.1`, `diversity_weight=1`, `diversity_margin=1` for the
+  weights of its compactness and separateness.
 
-Both papers put their memory at the bottleneck of a network of their own, without skips (MemAE, 2000 items) or with
-them (LMN, 10 items), and score in ways of their own. Here the place, the number of items (`num_prototypes`) and the
-scores are those of the prototype unit, and losses are means over positions and windows, not sums. Memory is laid out as
-there: unit vectors of an encoding are never written out, and maps lie as (B, M, N).
+Place, number of items (`num_prototypes`) and scores are those of the prototype unit, and losses are means over
+positions and windows, not sums. As there, unit vectors of an encoding are never written out, and maps lie as (B, M, N).
 """
 
 from dataclasses import dataclass
@@ -41,11 +35,9 @@ class Remembered(UnitOutput):
 
 
 class MemoryUnit(Unit):
-    """A learned bank of items; every position becomes a sparse mixture of them (MemAE).
+    """A learned bank of items, of which a sparse mixture replaces every position (MemAE).
 
-    As in the paper the mixture replaces the encoding, and items are weights, learnt by gradient and adapted to a scene
-    with the other adapted weights. `distance` is to the direction of the nearest item, as addresses go by direction;
-    the paper has no such score.
+    `distance` is to the direction of the nearest item, as addresses go by direction; the paper has no such score.
     """
 
     def __init__(self, channels: int, num_prototypes: int) -> None:
@@ -67,17 +59,11 @@ class MemoryUnit(Unit):
 
 
 def shrink(weights: Tensor) -> Tensor:
-    """Addresses with those below λ = 1/M set to zero and the rest summing to 1 (MemAE, eq. 7 and the step after it).
+    """Addresses (B, M, N) with those below λ = 1/M set to zero, the rest summing to 1 (MemAE, eq. 7 and after it).
 
-    λ is the lower end of the paper's [1/M, 3/M], the share of an item when all are alike; a lone item is kept. The
-    factor max(w − λ, 0) / (|w − λ| + ε) is taken as a constant: it is 0 or 1 but for an edge of width ε, and near the
-    edge its derivatives are what rounding leaves of terms that cancel (in float32, second ones of 5·10⁵ were seen).
-
-    Args:
-        weights: (B, M, N), positive, summing to 1 over M.
-
-    Returns:
-        (B, M, N); zeros at a position where no weight is above λ.
+    λ is the lower end of the paper's [1/M, 3/M]; a lone item is kept. The factor max(w − λ, 0) / (|w − λ| + ε) is taken
+    as a constant: near its edge, of width ε, its derivatives are what rounding leaves of terms that cancel. A position
+    where no weight is above λ has zeros.
     """
     count = weights.shape[1]
     above = weights.detach() - (1 / count if count > 1 else 0.0)
@@ -92,10 +78,9 @@ class Matched(UnitOutput):
     cosines: Tensor  # (B, M, N), of the angle between each item and position
 
     def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:
-        """Compactness, the mean squared distance to the nearest item, and separateness.
+        """Compactness, the mean squared distance to the nearest item p, and separateness.
 
-        Separateness is the mean of [‖q − p‖² − ‖q − p'‖² + γ]+ with p the nearest and p' the second nearest item: 0
-        where the second is farther by the margin, or there is none.
+        Separateness is the mean of [‖q − p‖² − ‖q − p'‖² + γ]+ with p' the second nearest item; 0 where there is none.
         """
         if self.cosines.shape[1] == 1:
             return self.distance.mean(), self.distance.new_zeros(())
@@ -106,14 +91,9 @@ class Matched(UnitOutput):
 class ItemsUnit(Unit):
     """Items that move toward the encodings read with them while training (LMN).
 
-    As in the paper, items are unit vectors that no gradient moves. In training, each batch moves every item toward the
-    positions nearest to it, after they have been read; nothing moves them afterwards: not meta-training or adaptation,
-    and not scoring, where the paper goes on to update them on frames that it judges normal by a threshold of its own.
-    The paper concatenates the encoding and what was read; here they are added, as the prototype unit does, since the
-    layers after it are the same.
-
-    Where adaptation begins after the encoding (scope `head`), its feature loss is a constant: nothing it depends on
-    adapts.
+    Items are unit vectors that no gradient moves: in training, each batch moves every item toward the positions nearest
+    to it. Unlike in the paper, nothing moves them while scoring, and the encoding and what was read are added, not
+    concatenated, as the prototype unit does. In scope `head` its feature loss is a constant.
     """
 
     items: Tensor
@@ -143,12 +123,8 @@ class ItemsUnit(Unit):
         """Move each item toward the queries nearest to it: p ← f(p + Σ v' q), f to unit length (eq. 3 to 5).
 
         v' is a softmax over queries divided by its largest value among those nearest to the item, so its sum cancels:
-        what is left is exp(cosine − largest cosine). The queries are those of the whole batch, in all processes.
-
-        Args:
-            x: (B, N, C).
-            scale: (B, 1, N), the factor that makes queries of x.
-            cosines: (B, M, N), of each item and query.
+        what is left is exp(cosine − largest cosine). The queries, x (B, N, C) times `scale` (B, 1, N), are those of the
+        whole batch, in all processes.
         """
         own = cosines.masked_fill(cosines < cosines.amax(1, keepdim=True), -torch.inf)  # (B, M, N), U_m
         largest = own.amax((0, 2), keepdim=True).clamp_min(-1)  # (1, M, 1); an item with no query of its own stays

@@ -1,13 +1,18 @@
-"""Device and precision of the network."""
+"""Device, precision and memory of the network."""
 
+import ctypes
+import sys
 from collections.abc import Container
 from contextlib import AbstractContextManager
 
 import torch
 
 from vadcli.errors import InputError
-from vadcli.model.memory import keep_freed_memory
 from vadcli.model.network import Network
+
+# Names and numbers of glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_MOST = 2**31 - 1
 
 
 def pick_device(name: str) -> torch.device:
@@ -50,17 +55,26 @@ def for_inference(
 ) -> Network:
     """The network ready to predict: on its device, channels-last, convolution weights converted once.
 
-    The prototype unit keeps its float32 weights: its distances cancel in bfloat16.
-
-    Args:
-        network: changed in place.
-        device: where to run.
-        precision: of the convolutions.
-        exact: names of parameters that stay as they are, in float32: those an update moves by less than bfloat16 shows,
-            and those that are yet to be adapted.
+    It is changed in place. The prototype unit keeps its float32 weights, since its distances cancel in bfloat16, and so
+    do parameters named in `exact`: those that an update moves by less than bfloat16 shows.
     """
     network = network.to(device).channels_last().eval().requires_grad_(False)
     for name, parameter in network.named_parameters():
         if not name.startswith("unit.") and name not in exact:
             parameter.data = parameter.data.to(precision)
     return network
+
+
+def keep_freed_memory() -> None:
+    """Make glibc keep what tensors free; does nothing where the C library is another.
+
+    By default a tensor of some MiB is mapped anew and unmapped when it is freed, so that each layer of each step faults
+    all its pages in again.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _MOST)
+        mallopt(_TRIM_THRESHOLD, _MOST)
+        mallopt(_ARENA_MAX, 1)

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from safetensors.numpy import save_file
 from vadcli.errors import CheckpointError, InputError, said_plainly
 from vadcli.files import whole
 from vadcli.settings import Settings, settings_of
+from vadcli.terminal import first_line
 
 FORMAT, VERSION = "vad-checkpoint", 1
 CALIBRATION = "calibration."  # prefix of the names of a calibration's arrays
@@ -43,11 +45,8 @@ def read_header(path: Path, expected_format: str = FORMAT) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint. Make one with `{MAKES['pretrain']}`.")
-    try:
-        with safe_open(path, framework="np") as file:
-            header = json.loads((file.metadata() or {}).get("vad", "null"))
-    except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError, RecursionError) as error:
-        raise damaged(path, error) from error
+    with opened(path, "np") as file:
+        header = json.loads((file.metadata() or {}).get("vad", "null"))
     if not isinstance(header, dict) or header.get("format") != expected_format:
         raise CheckpointError(f"{path}: not written by vad as {expected_format}.")
     if header.get("version") != VERSION:
@@ -107,28 +106,36 @@ def read_settings(path: Path, header: Mapping[str, Any]) -> Settings:
 
 def read_calibration(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a file's calibration by name; none if it has none."""
-    try:
-        with safe_open(path, framework="np") as file:
-            names = [name for name in file.keys() if name.startswith(CALIBRATION)]  # noqa: SIM118 (not a mapping)
-            return {name.removeprefix(CALIBRATION): np.asarray(file.get_tensor(name)) for name in names}
-    except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError) as error:
-        raise damaged(path, error) from error
+    with opened(path, "np") as file:
+        names = [name for name in file.keys() if name.startswith(CALIBRATION)]  # noqa: SIM118 (not a mapping)
+        return {name.removeprefix(CALIBRATION): np.asarray(file.get_tensor(name)) for name in names}
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> None:
     """Write arrays and a JSON header, whole or not at all."""
     plain = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
+    write(path, plain, header, save_file)
+
+
+@contextmanager
+def opened(path: Path, framework: str) -> Iterator[Any]:
+    """A safetensors file; all that is wrong with it is raised as CheckpointError."""
+    try:
+        with safe_open(path, framework=framework) as file:
+            yield file
+    except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: not a checkpoint of vad, or damaged ({first_line(error)}). Make it again."
+        ) from error
+
+
+def write(path: Path, tensors: dict[str, Any], header: Mapping[str, Any], save: Callable[..., None]) -> None:
+    """Write tensors by a library's `save_file`, and a JSON header, whole or not at all."""
     with whole(path) as temporary:
         try:
-            save_file(plain, temporary, metadata={"vad": json.dumps(header, sort_keys=True)})
+            save(tensors, temporary, metadata={"vad": json.dumps(header, sort_keys=True)})
         except SafetensorError as error:  # the writer wraps the system's error in its own
             raise OSError(28, f"could not be written ({error})", str(path)) from error
-
-
-def damaged(path: Path, error: Exception) -> CheckpointError:
-    """The error of a file that cannot be read."""
-    why = (str(error).splitlines() or [type(error).__name__])[0][:120]
-    return CheckpointError(f"{path}: not a checkpoint of vad, or damaged ({why}). Make it again.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,10 +20,8 @@ class UnitOutput(ABC):
     def feature_terms(self, margin: float) -> tuple[Tensor, Tensor]:
         """The two terms of the unit's feature loss, scalars: what `Losses` calls compactness, and diversity.
 
-        They are made from this output alone, never from the unit: its weights may have been others when it ran.
-
-        Args:
-            margin: γ, the squared distance that the second term asks for.
+        They are made from this output alone: the unit's weights may have been others when it ran. `margin` is γ, the
+        squared distance that the second term asks for.
         """
 
 
@@ -34,11 +32,7 @@ class Unit(nn.Module, ABC):
     """
 
     def forward(self, encoding: Tensor) -> UnitOutput:
-        """Distil or recall prototypes and retrieve them everywhere.
-
-        Args:
-            encoding: (B, C, h, w).
-        """
+        """Distil or recall prototypes of an encoding (B, C, h, w) and retrieve them everywhere."""
         with torch.autocast(encoding.device.type, enabled=False):
             return self._forward(encoding if encoding.dtype == torch.float64 else encoding.float())
 

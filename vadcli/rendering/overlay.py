@@ -48,12 +48,7 @@ def strength(heat: Heat) -> Heat:
 
 
 def draw_heat(picture: Image, heat: Heat) -> Image:
-    """A copy of a picture tinted by heat, with contours at the level of alarms and at twice that.
-
-    Args:
-        picture: (H, W, 3) RGB.
-        heat: (h, w), in units of the score, brought to (H, W).
-    """
+    """A copy of a picture (H, W, 3) tinted by heat (h, w), with contours at the level of alarms and at twice that."""
     if float(heat.max()) <= _FAINT:
         return picture.copy()
     height, width = picture.shape[:2]
@@ -69,13 +64,7 @@ def draw_heat(picture: Image, heat: Heat) -> Image:
 
 
 def draw_box(picture: Image, box: Box, source_size: tuple[int, int]) -> None:
-    """Outline a region in place, white within black.
-
-    Args:
-        picture: (H, W, 3).
-        box: x, y, width, height in the source's pixels.
-        source_size: height and width of the source.
-    """
+    """Outline a region of a source of `source_size` (H, W) in place, white within black."""
     down, across = picture.shape[0] / source_size[0], picture.shape[1] / source_size[1]
     x, y, w, h = box
     first = (round(x * across), round(y * down))
@@ -100,11 +89,7 @@ def draw_regions(picture: Image, regions: Sequence[Region], source_size: tuple[i
 def write_text(picture: Image, text: str, corner: tuple[int, int], height: int) -> None:
     """Write ASCII text in place, white on a darkened ground.
 
-    Args:
-        picture: (H, W, 3).
-        text: what to write.
-        corner: x, y of its lower left.
-        height: of a capital letter in pixels; smaller where the text would not fit.
+    `corner` is x, y of its lower left, `height` that of a capital letter in pixels; smaller where it would not fit.
     """
     scale = height / 21  # the font's capitals are 21 pixels high
     width = cv2.getTextSize(text, _FONT, scale, 1)[0][0]

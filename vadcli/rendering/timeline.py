@@ -7,34 +7,22 @@ from itertools import zip_longest
 
 from vadcli.scoring.writers import clock
 
+Bin = tuple[float, float] | None  # least and largest score of a stretch of time; None where no frame has one
 
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Scores of a stretch of time."""
 
-    least: float | None = None  # smallest score; None where no frame has one
-    most: float | None = None  # largest
-
-    def joined(self, other: "Bin | None") -> "Bin":
-        """Both stretches as one."""
-        if other is None or other.least is None or other.most is None:
-            return self
-        if self.least is None or self.most is None:
-            return other
-        return Bin(min(self.least, other.least), max(self.most, other.most))
+def _joined(first: Bin, second: Bin) -> Bin:
+    if first is None or second is None:
+        return first or second
+    return min(first[0], second[0]), max(first[1], second[1])
 
 
 class Timeline:
-    """Least and largest score of every stretch; stretches double when there are too many, so memory is constant.
-
-    Args:
-        limit: most bins kept; at least half of them are in use once so many stretches went by.
-        seconds: length of a stretch to begin with.
+    """Least and largest score of every stretch of so many seconds, which double when there are more than `limit`.
 
     >>> timeline = Timeline(limit=4, seconds=1.0)
     >>> for second in range(10):
     ...     timeline.add(float(second), float(second))
-    >>> timeline.seconds, [(each.least, each.most) for each in timeline.bins]
+    >>> timeline.seconds, timeline.bins
     (4.0, [(0.0, 3.0), (4.0, 7.0), (8.0, 9.0)])
     """
 
@@ -45,17 +33,10 @@ class Timeline:
     def add(self, time_s: float, score: float) -> None:
         """Take the score of a frame."""
         while (place := int(max(time_s, 0) / self.seconds)) >= self.limit:
-            pairs = zip_longest(self.bins[::2], self.bins[1::2])
-            self.bins = [first.joined(second) for first, second in pairs if first is not None]
+            self.bins = [_joined(*pair) for pair in zip_longest(self.bins[::2], self.bins[1::2])]
             self.seconds *= 2
-        while len(self.bins) <= place:
-            self.bins.append(Bin())
-        self.bins[place] = self.bins[place].joined(Bin(score, score))
-
-    @property
-    def duration_s(self) -> float:
-        """Time that the bins span."""
-        return len(self.bins) * self.seconds
+        self.bins += [None] * (place + 1 - len(self.bins))
+        self.bins[place] = _joined(self.bins[place], (score, score))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +57,9 @@ def timeline_svg(timeline: Timeline, threshold: float | None, spans: Sequence[Sp
 
     Nothing in it depends on colour, and no text in it comes from outside.
     """
-    most = max((each.most for each in timeline.bins if each.most is not None), default=1.0)
+    most = max((found[1] for found in timeline.bins if found), default=1.0)
     top = max(1.25 * (threshold or 1.0), most * 1.05, 0.1)
-    duration = max(timeline.duration_s, 1e-9)
+    duration = max(len(timeline.bins) * timeline.seconds, 1e-9)
     plot_width, plot_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _BOTTOM - _TOP
 
     def x_of(time_s: float) -> float:
@@ -125,9 +106,9 @@ def _stretches(timeline: Timeline) -> list[list[tuple[int, float, float]]]:
     longest_s = max(2.0, 2 * timeline.seconds)
     runs: list[list[tuple[int, float, float]]] = []
     run: list[tuple[int, float, float]] = []
-    for i, bin_ in enumerate([*timeline.bins, Bin()]):
-        if bin_.least is not None and bin_.most is not None:
-            run.append((i, bin_.least, bin_.most))
+    for i, found in enumerate([*timeline.bins, None]):
+        if found:
+            run.append((i, *found))
         elif run and ((i - run[-1][0]) * timeline.seconds > longest_s or i == len(timeline.bins)):
             runs.append(run)
             run = []

@@ -140,12 +140,7 @@ class LookNormal:
     whitening: Map  # (7, 7), W with W Wᵀ the inverse of the one covariance around `mean` that all places share
 
     def distances(self, look: NDArray[np.floating], mean: Map | None = None) -> Map:
-        """Squared Mahalanobis distance a channel, (h, w): 1 on the average of normal footage.
-
-        Args:
-            look: (h, w, 7).
-            mean: in place of the learned one.
-        """
+        """Squared Mahalanobis distance a channel of a look (h, w, 7), (h, w): 1 on the average of normal footage."""
         apart = np.asarray(look, np.float32) - (self.mean if mean is None else mean)
         return np.asarray(np.square(apart @ self.whitening).mean(-1), np.float32)
 
@@ -185,11 +180,8 @@ def held_out_looks(looks: NDArray[np.float16]) -> tuple[LookNormal, Floats]:
     """The normal look of all looks (n, h, w, 7), and the strangeness of each by what the other parts taught, (n,)."""
     parts = np.array_split(np.arange(len(looks)), min(_PARTS, len(looks)))
     sums = [LookSums.of(looks[part]) for part in parts]
-    whole = LookSums(
-        len(looks),
-        np.sum([one.first for one in sums], axis=0),
-        np.sum([one.second for one in sums], axis=0),
-    )
+    first, second = (np.sum([getattr(part, name) for part in sums], axis=0) for name in ("first", "second"))
+    whole = LookSums(len(looks), first, second)
     strange = np.empty(len(looks))
     for part, own in zip(parts, sums, strict=True):
         others = (whole.without(own) if len(parts) > 1 else whole).normal()
@@ -206,19 +198,13 @@ class LookFollower:
     """The mean look as it gets used to what it sees, within some twenty minutes.
 
     A view that changed everywhere (a light, infrared, a camera that was turned) is taken up after ten seconds.
-
-    Args:
-        normal: what was learned, where every source begins.
-
-    Attributes:
-        changes: how often the whole view has changed.
     """
 
     def __init__(self, normal: LookNormal) -> None:
         self._normal, self._mean, self._recent = normal, normal.mean, normal.mean
         self._before_s: float | None = None
         self._changed_s = 0.0
-        self.changes = 0
+        self.changes = 0  # of the whole view
 
     def __call__(self, look: NDArray[np.floating], time_s: float) -> Map:
         """Distances of the next frame's look, (h, w)."""

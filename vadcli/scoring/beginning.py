@@ -46,12 +46,7 @@ class Held:
 
 
 class Beginning:
-    """Frames from which is learned what is normal; what shows nothing yet is let go.
-
-    Args:
-        fps: frames a second of the source.
-        seconds: to learn from.
-    """
+    """So many seconds of frames from which is learned what is normal; what shows nothing yet is let go."""
 
     def __init__(self, fps: float, seconds: float) -> None:
         self._fps, self._seconds = fps, seconds
@@ -85,12 +80,7 @@ class Beginning:
         return sum(held.measured for held in self._held) >= LEAST_FRAMES
 
     def learned(self, settings: FusionSettings, *, apart: bool) -> "Learned":
-        """What it teaches; nothing is held any more.
-
-        Args:
-            settings: of the sum.
-            apart: also what every tenth of it is scored by: what the others taught.
-        """
+        """What it teaches; with `apart` also what every tenth of it is scored by. Nothing is held any more."""
         held, self._held = self._held, []
         bounds = np.linspace(0, len(held), min(_PARTS, len(held)) + 1).astype(int).tolist()
         parts = [held[first:stop] for first, stop in pairwise(bounds)]

@@ -150,9 +150,6 @@ class NormalFootage:
 
     The motion of the latest frames is held for at most 65,536 of them and the look of 4,096: past that, of every other
     one. Quantiles of rows are of all frames.
-
-    Args:
-        fps: frames a second.
     """
 
     fps: float
@@ -164,14 +161,7 @@ class NormalFootage:
     _look_every: int = 1
 
     def add(self, clip: int, time_s: float, cues: CueMaps, error: float = float("nan")) -> None:
-        """The next frame of clip number `clip`.
-
-        Args:
-            clip: its number.
-            time_s: of the frame.
-            cues: its maps.
-            error: the network's worst patch; NaN without a network.
-        """
+        """The next frame of clip number `clip`; `error` is the network's cue, NaN without a network."""
         windows = Windows(cues)
         self.motion.add(windows)
         if self.frames % self._every == 0:

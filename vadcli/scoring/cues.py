@@ -38,11 +38,7 @@ class CueMaps(NamedTuple):
 
 
 class CueMaker:
-    """Cue maps of one source, frame by frame, in constant memory.
-
-    Args:
-        fps: frames a second of the source, as far as it is known.
-    """
+    """Cue maps of a source at `fps` frames a second, frame by frame, in constant memory."""
 
     def __init__(self, fps: float) -> None:
         self._least_s = max(0.0, _STEP_S - 0.5 / fps) - 1e-6

@@ -23,12 +23,9 @@ class ErrorMaps(NamedTuple):
 
 
 def error_maps(prediction: "Tensor", target: "Tensor", feature_error: "Tensor | None") -> ErrorMaps:
-    """Per-pixel maps, in float32 whatever the network computed in.
+    """Per-pixel maps of predictions and true frames (B, C, H, W) in [-1, 1], and of L_c before its mean (eq. 6).
 
-    Args:
-        prediction: (B, C, H, W), in [-1, 1].
-        target: (B, C, H, W), in [-1, 1].
-        feature_error: (B, h, w), L_c before its mean (eq. 6), or None.
+    They are float32 whatever the network computed in.
     """
     squared = (prediction.float() - target.float()).square().mean(dim=1)  # (B, H, W)
     return ErrorMaps(squared, None if feature_error is None else feature_error.float())
@@ -51,14 +48,7 @@ def reduce_maps(maps: ErrorMaps) -> "tuple[dict[str, Tensor], Tensor]":
 
 
 def patch_means(error_map: "Tensor") -> "Tensor":
-    """The mean over every patch wholly inside the picture, at steps of a quarter of its side.
-
-    Args:
-        error_map: (B, H, W).
-
-    Returns:
-        (B, h, w), at least one by one.
-    """
+    """Means over patches wholly inside the picture, at steps of a quarter of a side: (B, H, W) to (B, h, w)."""
     from torch.nn.functional import avg_pool2d
 
     block = max(1, round(PATCH * error_map.shape[-2] / _PATCH_HEIGHT / _BLOCKS))

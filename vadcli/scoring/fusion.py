@@ -58,11 +58,6 @@ class Fusion:
         table: (n, 5), smoothed cues of normal frames in order; a column of NaN is a cue that there is none of.
         seconds: of normal footage that its rows stand for.
         settings: weights.
-
-    Attributes:
-        weights: (5,), of each cue in the sum.
-        typical: the sum of a typical normal frame, score 0.
-        unit: the sum from there to score 1.
     """
 
     def __init__(self, table: Floats, seconds: float, settings: FusionSettings) -> None:
@@ -79,7 +74,8 @@ class Fusion:
         motion = [AREA, SPEED, CROWD]
         largest[motion] = _SEVERAL * np.maximum(largest[motion], _LEAST_QUANTILE)
         self._reach = float(self.terms(largest).sum())
-        self.typical = float(np.median(self._sums))
+        self.typical = float(np.median(self._sums))  # of a normal frame: score 0
+        # the sum from there to score 1
         self.unit = max(self.level(settings.reference_rate) - self.typical, 1e-6)
 
     def term(self, cue: int, values: NDArray[np.floating]) -> Floats:

@@ -16,9 +16,6 @@ class Habit:
 
     While an alarm sounds few rows count: an event that lasts becomes usual, but slowly. A full table forgets two
     seconds at random for every two that come.
-
-    Args:
-        calibration: where it begins.
     """
 
     def __init__(self, calibration: Calibration) -> None:
@@ -30,16 +27,7 @@ class Habit:
         self._owed, self._row_due_s, self._due_s = 0.0, -np.inf, np.inf
 
     def add(self, values: Floats, time_s: float, *, sounding: bool) -> Fusion | None:
-        """Take a frame.
-
-        Args:
-            values: its smoothed cues, (5,).
-            time_s: its time.
-            sounding: an alarm goes on.
-
-        Returns:
-            scores from now on; None while they stay as they are.
-        """
+        """Take a frame's smoothed cues, (5,); gives the scores from now on, None while they stay as they are."""
         if not np.isfinite(self._due_s):
             self._due_s = time_s + _ANEW_S
         if time_s >= self._row_due_s and not self._lacks(values):

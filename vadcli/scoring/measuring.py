@@ -50,12 +50,7 @@ class FrameErrors:
 
 
 class Measurer:
-    """Measures windows with a network; everything that has errors has them from here.
-
-    Args:
-        predict: the network; inputs (B, T·C, H, W) in [-1, 1].
-        device: where it runs.
-    """
+    """Measures windows with a network on its device; everything that has errors has them from here."""
 
     def __init__(self, predict: Predict, device: "torch.device") -> None:
         self.predict, self.device = predict, device

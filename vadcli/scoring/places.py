@@ -25,15 +25,7 @@ class Places:
 
     @classmethod
     def of(cls, cues: CueMaps, distances: Map, patches: Map | None, baseline: Baseline, motion: Map) -> "Places":
-        """Places of a frame.
-
-        Args:
-            cues: its maps.
-            distances: (h, w), of its look.
-            patches: mean errors of its patches over that of the frame; None without a network.
-            baseline: what is normal.
-            motion: as the attribute.
-        """
+        """Places of a frame: of its cues, distances (h, w) of its look, and mean errors of its patches."""
         windows, rows = Windows(cues), baseline.rows
         maps = (
             windows.area / rows.area,

@@ -27,14 +27,7 @@ class Region(NamedTuple):
 
 
 def regions(places: Places, fusion: Fusion, cue: int, info: SourceInfo) -> list[Region]:
-    """Regions of a frame, the one that its reason names first, then by their heat; five at most.
-
-    Args:
-        places: of the frame.
-        fusion: that scores it.
-        cue: the cue with the largest term.
-        info: of the source.
-    """
+    """Regions of a frame: that of the cue with the largest term first, then by their heat; five at most."""
     heat = places.heat(fusion)
     excess = np.maximum(heat, 0)
     total = float(excess.sum()) or 1.0

@@ -43,7 +43,7 @@ class ScoringRun:
     Args:
         measurer: of the network's errors; None without a network.
         input_frames: frames that the network reads (T).
-        calibration: what is normal; None to learn it from each source.
+        calibration: None to learn what is normal from each source.
         settings: of scores and alarms.
         opening: also tell when events begin.
         side_by_side: recordings read at a time.

@@ -37,11 +37,7 @@ class Smoother(Generic[Values]):
 
 
 class CueSmoother:
-    """Smoothed cues of a source, (5,): those of the picture from its first frame, the network's from its first error.
-
-    Args:
-        seconds: time constant.
-    """
+    """Smoothed cues of a source, (5,): the picture's from its first frame, the network's from its first error."""
 
     def __init__(self, seconds: float) -> None:
         self._picture, self._network = Smoother[Floats](seconds), Smoother[Floats](seconds)
