@@ -144,7 +144,7 @@ class Detector:
                 if isinstance(step, Stepped):
                     if (record := step.outcome.frame.record) is not None:
                         yield record
-                    yield from (finding.event for finding in step.outcome.findings)
+                    yield from (each.event for each in step.outcome.findings if each.event.state == "closed")
                 elif isinstance(step, Finished):
                     if step.scorer is not None:
                         yield from (finding.event for finding in step.scorer.last())

@@ -1,6 +1,6 @@
 """Made-up views: a walker on textured ground, and what else may happen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +33,7 @@ class Film:
         thing: frames in which a large dark thing lies at the lower left.
         light: added to all pixels, by frame.
         still: nobody walks.
+        spoilt: frames that `spoil` changes, and which the camera therefore does not see as it should.
     """
 
     frames: int
@@ -41,6 +42,8 @@ class Film:
     light: dict[int, int] = field(default_factory=dict)
     still: bool = False
     seed: int = 0
+    spoilt: range = range(0)
+    spoil: Callable[[np.ndarray], np.ndarray] = lambda view: view
 
     def __iter__(self) -> Iterator[np.ndarray]:
         rng, place, added = np.random.default_rng(self.seed), float(10 * self.seed % WIDTH), 0
@@ -55,7 +58,8 @@ class Film:
                 view[90:120, 10:50] -= min(3 * (number - self.thing.start), 60)
             added = self.light.get(number, added)
             noisy = view + added + rng.normal(0, 1.5, view.shape)
-            yield np.clip(noisy, 0, 255).astype(np.uint8)
+            seen = np.clip(noisy, 0, 255).astype(np.uint8)
+            yield self.spoil(seen) if number in self.spoilt else seen
 
 
 def observations(film: Film, fps: float = FPS) -> list[Observation]:
@@ -84,4 +88,6 @@ def run(scorer: SourceScorer, seen: list[Observation], errors: FrameErrors | Non
 
 
 def events(outcomes: list[Outcome]) -> list:
-    return [finding.event for outcome in outcomes for finding in outcome.findings]
+    """Events that are over."""
+    found = (finding.event for outcome in outcomes for finding in outcome.findings)
+    return [event for event in found if event.state == "closed"]

@@ -18,8 +18,7 @@ _SMOOTHED_ROWS = 5
 _LEAST_SHARE = 0.1  # of the picture's quantile, or of the largest row
 _LEAST_SCALE = 1e-3
 _HABIT_S = 1200.0  # time constant with which the mean look follows what is seen
-# A view has changed everywhere where half of its places are so far away for so long; its recent mean takes over.
-_EVERYWHERE, _CHANGED_S, _RECENT_S = 9.0, 10.0, 2.0
+_ANEW_S = 1.0  # that a look counts for which is taken up at once
 _PARTS = 10  # of the normal looks; the distances of each are from what the others taught
 _PRIOR, _RIDGE, _STILL = 0.1, 1e-3, 1e-6  # of the covariance: weight of the spread between places, and its diagonal
 
@@ -195,30 +194,27 @@ def strangeness(distances: Map) -> float:
 
 
 class LookFollower:
-    """The mean look as it gets used to what it sees, within some twenty minutes.
-
-    A view that changed everywhere (a light, infrared, a camera that was turned) is taken up after ten seconds.
-    """
+    """The mean look as it gets used to what it sees, within some twenty minutes."""
 
     def __init__(self, normal: LookNormal) -> None:
-        self._normal, self._mean, self._recent = normal, normal.mean, normal.mean
+        self._normal, self.mean = normal, normal.mean
         self._before_s: float | None = None
-        self._changed_s = 0.0
-        self.changes = 0  # of the whole view
+        self._known_s = _HABIT_S  # footage that the mean is of
 
-    def __call__(self, look: NDArray[np.floating], time_s: float) -> Map:
-        """Distances of the next frame's look, (h, w)."""
-        seen = np.asarray(look, np.float32)
-        distances = self._normal.distances(seen, self._mean)
+    def distances(self, look: NDArray[np.floating]) -> Map:
+        """Distances of a look from the mean, (h, w)."""
+        return self._normal.distances(look, self.mean)
+
+    def follow(self, look: NDArray[np.floating], time_s: float) -> None:
+        """Take the next frame's look."""
         step_s = 0.0 if self._before_s is None else min(max(0.0, time_s - self._before_s), _HABIT_S)
         self._before_s = time_s
-        self._mean = self._mean + _share(step_s, _HABIT_S) * (seen - self._mean)
-        self._recent = self._recent + _share(step_s, _RECENT_S) * (seen - self._recent)
-        self._changed_s = self._changed_s + step_s if np.median(distances) > _EVERYWHERE else 0.0
-        if self._changed_s > _CHANGED_S:
-            self._mean, self._changed_s = self._recent, 0.0
-            self.changes += 1
-        return distances
+        self._known_s = min(self._known_s + step_s, _HABIT_S)
+        self.mean = self.mean + _share(step_s, self._known_s) * (np.asarray(look, np.float32) - self.mean)
+
+    def begin_anew(self, look: NDArray[np.floating]) -> None:
+        """Take a look for the usual one, until more was seen: the whole view has changed."""
+        self.mean, self._known_s = np.asarray(look, np.float32), _ANEW_S
 
 
 def _share(step_s: float, constant_s: float) -> np.float32:

@@ -19,6 +19,7 @@ from vadcli.scoring.baseline import (
     Windows,
     held_out_looks,
 )
+from vadcli.scoring.camera import CameraFacts, Stillness, likeness
 from vadcli.scoring.cues import LOOK_CHANNELS, ROWS, SMALL, WIDE, CueMaps, Map
 from vadcli.scoring.fusion import CUES, Fusion
 from vadcli.scoring.smoothing import CueSmoother
@@ -26,10 +27,11 @@ from vadcli.settings import FusionSettings
 
 Floats = NDArray[np.float64]
 
-VERSION = 4
+VERSION = 5
 LEAST_FRAMES = 8  # fewer say nothing about what is normal
 _MOST_FRAMES = 1 << 16  # whose motion is held, and
 _MOST_LOOKS = 1 << 12  # whose look is, before every other one is let go
+_COMPARED_LOOKS = 200  # with their mean
 MOST_ROWS = 1 << 14  # of the table, and
 ROW_S = 0.25  # between them, at least
 _AGAIN = "Adapt again: vad adapt NORMAL-VIDEO."
@@ -45,6 +47,7 @@ class CalibrationFacts(BaseModel):
     seconds: float = Field(gt=0)
     frames: int = Field(ge=1)
     fusion: FusionSettings
+    camera: CameraFacts
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +158,8 @@ class NormalFootage:
     fps: float
     frames: int = 0  # how many there were
     motion: MotionNormal = field(default_factory=MotionNormal)
+    still_s: float = 0.0  # longest time in which nothing changed
+    _stillness: Stillness = field(default_factory=Stillness)
     _seen: list[_Seen] = field(default_factory=list)
     _looks: int = 0
     _every: int = 1
@@ -164,6 +169,8 @@ class NormalFootage:
         """The next frame of clip number `clip`; `error` is the network's cue, NaN without a network."""
         windows = Windows(cues)
         self.motion.add(windows)
+        self._stillness.add(cues.look, time_s)
+        self.still_s = self._stillness.longest_s
         if self.frames % self._every == 0:
             look = cues.look if self.frames % (self._every * self._look_every) == 0 else None
             self._looks += look is not None
@@ -183,6 +190,8 @@ class NormalFootage:
     def of(cls, parts: list["NormalFootage"]) -> "NormalFootage":
         """Several stretches of one camera's as one."""
         whole = cls(parts[0].fps, sum(part.frames for part in parts), MotionNormal.of(part.motion for part in parts))
+        still = all(part.is_still for part in parts)
+        whole.still_s = whole.seconds if still else max(part.still_s for part in parts)
         whole._seen = [seen for part in parts for seen in part._seen]
         return whole
 
@@ -190,6 +199,11 @@ class NormalFootage:
     def seconds(self) -> float:
         """How much of it there is."""
         return self.frames / self.fps
+
+    @property
+    def is_still(self) -> bool:
+        """Whether hardly anything changes, so that nobody can say whether the picture is frozen."""
+        return self.still_s > self.seconds / 2
 
     @property
     def _with_network(self) -> bool:
@@ -209,7 +223,13 @@ class NormalFootage:
         rows = self.motion.scales()
         if all(seen.look is None for seen in self._seen):
             raise InputError("calibration: no look of a frame that could be measured. Use longer normal footage.")
-        look, strange = held_out_looks(np.stack([seen.look for seen in self._seen if seen.look is not None]))
+        looks = np.stack([seen.look for seen in self._seen if seen.look is not None])
+        look, strange = held_out_looks(looks)
+        camera = CameraFacts(
+            likeness=likeness(looks[:: -(-len(looks) // _COMPARED_LOOKS)], look.mean),
+            still_s=self.still_s,
+            always_still=self.is_still,
+        )
         table, numbers = np.empty((len(self._seen), len(CUES))), iter(strange.tolist())
         now = strange[0]
         for row, seen in zip(table, self._seen, strict=True):
@@ -237,7 +257,14 @@ class NormalFootage:
         return Calibration(
             Baseline(rows, look),
             np.concatenate([part[::step] for part in smoothed]).astype(np.float32),
-            CalibrationFacts(version=VERSION, fps=self.fps, seconds=self.seconds, frames=self.frames, fusion=settings),
+            CalibrationFacts(
+                version=VERSION,
+                fps=self.fps,
+                seconds=self.seconds,
+                frames=self.frames,
+                fusion=settings,
+                camera=camera,
+            ),
         )
 
     def _thin(self) -> None:

@@ -37,6 +37,7 @@ class ScoreRecord:
     anomaly: bool  # an event is going on: above the threshold, or not yet below release since
     calibration: CalibrationKind  # whose normality: "adapter" or "warmup"
     at: str | None = None  # the time of day, RFC 3339; None where the source does not say
+    camera: str | None = None  # what is wrong with the view, which raises no other event meanwhile; None where nothing
 
     def to_json(self) -> dict[str, Any]:
         """The record of schema vad.score/1."""

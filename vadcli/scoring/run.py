@@ -45,7 +45,6 @@ class ScoringRun:
         input_frames: frames that the network reads (T).
         calibration: None to learn what is normal from each source.
         settings: of scores and alarms.
-        opening: also tell when events begin.
         side_by_side: recordings read at a time.
     """
 
@@ -56,10 +55,9 @@ class ScoringRun:
         calibration: Calibration | None,
         settings: ScoreSettings,
         *,
-        opening: bool = False,
         side_by_side: int = 1,
     ) -> None:
-        self._calibration, self._settings, self._opening = calibration, settings, opening
+        self._calibration, self._settings = calibration, settings
         self._has_network = measurer is not None
         self.engine = Engine(measurer, input_frames, batch_size=settings.batch_size, side_by_side=side_by_side)
 
@@ -88,4 +86,4 @@ class ScoringRun:
                     yield Finished(source, scorer, output)
 
     def _scorer(self, name: str, info: SourceInfo, *, live: bool) -> SourceScorer:
-        return SourceScorer(name, info, self._settings, self._calibration, opening=self._opening, live=live)
+        return SourceScorer(name, info, self._settings, self._calibration, live=live)

@@ -11,6 +11,7 @@ from vadcli.scoring.alarms import Alarm, AlarmRule, AlarmStream
 from vadcli.scoring.baseline import LookFollower
 from vadcli.scoring.beginning import Beginning, Held
 from vadcli.scoring.calibration import Calibration
+from vadcli.scoring.camera import CHANGING, CameraAlarm, CameraWatch
 from vadcli.scoring.cues import Map
 from vadcli.scoring.errors import FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAME_PEAK, psnr_db
 from vadcli.scoring.events import Event, Finding, State
@@ -75,7 +76,6 @@ class SourceScorer:
         info: of the source.
         settings: threshold, events and warm-up.
         calibration: what is normal there; None to learn it.
-        opening: also tell when an event has begun.
         live: hand every frame on at once.
     """
 
@@ -86,7 +86,6 @@ class SourceScorer:
         settings: ScoreSettings,
         calibration: Calibration | None,
         *,
-        opening: bool = False,
         live: bool = False,
     ) -> None:
         self.name, self.info = name, info
@@ -94,21 +93,18 @@ class SourceScorer:
         self.calibration = calibration
         self.warm_up_s = warm_up_seconds(settings, info)
         self.frames, self.events = 0, 0
-        self._settings, self._opening, self._live = settings, opening, live
+        self._settings, self._live = settings, live
         self._beginning = Beginning(info.fps, self.warm_up_s)
-        self._trail, self._smoother = Smoother[Map](settings.smooth_seconds), CueSmoother(settings.smooth_seconds)
+        self._smooth_anew()
         self._follower: LookFollower | None = None
+        self._camera = CameraWatch()
+        self._blind: tuple[CameraAlarm, ScoredFrame] | None = None  # what is wrong now, and the frame that showed it
         self._learns = live or settings.learn
         self._habit: Habit | None = None
         self._fusion: Fusion | None = None
         if calibration is not None:
             self._begin(calibration)
         self._alarms = AlarmStream[ScoredFrame](self.threshold or 1.0, AlarmRule.of(settings), 1 / info.fps)
-
-    @property
-    def view_changes(self) -> int:
-        """How often the whole view has changed for good: a light, infrared, or another camera's adapter."""
-        return 0 if self._follower is None else self._follower.changes
 
     @property
     def threshold(self) -> float | None:
@@ -158,7 +154,10 @@ class SourceScorer:
     def last(self) -> list[Finding[ScoredFrame]]:
         """The event that was going on when the source ended."""
         alarm = self._alarms.finish()
-        return [self._finding(alarm, "closed")] if alarm else []
+        found = [self._finding(alarm, "closed")] if alarm else []
+        if self._blind is not None:
+            found.append(self._camera_finding(*self._blind, "closed"))
+        return found
 
     def _learn(self, held: Held) -> Iterator[Outcome]:
         released = self._beginning.add(held)
@@ -171,15 +170,25 @@ class SourceScorer:
         """Learn from the beginning, and score it."""
         learned = self._beginning.learned(self._settings.fusion, apart=not self._live)
         for part, calibration in zip(learned.parts, learned.others, strict=False):
-            self._follower = LookFollower(calibration.baseline.look) if calibration else None
+            if calibration:
+                self._look_by(calibration)
             yield from (self._outcome(held.unpacked(), calibration) for held in part)
         self.calibration = learned.calibration
         self._begin(learned.calibration)
 
     def _begin(self, calibration: Calibration) -> None:
         """Score by a calibration from now on, and go on learning where that is asked for."""
-        self._follower, self._fusion = LookFollower(calibration.baseline.look), None
+        self._look_by(calibration)
+        self._fusion = None
         self._habit = Habit(calibration) if self._learns else None
+
+    def _smooth_anew(self) -> None:
+        seconds = self._settings.smooth_seconds
+        self._trail, self._smoother = Smoother[Map](seconds), CueSmoother(seconds)
+
+    def _look_by(self, calibration: Calibration) -> None:
+        self._follower = LookFollower(calibration.baseline.look)
+        self._camera.facts = calibration.facts.camera
 
     def _outcome(self, held: Held, calibration: Calibration | None) -> Outcome:
         observation, errors = held.observation, held.errors
@@ -189,8 +198,12 @@ class SourceScorer:
             return Outcome(ScoredFrame(None, observation, errors, self.info))
         record = self._record(observation, errors)
         if calibration is None:
-            return Outcome(ScoredFrame(record, observation, errors, self.info))
+            if self._live and observation.cues is not None:
+                self._camera.add(observation.index, observation.time_s, observation.cues.look)
+            return self._without_score(ScoredFrame(record, observation, errors, self.info))
         places, values = self._seen(observation, errors, calibration)
+        if self._camera.troubled:
+            return self._without_score(ScoredFrame(record, observation, errors, self.info))
         fusion = self._fusion or calibration.fusion
         terms = fusion.terms(values)
         score = float(fusion.score(terms))
@@ -200,8 +213,9 @@ class SourceScorer:
         alarms = self._alarms
         alarms.threshold = self._threshold(fusion)
         over = alarms.add(observation.index, observation.time_s, score, frame)
-        found = [self._finding(over, "closed")] if over else []
-        if self._opening and (begun := alarms.begun()):
+        found = self._camera_findings(frame)
+        found += [self._finding(over, "closed")] if over else []
+        if begun := alarms.begun():
             found.append(self._finding(begun, "open"))
         if self._habit is not None:
             self._fusion = self._habit.add(values, observation.time_s, sounding=alarms.sounding) or self._fusion
@@ -221,7 +235,16 @@ class SourceScorer:
                 f"{self.name}: a picture of {got} places; the adapter was made for one of {made}, of another shape. "
                 "Adapt to this camera: vad adapt NORMAL-VIDEO."
             )
-        distances = self._follower(cues.look, time_s)
+        follower, camera = self._follower, self._camera
+        distances = follower.distances(cues.look)
+        camera.add(observation.index, time_s, cues.look, follower.mean, distances)
+        if camera.looks_anew:
+            follower.begin_anew(cues.look)
+            camera.begin_anew()
+        elif not camera.troubled:
+            follower.follow(cues.look, time_s)
+        if camera.troubled:
+            self._smooth_anew()
         patches = None if errors is None else errors.relative
         places = Places.of(cues, distances, patches, calibration.baseline, self._trail(cues.motion, time_s))
         return places, self._smoother(places.values(), time_s)
@@ -246,6 +269,48 @@ class SourceScorer:
             calibration=self.kind,
             at=self.info.at(observation.time_s),
         )
+
+    def _without_score(self, frame: ScoredFrame) -> Outcome:
+        """A frame of a source of which too little was seen, or whose camera does not see what it should."""
+        found = self._camera_findings(frame)
+        record = frame.record
+        if record is not None and self._camera.troubled:
+            alarm = self._camera.alarm
+            record = replace(record, camera=alarm.reason if alarm else CHANGING, anomaly=alarm is not None)
+        return Outcome(replace(frame, record=record), found)
+
+    def _camera_findings(self, frame: ScoredFrame) -> list[Finding[ScoredFrame]]:
+        """Events of the camera that end or begin with a frame, and those that cannot go on without it."""
+        found, alarm, blind = [], self._camera.alarm, self._blind
+        if blind and (alarm is None or alarm.frame != blind[0].frame):
+            found.append(self._camera_finding(*blind, "closed"))
+            self._blind = blind = None
+        if alarm:
+            self._blind = alarm, blind[1] if blind else frame
+            if not blind:
+                over = self._alarms.finish()
+                found += [self._finding(over, "closed")] if over else []
+                found.append(self._camera_finding(alarm, frame, "open"))
+        return found
+
+    def _camera_finding(self, alarm: CameraAlarm, shown: ScoredFrame, state: State) -> Finding[ScoredFrame]:
+        """The event of a camera that does not see what it should."""
+        self.events += state == "closed"
+        event = Event(
+            source=self.name,
+            id=f"{self.name}#{alarm.frame}-camera",
+            state=state,
+            start_s=alarm.start_s,
+            end_s=alarm.end_s,
+            peak_s=shown.observation.time_s,
+            peak_score=0.0,
+            threshold=self.threshold or 1.0,
+            reason=alarm.reason,
+            calibration=self.kind,
+            at=self.info.at(alarm.start_s),
+            kind="camera",
+        )
+        return Finding(event, shown)
 
     def _finding(self, alarm: Alarm[ScoredFrame], state: State) -> Finding[ScoredFrame]:
         """The event of an alarm, counted if it is over."""

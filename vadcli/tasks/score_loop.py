@@ -8,7 +8,7 @@ from vadcli.errors import FootageError, GateFailed, VadError
 from vadcli.progress import Progress
 from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener, Timing
-from vadcli.scoring.events import Finding
+from vadcli.scoring.events import Event, Finding
 from vadcli.scoring.records import Records
 from vadcli.scoring.run import Finished, Started
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
@@ -17,6 +17,7 @@ from vadcli.settings import ScoreSettings
 from vadcli.tasks.scoring_model import ScoringModel
 from vadcli.terminal import shortened
 
+_AGAIN = "If it stays so, adapt again: vad adapt NORMAL-VIDEO."
 _EARLY_S = 15.0  # a view that differs from the beginning is another camera's
 
 
@@ -90,11 +91,11 @@ class ScoreLoop:
     notes: list[str]  # said when the first source was opened
     alone: bool  # there is one source, whose failure is that of the command
     tally: Tally = field(default_factory=Tally)
-    _view_changes: dict[SourceScorer, int] = field(default_factory=dict)  # of the sources that are open
+    _open: list[SourceScorer] = field(default_factory=list)
 
     def score(self, group: SourceGroup) -> None:
         """Score the sources of a group; those that fail are in the tally."""
-        run = group.model.run(self.settings, opening=self.opening)
+        run = group.model.run(self.settings)
         count, live = len(group.openers), sum(opener.live for opener in group.openers)
         together = min(group.model.side_by_side + live, count) > 1
         if together:
@@ -109,7 +110,7 @@ class ScoreLoop:
                     else:
                         self._take(step.scorer, step.outcome)
         finally:
-            for scorer in list(self._view_changes):
+            for scorer in list(self._open):
                 for outcome in scorer.finish():
                     self._take(scorer, outcome)
                 self._close(scorer)
@@ -128,7 +129,7 @@ class ScoreLoop:
     def _begin(self, group: SourceGroup, scorer: SourceScorer, *, together: bool) -> None:
         while self.notes:
             self.progress.note(self.notes.pop(0))
-        self._view_changes[scorer] = 0
+        self._open.append(scorer)
         if not together:
             self.progress.start(f"scoring {shortened(scorer.name, 32, end=True)}", scorer.info.frames)
         if scorer.calibration is None:
@@ -151,29 +152,28 @@ class ScoreLoop:
                 if self.tally.highest is None or record.score > self.tally.highest[0]:
                     self.tally.highest = (record.score, scorer.name, record.time_s)
                     self.tally.threshold = scorer.threshold or 1.0
-        if scorer.view_changes > self._view_changes.get(scorer, 0):
-            self._view_changes[scorer] = scorer.view_changes
-            self._tell_view(scorer, frame.observation.time_s)
         for sink in self.sinks:
             sink.frame(scorer, frame)
         self._tell(scorer, outcome.findings)
         self.progress.advance(1, **figures)
 
-    def _tell_view(self, scorer: SourceScorer, time_s: float) -> None:
-        early = scorer.kind == "adapter" and time_s < _EARLY_S
-        why = (
-            "does not look like the camera of its adapter" if early else "looks different everywhere since ten seconds"
-        )
-        self.progress.warn(
-            f"{scorer.name}: {clock(time_s)}: {why}; its look is learned anew from here. "
-            "If it stays so, adapt again: vad adapt NORMAL-VIDEO."
-        )
+    def _tell_camera(self, scorer: SourceScorer, event: Event) -> None:
+        at = f"{scorer.name}: {clock(event.start_s)}: "
+        if scorer.kind == "adapter" and event.start_s < _EARLY_S and event.reason in ("moved", "mirrored", "light"):
+            self.progress.warn(f"{at}not the camera of its adapter? {_AGAIN}")
+        elif event.reason in ("moved", "mirrored"):
+            self.progress.warn(f"{at}the camera: {event.reason}; other events wait for a minute. {_AGAIN}")
+        else:
+            passing = event.reason in ("light", "infrared")
+            self.progress.warn(f"{at}the camera: {event.reason}" + ("" if passing else "; no other events meanwhile"))
 
     def _tell(self, scorer: SourceScorer, found: Sequence[Finding[ScoredFrame]]) -> None:
         for finding in found:
             event = finding.event
-            if self.records == "events":
+            if self.records == "events" and (self.opening or event.state == "closed"):
                 self.writer.write(event.to_json())
+            if event.state == "open" and event.kind == "camera":
+                self._tell_camera(scorer, event)
             if event.state == "closed":
                 self.tally.events += 1
                 self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
@@ -198,7 +198,7 @@ class ScoreLoop:
             self._close(scorer)
 
     def _close(self, scorer: SourceScorer) -> None:
-        self._view_changes.pop(scorer, None)
+        self._open.remove(scorer)
         self._tell(scorer, scorer.last())
         for sink in self.sinks:
             sink.end(scorer)

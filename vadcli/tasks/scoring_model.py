@@ -54,14 +54,13 @@ class ScoringModel:
         """Recordings decoded side by side: several on a GPU, where one decoder cannot keep it busy."""
         return 4 if self.measurer is not None and self.measurer.device.type == "cuda" else 1
 
-    def run(self, settings: ScoreSettings, *, opening: bool = False) -> ScoringRun:
-        """A run that scores sources; with `opening`, events are also given when they begin."""
+    def run(self, settings: ScoreSettings) -> ScoringRun:
+        """A run that scores sources."""
         return ScoringRun(
             self.measurer,
             self.input_frames,
             self.calibration,
             settings,
-            opening=opening,
             side_by_side=self.side_by_side,
         )
 
