@@ -80,6 +80,14 @@ def test_ucsd_with_clips_of_other_names_is_plain_footage_and_loses_none(make_pic
             find_clips(str(root), layout="ucsd")
 
 
+def test_a_folder_of_ucsd_s_sets_and_of_another_camera_is_plain_footage(make_video, make_pictures, tmp_path):
+    for name in ("UCSDped1", "UCSDped2"):
+        make_pictures(f"all/{name}/Test/Test001", frames=1)
+    assert found_as(tmp_path / "all") == "ucsd"
+    make_video("all/yard/1.mp4", frames=1)
+    assert found_as(tmp_path / "all") != "ucsd"
+
+
 @pytest.fixture
 def benchmark(make_pictures, tmp_path):
     """`training/testing/frames/NN` with two test clips of 4 and 3 frames."""
