@@ -16,9 +16,8 @@ from tests.caches import Given, noise, write
 from vadcli.errors import FootageError
 from vadcli.footage.cache import CacheFormat, open_cache
 from vadcli.footage.cache.draft import DecodedClipWriter, draft_file, find_decoded
-from vadcli.footage.cache.hdf5 import lay_out
+from vadcli.footage.cache.hdf5 import lay_out, write_cache
 from vadcli.footage.cache.manifest import DTYPES
-from vadcli.footage.cache.writer import write_cache
 from vadcli.footage.frames import Frame
 
 
