@@ -17,9 +17,6 @@ def test_a_video_is_a_scene_and_a_folder_of_videos_is_one_scene(make_video, tmp_
     assert found_as(tmp_path / "cam") == "videos"
     assert outline(find_clips(str(tmp_path / "cam"))) == [("cam/9", "cam", None), ("cam/10", "cam", None)]
     assert outline(find_clips(str(tmp_path / "cam" / "9.avi"))) == [("9", "9", None)]
-
-
-def test_folders_of_videos_are_scenes_and_train_and_test_are_splits(make_video, tmp_path):
     for name in ("all/a/1.mp4", "all/b/training/1.mp4", "all/b/testing/1.mp4", "all/b/testing/2.mp4"):
         make_video(name, frames=1)
     assert outline(find_clips(str(tmp_path / "all"))) == [

@@ -86,13 +86,10 @@ def test_a_recording_that_is_cut_off_gives_what_it_has_and_then_fails(make_film,
         assert message.startswith(f"{cut}: cut off: {len(frames)} frames decoded, none after ") and "\n" not in message
 
 
-def test_sound_that_goes_on_after_the_pictures_is_not_a_recording_cut_off(make_film):
+def test_sound_that_goes_on_after_the_pictures_or_alone_for_minutes_does_not_end_reading(make_film):
     for name in ("film.mkv", "film.mp4", "film.ts"):
         frames, source = read(make_film(name, frames=25, sound_s=3.0))
         assert len(frames) == 25 and source.notes == ()
-
-
-def test_sound_alone_for_minutes_does_not_end_reading(make_film):
     times = [0.0, 0.04, 0.08, 400.0, 400.04, 400.08]
     frames, _ = read(make_film("sparse.mkv", frames=6, times=times, sound_s=401.0))
     assert [frame.time_s for frame in frames] == pytest.approx(times, abs=0.002)
