@@ -9,7 +9,7 @@ import numpy as np
 
 from vadcli.footage.cache import CacheFormat, Clip
 from vadcli.footage.cache.draft import DecodedClipWriter
-from vadcli.footage.cache.writer import write_cache
+from vadcli.footage.cache.hdf5 import write_cache
 from vadcli.footage.frames import Frame
 from vadcli.footage.opencv import cv2
 from vadcli.footage.resize import view_size

@@ -29,15 +29,6 @@ def labels(clip, count):
     return clip.labels.for_frames(count, clip.name).tolist()
 
 
-def test_labels_given_by_the_user_go_to_plain_footage(make_video, tmp_path):
-    make_video("cam/1.mp4", frames=3)
-    make_video("cam/2.mp4", frames=3)
-    table = tmp_path / "t.csv"
-    table.write_text("clip,start_frame,end_frame\n2,1,1\n")
-    clips = find_clips(str(tmp_path / "cam"), labels=table)
-    assert [labels(clip, 3) for clip in clips] == [[0, 0, 0], [0, 1, 0]]
-
-
 def mask_folder(folder, masks):
     folder.mkdir(parents=True)
     for index, mask in enumerate(masks):
@@ -78,6 +69,14 @@ def test_ucsd_with_clips_of_other_names_is_plain_footage_and_loses_none(make_pic
     for root in (tmp_path / "ped9", tmp_path):
         with pytest.raises(FootageError, match="not laid out as ucsd"):
             find_clips(str(root), layout="ucsd")
+
+
+def test_a_folder_of_ucsd_s_sets_and_of_another_camera_is_plain_footage(make_video, make_pictures, tmp_path):
+    for name in ("UCSDped1", "UCSDped2"):
+        make_pictures(f"all/{name}/Test/Test001", frames=1)
+    assert found_as(tmp_path / "all") == "ucsd"
+    make_video("all/yard/1.mp4", frames=1)
+    assert found_as(tmp_path / "all") != "ucsd"
 
 
 @pytest.fixture
@@ -133,14 +132,9 @@ def test_frames_benchmark_label_files_that_agree_are_one_and_others_are_variants
     assert clips[1].variants["other"].for_frames(4, "").tolist() == [1, 1, 1, 1]
     chosen = find_clips(str(benchmark), labels=benchmark / "other.npy")
     assert labels(chosen[2], 3) == [1, 1, 1] and chosen[2].variants == {}
-
-
-def test_label_files_of_one_stem_that_disagree_are_both_kept(benchmark):
-    write_labels(benchmark, "m")
+    (benchmark / "other.npy").unlink()
     savemat(benchmark / "gt.mat", {"gt": cells(np.array([[1], [4]]), np.array([[1], [3]]))})
-    clips = find_clips(str(benchmark))
-    assert labels(clips[1], 4) == [0, 1, 1, 0] and list(clips[1].variants) == ["gt.mat"]
-    assert clips[1].variants["gt.mat"].for_frames(4, "").tolist() == [1, 1, 1, 1]
+    assert list(find_clips(str(benchmark))[1].variants) == ["gt.mat"], "named whole where the stem is that of another"
 
 
 def test_avenue_as_published_with_a_second_label_set(make_video, tmp_path):
@@ -315,16 +309,11 @@ def test_the_three_label_sources_of_ped2_agree(footage):
 
 
 @pytest.mark.footage
-def test_umn_is_recognised(footage):
-    clips = find_clips(str(footage / "umn"))
-    assert found_as(footage / "umn") == "umn" and len(clips) == 11
-    assert [clip.scene for clip in clips] == ["lawn"] * 2 + ["hall"] * 6 + ["plaza"] * 3
-
-
-@pytest.mark.footage
-def test_nothing_of_umn_s_caption_is_left(footage):
+def test_umn_is_recognised_and_nothing_of_its_caption_is_left(footage):
     """The caption is white and red on grey: below the mask of an abnormal frame no row is brighter than before it."""
-    clip = next(clip for clip in find_clips(str(footage / "umn")) if clip.name == "hall/test/06")
+    clips = find_clips(str(footage / "umn"))
+    assert [clip.scene for clip in clips] == ["lawn"] * 2 + ["hall"] * 6 + ["plaza"] * 3
+    clip = next(clip for clip in clips if clip.name == "hall/test/06")
     with open_source(str(clip.source), Reading(zones=Zones(clip.mask_top))) as frames:
         images = [frame.view[..., 0] for frame in islice(frames, 530)]
     assert not images[525][:34].any()
@@ -332,7 +321,7 @@ def test_nothing_of_umn_s_caption_is_left(footage):
     np.testing.assert_allclose(calm, captioned, atol=3)
 
 
-def test_one_array_labels_all_videos_of_a_folder_in_order(make_video, tmp_path):
+def test_labels_given_by_the_user_go_to_plain_footage_also_one_array_over_all_videos_in_order(make_video, tmp_path):
     lengths = {"a": 5, "b": 7, "c": 3}
     for name, frames in lengths.items():
         make_video(f"day/{name}.mp4", frames=frames)
@@ -341,3 +330,6 @@ def test_one_array_labels_all_videos_of_a_folder_in_order(make_video, tmp_path):
     clips = find_clips(str(tmp_path / "day"), labels=tmp_path / "all.npy")
     assert np.concatenate([clip.labels.values for clip in clips]).tolist() == flat.tolist()
     assert [len(clip.labels.values) for clip in clips] == list(lengths.values())
+    (tmp_path / "t.csv").write_text("clip,start_frame,end_frame\nc,1,1\n")
+    clips = find_clips(str(tmp_path / "day"), labels=tmp_path / "t.csv")
+    assert [labels(clip, lengths[clip.source.stem]) for clip in clips] == [[0] * 5, [0] * 7, [0, 1, 0]]

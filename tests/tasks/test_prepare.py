@@ -331,7 +331,7 @@ def test_a_recording_that_is_gone_is_named_and_the_others_stand(camera, make_pic
     assert f"{folder / '003.png'}: no such file or directory. Check the path." in made.problems
 
 
-def test_a_recording_rotated_away_after_it_was_decoded_is_only_reported(camera, tmp_path, monkeypatch):
+def test_a_recording_rotated_away_once_it_is_open_is_only_reported(camera, tmp_path, monkeypatch):
     def rotated(source):
         (camera / "1.mp4").unlink(missing_ok=True)
         return sha256_of(source)

@@ -12,7 +12,7 @@ import pytest
 from tests.tasks.preparing import run
 from vadcli.errors import FootageError, InputError
 from vadcli.footage import preparation
-from vadcli.footage.cache import open_cache, writer
+from vadcli.footage.cache import hdf5, open_cache
 from vadcli.footage.cache.draft import draft, draft_folder
 from vadcli.footage.identity import sha256_of
 from vadcli.progress import Silent
@@ -99,7 +99,7 @@ def test_ended_while_the_cache_is_written_the_earlier_stands_and_nothing_is_deco
     run(camera, out)
     before = out.read_bytes()
     make_video("camera/9.mp4", frames=30)
-    monkeypatch.setattr(writer.os, "fsync", ended)
+    monkeypatch.setattr(hdf5.os, "fsync", ended)
     with pytest.raises(KeyboardInterrupt):
         run(camera, out)
     assert out.read_bytes() == before

@@ -81,7 +81,7 @@ def skipped_at(moment: datetime, zone: tzinfo | None = None) -> timezone | None:
 
 
 def metadata_of(path: Path) -> dict[str, str]:
-    """What a container says of itself in words; nothing where it cannot be opened, or has no field for a time."""
+    """The words of a container on itself; nothing where it cannot be opened, or has no field for a time."""
     if path.suffix.lower() in _SAY_WHEN and path.is_file():
         with suppress(av.FFmpegError, ValueError), av.open(str(path.absolute()), metadata_errors="replace") as opened:
             return dict(opened.metadata)

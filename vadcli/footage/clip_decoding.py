@@ -92,13 +92,14 @@ def decode_clip(
         Stopped: when `stopped` said so.
     """
     utf8_location(clip.source)
-    stamp = stamp_of(clip.source)  # before decoding: a file that is written meanwhile is read anew the next time
+    stamp = stamp_of(clip.source)  # this and the hash before decoding: what is written meanwhile is read the next time
     form, mask_top, cut_off = recipe.form, float(max(recipe.mask_top, clip.mask_top)), None
     try:
         with (
             open_source(str(clip.source), Reading(recipe.fps, clip.fps, Zones(mask_top), threads=threads)) as source,
             DecodedClipWriter(folder, clip.name, form, recipe.quality) as writer,
         ):
+            sha256 = sha256_of(clip.source)
             maps_of = recipe.cue_maker(source.info.fps) if recipe.cue_maker else lambda frame: None
             try:
                 for frame in source:
@@ -120,7 +121,7 @@ def decode_clip(
                 height=source.info.height,
                 width=source.info.width,
                 source=clip.source.absolute().name,
-                sha256=sha256_of(clip.source),
+                sha256=sha256,
                 location=location_digest(clip.source),
                 stamp=stamp,
                 recipe=recipe.digest(clip),

@@ -25,7 +25,7 @@ def why_unreadable(path: Path) -> str:
 
 
 def cut_short(head: bytes, size: int) -> str:
-    r"""What shows that an AVI or WMV file lost its end; nothing where nothing does.
+    r"""The sign that an AVI or WMV file lost its end; nothing where there is none.
 
     >>> cut_short(b"RIFF\x00\x00\x01\x00AVI LIST", 1000)
     'it has 1,000 bytes of 65,544'

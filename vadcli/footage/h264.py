@@ -43,9 +43,6 @@ class PictureWriter:
     """Encodes pictures of one size, each at its own time, into an open file.
 
     Sizes that are odd grow by a row or column, since two by two pixels share their colour.
-
-    Attributes:
-        count: of pictures so far.
     """
 
     def __init__(self, opened: OutputContainer, fps: float) -> None:

@@ -27,13 +27,7 @@ class PictureReader:
     """Pictures of a folder in natural order, all of one size; a `source.Reader`."""
 
     def __init__(self, folder: Path, name: str, fps: float | None = None, zone: tzinfo | None = None) -> None:
-        """Look at a folder.
-
-        Args:
-            folder: holds JPEG, PNG, TIFF, BMP, PNM or WebP files.
-            name: what messages call it.
-            fps: frames a second, since pictures do not say.
-            zone: of times in names; None for this machine's.
+        """Look at a folder, whose pictures come at `fps`, and times in whose name are of a `zone`, as for `open_video`.
 
         Raises:
             FootageError: when it holds none, or the first is damaged.

@@ -18,8 +18,8 @@ from vadcli.errors import FootageError
 from vadcli.files import check_output, named
 from vadcli.footage.cache import Cache, CacheFormat, Clip, Split, open_cache, shorten
 from vadcli.footage.cache.draft import draft, draft_folder, find_decoded
+from vadcli.footage.cache.hdf5 import write_cache
 from vadcli.footage.cache.manifest import StoredClip
-from vadcli.footage.cache.writer import write_cache
 from vadcli.footage.clip_decoding import CueMaker, Decoded, Recipe, decode_clip
 from vadcli.footage.identity import location_digest, sha256_of, stamp_of
 from vadcli.footage.layouts import ClipSource, find_clips, known_length, label_clips, told_apart

@@ -51,7 +51,7 @@ def resized(picture: Image, height: int, width: int) -> Image:
 
 
 def rgb_of(decoded: npt.NDArray[Any]) -> Image:
-    """What OpenCV decodes, (h, w) grey, BGR or BGRA, uint8 or uint16, as (h, w, 3) uint8 RGB.
+    """A picture as OpenCV decodes it, (h, w) grey, BGR or BGRA, uint8 or uint16, as (h, w, 3) uint8 RGB.
 
     Sixteen bits become eight by their full range; alpha is dropped.
     """

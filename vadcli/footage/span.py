@@ -21,7 +21,7 @@ class Span:
     track: int | None = None  # of several tracks of pictures, counted from 1; None for the one that players show
 
     def began_at(self, found: datetime | None) -> datetime | None:
-        """When a source began that says so itself, or not."""
+        """The beginning of a source, whatever it says itself."""
         return found if self.began is None else aware(self.began, self.names_in)
 
     def of(self, info: SourceInfo) -> tuple[float, float]:

@@ -102,10 +102,10 @@ class StreamReader:
         tell: Tell = lambda change: None,
         give_up_s: float = GIVE_UP_SECONDS,
     ) -> None:
-        """Take over an open container.
+        """Take over the first connection.
 
         Args:
-            container: the first connection.
+            container: open.
             info: of it.
             connect: makes another like it, or raises.
             by_clock: time frames by the clock alone, for cameras.

@@ -4,22 +4,68 @@ HDF5 is asked where an array lies; its bytes are read and written without it. So
 files (links, external storage, virtual data sets), filters or types: none of that is ever followed.
 """
 
+import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO, FileIO
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
 
-from vadcli.footage.cache.manifest import DTYPES, NoCacheError
+from vadcli.footage.cache.manifest import DTYPES, CacheFormat, Manifest, NoCacheError, StoredClip
 from vadcli.interruption import interruptions_noted
 
 HEAD_BYTES = 1 << 16  # more than all descriptions take
 MOST_NAMES = 64
+COPY_BYTES = 1 << 22
 MANIFEST, MANIFEST_DTYPE = "manifest", np.dtype("u1")  # the array of its bytes
 _HEAP = b"GCOL"  # of texts and references, on whose damage HDF5 may never end
+
+
+def write_cache(
+    path: Path, form: CacheFormat, clips: Sequence[StoredClip], advance: Callable[[int], None] = lambda frames: None
+) -> None:
+    """Write a cache of clips in their order, under a temporary name; the same clips give the same bytes.
+
+    Raises:
+        OSError: when the disk is full.
+    """
+    manifest = Manifest(form, tuple(stored.clip for stored in clips))
+    written = manifest.to_json()
+    lengths = {array: starts[-1] for array, starts in manifest.starts().items() if starts[-1]}
+    arrays = {MANIFEST: (MANIFEST_DTYPE, len(written))}
+    arrays |= {array: (DTYPES[array], length) for array, length in lengths.items()}
+    head, offsets, length = lay_out(arrays)
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(length)
+        file.seek(offsets[MANIFEST])
+        file.write(written)
+        for array in lengths:
+            file.seek(offsets[array])
+            for stored in clips:
+                _copy(*stored.regions(array), file)
+                if array == "frames":
+                    advance(stored.clip.num_frames)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _copy(source: Path, start: int, size: int, file: BinaryIO) -> None:
+    """Write so many bytes of a file to another."""
+    if not size:
+        return
+    with source.open("rb", buffering=0) as opened:
+        opened.seek(start)
+        while size:
+            data = opened.read(min(size, COPY_BYTES))
+            if not data:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(source))
+            file.write(data)
+            size -= len(data)
 
 
 def lay_out(arrays: Mapping[str, tuple[np.dtype[Any], int]]) -> tuple[bytes, dict[str, int], int]:

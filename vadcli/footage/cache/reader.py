@@ -141,7 +141,7 @@ class Cache:
         return open_cache, (self.path,)
 
     def _region(self, name: str, array: str) -> tuple[int, int]:
-        """Where the bytes of a clip's part of an array begin in the file, and how many they are."""
+        """First byte in the file of a clip's part of an array, and the number of bytes."""
         begin, end = self._starts[array][self._numbers[name] :][:2]
         size = DTYPES[array].itemsize
         return self._offsets.get(array, 0) + begin * size, (end - begin) * size

@@ -54,8 +54,8 @@ def _label_files(path: Path) -> list[Path]:
     return files + folders
 
 
-def _differ(one: dict[str, LabelTrack], other: dict[str, LabelTrack], counts: dict[str, int | None]) -> bool:
-    return one.keys() != other.keys() or any(
+def _differ(tracks: dict[str, LabelTrack], other: dict[str, LabelTrack], counts: dict[str, int | None]) -> bool:
+    return tracks.keys() != other.keys() or any(
         not np.array_equal(track.for_frames(counts[name] or 0, name), other[name].for_frames(counts[name] or 0, name))
-        for name, track in one.items()
+        for name, track in tracks.items()
     )

@@ -69,7 +69,7 @@ def _pictures(given: Path, folder: Path) -> ClipSource:
 
 
 def _clip(given: Path, folder: Path, name: str, source: Path) -> ClipSource:
-    """What lies in a folder by some name."""
+    """A clip that lies in a folder by some name."""
     scene, split = _scene(given, folder)
     return ClipSource("/".join(part for part in (scene, split, name) if part), scene, split, source)
 
