@@ -169,28 +169,26 @@ def test_too_little_memory_is_named(make_video):
     assert ended.stderr.count("\n") == 1
 
 
-WAITING = (
-    "import sys, time\n"
-    "from vadcli.cli import app\n"
-    "def command():\n"
-    "    '''Wait.'''\n"
-    "    print('ready', flush=True)\n"
-    "    time.sleep(60)\n"
-    "only = app.typer.Typer(add_completion=False)\n"
-    "only.command('info')(command)\n"
-    "app.load_command = lambda name: app.typer.main.get_command(only)\n"
-    "sys.argv = ['vad', 'info']\n"
-    "app.main()\n"
-)
+WAITING = """
+import sys, time
+from vadcli.cli import app
+def command():
+    'Wait.'
+    print("ready", flush=True)
+    time.sleep(60)
+only = app.typer.Typer(add_completion=False)
+only.command("info")(command)
+app.load_command = lambda name: app.typer.main.get_command(only)
+sys.argv = ["vad", "info"]
+app.main()
+"""
+SIGNALS = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
-)
+@pytest.mark.parametrize(("number", "code", "told"), SIGNALS)
 def test_the_exit_code_says_which_signal_ended_a_run(number, code, told):
-    running = subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    running = subprocess.Popen([sys.executable, "-c", WAITING], **pipes, text=True)
     assert running.stdout.readline() == "ready\n"
     running.send_signal(number)
     _, err = running.communicate(timeout=20)
