@@ -31,16 +31,10 @@ def begin(count, *command):
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     known = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count), "PYTHONPATH": str(ROOT)}
-    return [
-        subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            env=os.environ | known | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    environments = [os.environ | known | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+    words = [sys.executable, *map(str, command)]
+    return [subprocess.Popen(words, env=environment, **pipes, text=True) for environment in environments]
 
 
 def ended(processes):
