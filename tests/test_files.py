@@ -14,13 +14,16 @@ from vadcli.errors import InputError
 from vadcli.files import check_output, locked, named, whole
 
 
-def test_what_was_written_takes_the_place_of_the_old(tmp_path):
-    target = tmp_path / "a.txt"
+@pytest.mark.parametrize("stem", ["a", "n" * 251])
+def test_what_was_written_takes_the_place_of_the_old(tmp_path, stem):
+    target = tmp_path / f"{stem}.txt"
     target.write_text("old")
     with whole(target) as temporary:
         temporary.write_text("new")
         assert target.read_text() == "old"
     assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
+    (tmp_path / "ordinary").touch()
+    assert target.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -30,12 +33,6 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         temporary.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
-
-
-def test_a_missing_folder_is_named_by_the_path_that_was_asked_for(tmp_path):
-    with pytest.raises(OSError) as caught, whole(tmp_path / "no" / "a.txt"):
-        pass
-    assert caught.value.filename == str(tmp_path / "no" / "a.txt")
 
 
 def test_a_named_pipe_is_written_to_and_not_replaced(tmp_path):
@@ -80,17 +77,17 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(tmp_path, out, expe
         check_output("--out", tmp_path / out, taken)
 
 
-KILLED = (
-    "import os, sys\n"
-    "from pathlib import Path\n"
-    "from vadcli.files import whole\n"
-    "with whole(Path(sys.argv[1])) as temporary:\n"
-    "    temporary.write_text('half')\n"
-    "    if sys.argv[2] == 'killed':\n"
-    "        os.kill(os.getpid(), 9)\n"
-    "    print('ready', flush=True)\n"
-    "    sys.stdin.read()\n"
-)
+KILLED = """
+import os, sys
+from pathlib import Path
+from vadcli.files import whole
+with whole(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), 9)
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
 
 
 def hidden(folder):
@@ -116,18 +113,14 @@ def test_what_a_killed_run_left_is_swept_by_the_next_and_what_another_writes_is_
     assert {path.name for path in tmp_path.iterdir()} == {".keep.txt", "b.txt", "c.txt"}
 
 
-def test_a_name_as_long_as_names_may_be_can_be_written(tmp_path):
-    target = tmp_path / ("n" * 251 + ".txt")
-    with whole(target) as temporary:
-        temporary.write_text("new")
-    assert target.read_text() == "new"
-
-
 @pytest.mark.parametrize("filename", [None, "temporary"])
 def test_an_error_of_writing_names_the_file_that_was_asked_for(tmp_path, filename):
     with pytest.raises(OSError) as caught, whole(tmp_path / "a.onnx") as temporary:
         raise OSError(28, "No space left on device", *([str(temporary)] if filename else []))
     assert caught.value.filename == str(tmp_path / "a.onnx") and not list(tmp_path.iterdir())
+    with pytest.raises(OSError) as caught, whole(tmp_path / "no" / "a.txt"):
+        pass
+    assert caught.value.filename == str(tmp_path / "no" / "a.txt")
 
 
 def test_an_error_of_reading_something_else_keeps_its_name(tmp_path):

@@ -31,16 +31,10 @@ def begin(count, *command):
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     known = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count), "PYTHONPATH": str(ROOT)}
-    return [
-        subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            env=os.environ | known | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    environments = [os.environ | known | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+    words = [sys.executable, *map(str, command)]
+    return [subprocess.Popen(words, env=environment, **pipes, text=True) for environment in environments]
 
 
 def ended(processes):
@@ -73,10 +67,10 @@ def logged(out):
     return [json.loads(line) for line in Path(f"{out}.metrics.ndjson").read_text().splitlines()]
 
 
-def assert_alike(one, two, most=1e-6):
-    one, two = load_checkpoint(one), load_checkpoint(two)
-    for name, value in one.weights.items():
-        assert float((value - two.weights[name]).abs().max()) <= most, name
+def assert_alike(first, second):
+    first, second = load_checkpoint(first), load_checkpoint(second)
+    for name, value in first.weights.items():
+        assert float((value - second.weights[name]).abs().max()) <= 1e-6, name
 
 
 @pytest.mark.parametrize("unit", ["prototypes", "items"])
@@ -84,9 +78,9 @@ def test_two_processes_pretrain_as_one(cache, whole, tmp_path, unit):
     (_, out, err), silent = together(2, *pretraining(cache, tmp_path / "two", f"model.unit={unit}"))
     assert_alike(whole / unit, tmp_path / "two")
     assert [load_checkpoint(made).training["processes"] for made in (whole / unit, tmp_path / "two")] == [1, 2]
-    one, two = logged(whole / unit), logged(tmp_path / "two")
-    assert one[0].keys() == two[0].keys() and [line["step"] for line in two] == [1, 2, 3, 4, 5, 6]
-    for before, after in zip(one, two, strict=True):
+    alone, shared = logged(whole / unit), logged(tmp_path / "two")
+    assert alone[0].keys() == shared[0].keys() and [line["step"] for line in shared] == [1, 2, 3, 4, 5, 6]
+    for before, after in zip(alone, shared, strict=True):
         assert after | {"seconds": 0} == pytest.approx(before | {"seconds": 0}, rel=1e-5)
     assert out.split() == [str(tmp_path / "two")] and "pre-training" in err
     assert silent == (0, "", "")
@@ -131,12 +125,11 @@ def meta_gradients(cache, out):
 def test_two_processes_have_the_meta_gradients_of_one_to_1e_9(cache, tmp_path):
     for count in (1, 2):
         together(count, "-c", META, cache, tmp_path / str(count))
-    one, two = (read_tensors(tmp_path / str(count), "test")[0] for count in (1, 2))
-    gradients = [name for name in one if name.startswith("gradient.")]
-    assert gradients and all(one[name].dtype == torch.float64 for name in one)
-    for name, value in one.items():
-        assert float((value - two[name]).abs().max()) <= 1e-9 * max(1.0, float(value.abs().max())), name
-    assert max(float(one[name].abs().max()) for name in gradients) > 1e-3, "gradients that say something"
+    alone, shared = (read_tensors(tmp_path / str(count), "test")[0] for count in (1, 2))
+    for name, value in alone.items():
+        assert value.dtype == torch.float64
+        assert float((value - shared[name]).abs().max()) <= 1e-9 * max(1.0, float(value.abs().max())), name
+    assert max(float(value.abs().max()) for name, value in alone.items() if name.startswith("gradient.")) > 1e-3
 
 
 STOPPED = """

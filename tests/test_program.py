@@ -30,6 +30,7 @@ def failing(monkeypatch, error):
     [
         (InputError("a.mp4: not found. Check the path."), 2, "vad: a.mp4: not found. Check the path.\n"),
         (CheckpointError("m: damaged"), 3, "vad: m: damaged\n"),
+        (InputError("a\nforged", "b"), 2, "vad: a\\nforged\nb\n"),
         (GateFailed("an event"), 1, "vad: an event\n"),
         (KeyboardInterrupt(), 130, "vad: interrupted\n"),
         (OSError(28, "No space left on device", "out.h5"), 2, "vad: out.h5: No space left on device."),
@@ -41,7 +42,9 @@ def test_a_failure_is_one_line_and_an_exit_code(monkeypatch, capsys, error, code
     failing(monkeypatch, error)
     assert app.run(["info"]) == code
     printed = capsys.readouterr()
-    assert printed.out == "" and printed.err.startswith(text) and len(printed.err.splitlines()) == 1
+    assert (
+        printed.out == "" and printed.err.startswith(text) and printed.err.count("\n") == text.rstrip().count("\n") + 1
+    )
 
 
 def test_a_defect_of_ours_says_where_its_report_is(monkeypatch, capsys):
@@ -129,12 +132,6 @@ def test_a_name_in_notes_progress_and_data_on_a_terminal_is_printable(monkeypatc
     assert capsys.readouterr().out == "1\\x1b[2J\n2\n"
 
 
-def test_several_problems_are_several_lines_and_none_is_forged(monkeypatch, capsys):
-    failing(monkeypatch, InputError("one\nforged", "two"))
-    assert app.run(["info"]) == 2
-    assert capsys.readouterr().err == "vad: one\\nforged\ntwo\n"
-
-
 def caused_by(cause):
     error = RuntimeError("could not be read")
     error.__cause__ = cause
@@ -146,10 +143,7 @@ def caused_by(cause):
     [
         (MemoryError(), "out of memory"),
         (OSError(12, "Cannot allocate memory"), "out of memory"),
-        (
-            RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
-            "out of memory",
-        ),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out of memory"),
         (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "out of memory"),
         (RuntimeError("std::bad_alloc"), "out of memory"),
         (caused_by(MemoryError()), "out of memory"),
@@ -175,28 +169,26 @@ def test_too_little_memory_is_named(make_video):
     assert ended.stderr.count("\n") == 1
 
 
-WAITING = (
-    "import sys, time\n"
-    "from vadcli.cli import app\n"
-    "def command():\n"
-    "    '''Wait.'''\n"
-    "    print('ready', flush=True)\n"
-    "    time.sleep(60)\n"
-    "only = app.typer.Typer(add_completion=False)\n"
-    "only.command('info')(command)\n"
-    "app.load_command = lambda name: app.typer.main.get_command(only)\n"
-    "sys.argv = ['vad', 'info']\n"
-    "app.main()\n"
-)
+WAITING = """
+import sys, time
+from vadcli.cli import app
+def command():
+    'Wait.'
+    print("ready", flush=True)
+    time.sleep(60)
+only = app.typer.Typer(add_completion=False)
+only.command("info")(command)
+app.load_command = lambda name: app.typer.main.get_command(only)
+sys.argv = ["vad", "info"]
+app.main()
+"""
+SIGNALS = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended")]
-)
+@pytest.mark.parametrize(("number", "code", "told"), SIGNALS)
 def test_the_exit_code_says_which_signal_ended_a_run(number, code, told):
-    running = subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    running = subprocess.Popen([sys.executable, "-c", WAITING], **pipes, text=True)
     assert running.stdout.readline() == "ready\n"
     running.send_signal(number)
     _, err = running.communicate(timeout=20)

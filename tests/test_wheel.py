@@ -46,7 +46,7 @@ def programs(archives, tmp_path_factory):
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index"]
     run(*pip, archives[0], cwd=folder)
     installed = Path(run(python, "-c", "import site; print(site.getsitepackages()[0])", cwd=folder).strip())
-    wanted = [*site.getsitepackages(), *(one for one in sys.path if one and Path(one) != ROOT)]
+    wanted = [*site.getsitepackages(), *(place for place in sys.path if place and Path(place) != ROOT)]
     (installed / "dependencies.pth").write_text("\n".join(dict.fromkeys(wanted)))  # behind the wheel's own packages
     return folder / "bin"
 

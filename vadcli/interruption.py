@@ -11,13 +11,9 @@ from typing import Any
 def interruptions_noted(*, patient: bool = False) -> Iterator[Callable[[], bool]]:
     """Yields what tells whether somebody asked to stop.
 
-    A training step changes weights, moments and stored items one after the other: cut short anywhere, it can be
-    neither kept nor taken again. The handler that was there is asked in any case, so that the program knows which
-    signal it was; only its KeyboardInterrupt is kept back. A job that ignores signals goes on ignoring them, and a
-    program that calls this outside its main thread is left as it is.
-
-    Args:
-        patient: whether who asks a second time waits as well.
+    The handler that was there is asked in any case, so that the program knows which signal it was; only its
+    KeyboardInterrupt is kept back. A job that ignores signals goes on ignoring them, and a program that calls this
+    outside its main thread is left as it is. With `patient`, who asks a second time waits as well.
     """
     asked = False
     before: dict[int, Callable[[int, FrameType | None], Any]] = {}

@@ -3,25 +3,17 @@
 import errno
 from collections.abc import Iterator
 
+# Words of torch, OpenCV, the dynamic linker and others, which have no class in common.
 _MEMORY = (
-    "allocate memory",
-    "out of memory",
-    "bad_alloc",
-    "bad allocation",
-    "failed to map segment",
-    "insufficient memory",
+    "allocate memory", "out of memory", "bad_alloc", "bad allocation", "failed to map segment", "insufficient memory",
     "memory allocation failed",
-)
+)  # fmt: skip
 _THREADS = ("can't start new thread", "resource temporarily unavailable")
 _FILES = ("too many open files",)
 
 
 def limit_met(error: BaseException) -> str | None:
-    """The limit that an error, or what caused it, comes from, and what to do; None where it comes from none.
-
-    Libraries say it in classes and words of their own: MemoryError, OSError of many numbers, RuntimeError of torch,
-    ImportError of a shared library that does not fit, cv2.error.
-    """
+    """The limit that an error, or what caused it, comes from, and what to do; None where it comes from none."""
     for cause in _causes(error):
         said = str(cause).lower()
         number = cause.errno if isinstance(cause, OSError) else None

@@ -148,10 +148,8 @@ def present() -> Processes:
 def joined(device: str) -> Iterator[Processes]:
     """Join the processes that torchrun started; without torchrun, this one alone.
 
-    All end together: the first to fail says why, the others end without a word.
-
-    Args:
-        device: the setting; unless it is `cpu`, the GPU that torchrun's numbers assign is this process's.
+    All end together: the first to fail says why, the others end without a word. Unless the device is `cpu`, the GPU
+    that torchrun's numbers assign is this process's.
 
     Raises:
         InputError: if there are more processes than GPUs on this machine, or the others are not found.

@@ -32,15 +32,12 @@ def test_every_path_is_measured(vad):
     assert all(line["seconds"] > 0 and line["rate"] > 0 for line in lines)
 
 
-def test_a_rate_is_the_items_of_a_call_over_its_median_time():
-    found = line("x", [3.0, 0.5, 0.4], 4)
-    assert (found.seconds, found.runs, found.rate) == (0.5, 3, 8.0)
-
-
-def test_a_call_is_repeated_within_the_budget_and_at_least_once():
+def test_a_call_is_repeated_within_the_budget_and_its_rate_is_that_of_its_median_time():
     calls = []
     assert len(Where(CPU, torch.float32, 0.0).timed(lambda: calls.append(1))) == 1 and len(calls) == 2
     assert len(Where(CPU, torch.float32, 60.0).timed(lambda: None, runs=3)) == 3
+    found = line("x", [3.0, 0.5, 0.4], 4)
+    assert (found.seconds, found.runs, found.rate) == (0.5, 3, 8.0)
 
 
 def line(path, seconds, items):
@@ -56,7 +53,7 @@ def test_an_earlier_run_is_compared_line_by_line(tmp_path):
     (tmp_path / "before.json").write_text(json.dumps(before))
     now = document(asdict(line("forward", [1.0], 25)), asdict(line("new", [1.0], 1)), threads=2)
     told = compared(now, read_earlier(tmp_path / "before.json", SCHEMA))
-    assert [one["against_earlier"] for one in told["measurements"]] == [2.5, None]
+    assert [measured["against_earlier"] for measured in told["measurements"]] == [2.5, None]
     others = ["of another machine or number of threads", "with other paths"]
     assert told["against"] == {"file": "before.json", "others": others}
     assert "against" not in now
@@ -67,7 +64,6 @@ def test_an_earlier_run_is_compared_line_by_line(tmp_path):
     [
         (None, "no such file"),
         ("{", "Invalid JSON"),
-        ("[]", "the file: Input should be an object"),
         ("{}", "schema: Field required"),
         (json.dumps(document() | {"schema": "vad.bench/1"}), "vad.bench/1, and this vad writes vad.bench/3"),
         (json.dumps(document({"path": "x"})), "measurements.0.device: Field required"),

@@ -91,14 +91,9 @@ def test_bash_and_fish_complete_paths_where_nothing_else_is_to_be_said(home):
 def typed(shell, arguments, line, expected, seconds=60):
     """The screen of an interactive shell where a line is typed and TAB pressed until `expected` stands on it."""
     terminal, screens_end = pty.openpty()
-    program = subprocess.Popen(
-        [shell, *arguments],
-        stdin=screens_end,
-        stdout=screens_end,
-        stderr=screens_end,
-        env=os.environ | {"TERM": "dumb"},
-        start_new_session=True,
-    )
+    ends = dict.fromkeys(("stdin", "stdout", "stderr"), screens_end)
+    environment = os.environ | {"TERM": "dumb"}
+    program = subprocess.Popen([shell, *arguments], **ends, env=environment, start_new_session=True)
     screen, pressed, end = "", None, time.monotonic() + seconds
     try:
         while expected not in screen and time.monotonic() < end:

@@ -26,8 +26,8 @@ def test_the_same_results_give_the_same_bytes(tmp_path):
     made = results()
     first, second = (write_plots(*made, tmp_path / name) for name in ("a", "b"))
     assert [path.name for path in first] == ["roc.png", "roc.svg", "pr.png", "pr.svg", "timelines.png", "timelines.svg"]
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes() == other.read_bytes()
+    for before, after in zip(first, second, strict=True):
+        assert before.read_bytes() == after.read_bytes()
 
 
 def test_many_protocols_have_lines_of_their_own():

@@ -45,8 +45,8 @@ def observed(levels: Sequence[float | None], fps: float = 10.0) -> Iterator[Obse
 
 
 def outcomes(scorer: SourceScorer, levels: Sequence[float | None]) -> Iterator[Outcome]:
-    for one in observed(levels, scorer.info.fps):
-        yield from scorer.add(one, None, measured=one.cues is not None)
+    for observation in observed(levels, scorer.info.fps):
+        yield from scorer.add(observation, None, measured=observation.cues is not None)
 
 
 def show(sink: Sink, scorer: SourceScorer, levels: Sequence[float | None], lineage: Lineage | None = None) -> None:

@@ -36,9 +36,9 @@ def test_an_empty_row_and_zeros_have_the_quantile_zero():
 
 def test_scales_among_movers_do_not_fall_downwards_and_parts_add_up():
     whole, parts = MotionNormal(), [MotionNormal() for _ in range(3)]
-    for number, one in enumerate(observations(Film(60))):
-        if one.cues is not None:
-            windows = Windows(one.cues)
+    for number, frame in enumerate(observations(Film(60))):
+        if frame.cues is not None:
+            windows = Windows(frame.cues)
             whole.add(windows)
             parts[number % 3].add(windows)
     scales, again = whole.scales(), MotionNormal.of(parts).scales()
@@ -62,7 +62,7 @@ def test_the_normal_look_is_the_mean_of_each_place_and_one_covariance():
     assert np.allclose(normal.mean, wide.mean(0), atol=1e-2)
     inverse = normal.whitening @ normal.whitening.T
     assert np.allclose(inverse @ covariance, np.eye(7), atol=0.25)
-    assert np.mean([normal.distances(one).mean() for one in seen]) == pytest.approx(1, abs=0.05)
+    assert np.mean([normal.distances(frame).mean() for frame in seen]) == pytest.approx(1, abs=0.05)
 
 
 def test_normal_looks_are_measured_by_what_the_other_parts_taught():

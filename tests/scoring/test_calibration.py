@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import vadcli.scoring.calibration as room
-from tests.scoring.views import FPS, Film, calibration_of, observations
+from tests.scoring.views import FPS, Film, observations
 from vadcli.errors import CheckpointError, InputError
 from vadcli.scoring.calibration import Calibration, NormalFootage
 from vadcli.settings import FusionSettings
@@ -12,9 +12,9 @@ HOW = FusionSettings()
 
 def footage(film=None, error=float("nan")):
     normal = NormalFootage(FPS)
-    for one in observations(film or Film(120)):
-        if one.cues is not None:
-            normal.add(0, one.time_s, one.cues, error)
+    for frame in observations(film or Film(120)):
+        if frame.cues is not None:
+            normal.add(0, frame.time_s, frame.cues, error)
     return normal
 
 
@@ -73,21 +73,17 @@ def test_memory_is_bounded_and_the_table_hardly_changes(monkeypatch):
 
 def test_parts_are_the_whole():
     parts = [NormalFootage(FPS) for _ in range(2)]
-    for one in observations(Film(120)):
-        if one.cues is not None:
-            parts[one.index >= 60].add(0, one.time_s, one.cues)
+    for frame in observations(Film(120)):
+        if frame.cues is not None:
+            parts[frame.index >= 60].add(0, frame.time_s, frame.cues)
     assert np.allclose(NormalFootage.of(parts).calibrate(HOW).table, footage().calibrate(HOW).table, equal_nan=True)
 
 
 def test_the_networks_errors_join_by_clip_and_time():
     normal = footage()
-    seen = [one for one in observations(Film(120)) if one.cues is not None]
-    normal.measured({(0, one.time_s): 0.5 for one in seen[4:]})
+    seen = [frame for frame in observations(Film(120)) if frame.cues is not None]
+    normal.measured({(0, frame.time_s): 0.5 for frame in seen[4:]})
     made = normal.calibrate(HOW)
     assert made.has_network and made.facts.frames == len(seen)
     assert np.allclose(made.table[:, -1], 0.5)
     assert not made.without_network().has_network
-
-
-def test_calibrations_of_the_same_footage_are_the_same():
-    assert np.array_equal(calibration_of(Film(80)).table, calibration_of(Film(80)).table, equal_nan=True)

@@ -9,7 +9,7 @@ from vadcli.scoring.cues import LOOK_CHANNELS, ROWS, CueMaker, window_means
 def literal(view, before):
     """METHOD's maps word for word, in float64 with loops over cells."""
     side = HEIGHT // ROWS
-    grey, earlier = (cv2.cvtColor(one, cv2.COLOR_RGB2YCrCb)[..., 0] for one in (view, before))
+    grey, earlier = (cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)[..., 0] for picture in (view, before))
     moves = np.abs(grey.astype(int) - earlier.astype(int)) > 8
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(earlier.copy(), grey.copy(), None)
     speed = np.hypot(flow[..., 0].astype(float), flow[..., 1]) * moves

@@ -15,7 +15,7 @@ def test_smoothing_is_the_exponential_average_by_the_frames_times():
     assert smooth(values, 0.5, times) == pytest.approx(expected, abs=1e-15)
 
 
-def test_columns_are_smoothed_alike_and_one_by_one():
+def test_columns_are_smoothed_alike_and_frame_by_frame():
     rng = np.random.default_rng(0)
     values, times = rng.normal(size=(50, 4)), np.cumsum(rng.uniform(0.01, 1, 50))
     smoother = Smoother(0.5)

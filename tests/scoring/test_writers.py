@@ -14,7 +14,7 @@ FRAMES = [
     ScoreRecord(
         "a.mp4", 4, 0.16, 31.23456, 4.1234567e-4, 0.002, 5e-4, 1.87654, 1.0, 2.00004, 0, 3, 0.5, True, "adapter"
     ),
-    ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, None, None, None, None, None, *[None] * 5, False, "warmup"),
+    ScoreRecord('odd "näme",\x1b.mp4', 5, 0.2, None, None, None, None),
 ]
 OPEN = Event(
     source="a.mp4",

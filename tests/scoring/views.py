@@ -69,9 +69,9 @@ def observations(film: Film, fps: float = FPS) -> list[Observation]:
 
 def calibration_of(film: Film) -> Calibration:
     normal = NormalFootage(FPS)
-    for one in observations(film):
-        if one.cues is not None:
-            normal.add(0, one.time_s, one.cues)
+    for frame in observations(film):
+        if frame.cues is not None:
+            normal.add(0, frame.time_s, frame.cues)
     return normal.calibrate(ScoreSettings().fusion)
 
 
@@ -81,7 +81,7 @@ def info(frames: int | None = None, fps: float = FPS) -> SourceInfo:
 
 def run(scorer: SourceScorer, seen: list[Observation], errors: FrameErrors | None = None) -> list[Outcome]:
     """All outcomes of a source, in order; the event at its end is added to the last."""
-    found = [o for one in seen for o in scorer.add(one, errors, measured=one.cues is not None)]
+    found = [o for frame in seen for o in scorer.add(frame, errors, measured=frame.cues is not None)]
     found += list(scorer.finish())
     last = scorer.last()
     return [*found[:-1], Outcome(found[-1].frame, [*found[-1].findings, *last])] if found else []

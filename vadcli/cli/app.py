@@ -40,19 +40,9 @@ PANELS = {name: "Tools" if name in {"zones", "demo", "bench", "info"} else "Stag
 _COMMAND_OF = {".safetensors": "info", ".h5": "eval", ".hdf5": "eval", ".onnx": "info"}
 COMPLETION_VARIABLE = "_VAD_COMPLETE"  # set by the shells' scripts, which Typer writes
 _OUTSIDE = {  # what a system says of paths and disks, which is no defect of ours
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOENT,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-    errno.EFBIG,
-    errno.EIO,
-}
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.ENOTDIR,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EFBIG, errno.EIO,
+}  # fmt: skip
 _ended = False  # by SIGTERM
 _ClickError: Any = typer.BadParameter.__mro__[2]  # Click's base error, wherever Typer keeps its copy of Click
 
@@ -160,11 +150,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line.
-
-    Returns:
-        the exit code.
-    """
+    """The exit code of one command line."""
     try:
         command = typer.main.get_command(app)
         if instruction := os.environ.get(COMPLETION_VARIABLE):  # a shell asks what may follow, or for its script

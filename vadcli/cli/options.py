@@ -64,10 +64,8 @@ def setting(dotted: str) -> Any:
 def with_settings(*flags: str, preset: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command flags for settings, `--preset` and `--set`, and hands it the settings that they come to.
 
-    Args:
-        flags: settings such as `score.threshold`, in the order of `--help`; they stand where the command has its
-            parameter `settings`.
-        preset: the preset that is taken when none is given.
+    Flags such as `score.threshold` stand, in the order of `--help`, where the command has its parameter `settings`;
+    `preset` is taken when none is given.
     """
 
     def wrap(command: Callable[..., None]) -> Callable[..., None]:

@@ -40,11 +40,7 @@ def describe(cache: Cache) -> str:
 
 
 def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
-    """Settings whose network reads the cache's frames: size and channels follow it unless others are asked for.
-
-    Raises:
-        InputError: if they were set to something else.
-    """
+    """Settings whose network reads the cache's frames; raises InputError if its size or channels were set to others."""
     follow = {"size": cache.size, "channels": cache.channels}
     for name, value in follow.items():
         wanted = getattr(settings.model, name)
@@ -65,11 +61,7 @@ def reading_of_caches(caches: Sequence[Cache]) -> SourceSettings:
 
 
 def model_to_go_on_with(settings: Settings, start: Checkpoint) -> ModelSettings:
-    """The network of a checkpoint, which pre-training goes on with; without a unit if that is the objective.
-
-    Raises:
-        InputError: if a setting asks for another.
-    """
+    """The network of a checkpoint, which pre-training goes on with; raises InputError if a setting asks for another."""
     model = start.model
     for name, asked in settings.model:
         if asked not in (getattr(model, name), getattr(ModelSettings(), name)):

@@ -26,16 +26,18 @@ class ScoreRecord:
     feature_error: float | None  # mean squared distance to prototypes (L_c); None for a model without a unit
     frame_peak: float | None  # largest mean squared error of a patch, on frames in [-1, 1]
     feature_peak: float | None  # the same of the distance to prototypes
-    score: float | None  # 0 is a typical normal frame, 1 the reference rate of alarms; None until enough was seen
+    score: float | None = (
+        None  # 0 is a typical normal frame, 1 the reference rate of alarms; None until enough was seen
+    )
     # what each cue adds to the sum that the score is made of, in nats: moving area, speed of what moves, wide movement,
     # look of the place, and the network's error (None without one)
-    area: float | None
-    speed: float | None
-    crowd: float | None
-    look: float | None
-    error: float | None
-    anomaly: bool  # an event is going on: above the threshold, or not yet below release since
-    calibration: CalibrationKind  # whose normality: "adapter" or "warmup"
+    area: float | None = None
+    speed: float | None = None
+    crowd: float | None = None
+    look: float | None = None
+    error: float | None = None
+    anomaly: bool = False  # an event is going on: above the threshold, or not yet below release since
+    calibration: CalibrationKind = "warmup"  # whose normality: "adapter" or "warmup"
     at: str | None = None  # the time of day, RFC 3339; None where the source does not say
     camera: str | None = None  # what is wrong with the view, which raises no other event meanwhile; None where nothing
 

@@ -72,7 +72,7 @@ class SourceScorer:
     goes on being learned from; a recording where that is asked for.
 
     Args:
-        name: of the source, for records.
+        name: for records.
         info: of the source.
         settings: threshold, events and warm-up.
         calibration: what is normal there; None to learn it.
@@ -259,13 +259,6 @@ class SourceScorer:
             feature_error=numbers.get(FEATURE_ERROR),
             frame_peak=numbers.get(FRAME_PEAK),
             feature_peak=numbers.get(FEATURE_PEAK),
-            score=None,
-            area=None,
-            speed=None,
-            crowd=None,
-            look=None,
-            error=None,
-            anomaly=False,
             calibration=self.kind,
             at=self.info.at(observation.time_s),
         )
