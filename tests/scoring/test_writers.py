@@ -63,6 +63,7 @@ def test_the_schema_of_a_score_is_what_the_documentation_says():
         "anomaly": True,
         "calibration": "adapter",
         "at": None,
+        "camera": None,
     }
     assert second["score"] is None and second["feature_error"] is None and second["source"] == FRAMES[1].source
 
@@ -84,6 +85,7 @@ def test_the_schema_of_an_event_is_what_the_documentation_says():
         "share": 0.612,
         "calibration": "adapter",
         "at": None,
+        "kind": "scene",
     }
 
 

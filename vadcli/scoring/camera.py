@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from vadcli.footage.opencv import cv2
+from vadcli.scoring.baseline import LookFollower, LookNormal
 from vadcli.scoring.cues import Map
+from vadcli.scoring.events import Event, State
 
 Reason = Literal[
     "dark", "overexposed", "no signal", "covered", "mirrored", "moved", "out of focus", "frozen", "light", "infrared"
 ]
 
-CHANGING = "changing"  # until it has a name
 _PASSING = ("light", "infrared")  # the camera sees, differently
 _EVERY_S = 0.2  # between two looks at the view
 _SETTLED_S = 1.0  # after which a change has a name, and after which it is over
@@ -94,17 +95,31 @@ class CameraAlarm:
     start_s: float
     end_s: float  # time of the last look so far at which something was wrong
 
+    def event(self, source: str, state: State, shown_s: float, threshold: float, kind: str, at: str | None) -> Event:
+        """What is told of it; it was certain at `shown_s`, in a source whose normality is of `kind`."""
+        return Event(
+            source=source,
+            id=f"{source}#{self.frame}-camera",
+            state=state,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            peak_s=shown_s,
+            peak_score=0.0,
+            threshold=threshold,
+            reason=self.reason,
+            calibration=kind,
+            at=at,
+            kind="camera",
+        )
+
 
 class CameraWatch:
-    """Says what is wrong with the view of one source.
+    """Says what is wrong with the view of one source; before normal footage was seen, what no picture shows."""
 
-    Args:
-        facts: of normal footage; None before any was seen, when only what no picture shows is told.
-    """
-
-    def __init__(self, facts: CameraFacts | None = None) -> None:
-        self.facts = facts
+    def __init__(self) -> None:
         self.alarm: CameraAlarm | None = None
+        self._facts: CameraFacts | None = None
+        self._follower: LookFollower | None = None
         self._stillness = Stillness()
         self._looks: deque[tuple[float, Map]] = deque()  # the last ones, and the times at which they were looked at
         self._reasons: deque[tuple[float, Reason | None]] = deque()  # of the last second
@@ -113,37 +128,41 @@ class CameraWatch:
         self._strange_s: float | None = None  # since when the view is not as usual, be it for what passes before it
         self._last_s, self._lenient_s = 0.0, -np.inf
 
+    def learn(self, normal: LookNormal, facts: CameraFacts) -> None:
+        """Compare with this from now on."""
+        self._follower, self._facts = LookFollower(normal), facts
+
     @property
-    def troubled(self) -> bool:
-        """Whether something is wrong, though it may have no name yet: neither alarms nor habits come of it."""
-        if self.alarm is not None or self._first is not None:
-            return True
-        return self._strange_s is not None and self._looks[-1][0] - self._strange_s < _STRANGE_S
+    def wonders(self) -> bool:
+        """Whether something may be wrong that has no name yet: nobody is told of an alarm meanwhile."""
+        if self.alarm is not None or self._strange_s is None:
+            return False
+        return self._first is not None or self._looks[-1][0] - self._strange_s < _STRANGE_S
 
-    def add(
-        self,
-        frame: int,
-        time_s: float,
-        look: NDArray[np.floating],
-        mean: Map | None = None,
-        far: Map | None = None,
-    ) -> None:
-        """Look at the next frame.
+    def add(self, frame: int, time_s: float, look: NDArray[np.floating]) -> Map | None:
+        """Look at the next frame: its index, its time, and the look (h, w, 7) of its view.
 
-        Args:
-            frame: its index.
-            time_s: its time.
-            look: (h, w, 7), of its view.
-            mean: (h, w, 7), the usual one; None where nothing was learned.
-            far: (h, w), the squared distances of the one from the other.
+        Returns:
+            squared distances from the usual look, (h, w); None where nothing was learned.
         """
-        seen = np.asarray(look, np.float32)
+        follower = self._follower
+        far = None if follower is None else follower.distances(look)
+        self._look(frame, time_s, np.asarray(look, np.float32), far)
+        if follower is not None:
+            if self._looks_anew:
+                follower.begin_anew(look)
+                self._lenient_s = time_s + _LENIENT_S
+            elif self._strange_s is None and self.alarm is None:
+                follower.follow(look, time_s)
+        return far
+
+    def _look(self, frame: int, time_s: float, seen: Map, far: Map | None) -> None:
         self._stillness.add(seen, time_s)
         if self._looks and 0 <= time_s - self._looks[-1][0] < _EVERY_S - 1e-6:
             jumps = float(np.abs(seen - self._looks[-1][1]).mean()) > _JUMP
             if not jumps:
                 return
-        reason = self._reason(seen, time_s, mean, far)
+        reason = self._reason(seen, time_s, far)
         self._looks.append((time_s, seen))
         while len(self._looks) > 1 and self._looks[1][0] <= time_s - _STEADY_S + 1e-6:
             self._looks.popleft()
@@ -154,17 +173,13 @@ class CameraWatch:
         certain = self.alarm is not None or _without_a_picture(seen) is not None or self._is_steady
         self._take(frame, time_s, reason if certain else None)
 
-    def begin_anew(self) -> None:
-        """Take what is seen for the usual view: for a while nothing is compared with what normal footage had."""
-        self._lenient_s = self._looks[-1][0] + _LENIENT_S
-
-    def _reason(self, look: Map, time_s: float, mean: Map | None, far: Map | None) -> Reason | None:
-        facts, reason = self.facts, None
-        if mean is None or far is None or facts is None:
+    def _reason(self, look: Map, time_s: float, far: Map | None) -> Reason | None:
+        facts, follower = self._facts, self._follower
+        if far is None or facts is None or follower is None:
             reason = _without_a_picture(look)
         else:
             usual = -1.0 if time_s < self._lenient_s else facts.likeness
-            reason = _trouble(look, mean, float(np.median(far)), usual)
+            reason = _trouble(look, follower.mean, float(np.median(far)), usual)
         longest_s = _FROZEN_UNKNOWN_S
         if facts is not None:
             longest_s = np.inf if facts.always_still else max(_FROZEN_S, _FROZEN_TIMES * facts.still_s)
@@ -199,7 +214,7 @@ class CameraWatch:
             self.alarm = CameraAlarm(self._names.most_common(1)[0][0], *self._first, self._last_s)
 
     @property
-    def looks_anew(self) -> bool:
+    def _looks_anew(self) -> bool:
         """Whether what is seen now is what the camera sees from now on."""
         alarm = self.alarm
         if alarm is None:

@@ -8,10 +8,9 @@ from functools import cached_property
 from vadcli.errors import CheckpointError, InputError
 from vadcli.footage.frames import SourceInfo
 from vadcli.scoring.alarms import Alarm, AlarmRule, AlarmStream
-from vadcli.scoring.baseline import LookFollower
 from vadcli.scoring.beginning import Beginning, Held
 from vadcli.scoring.calibration import Calibration
-from vadcli.scoring.camera import CHANGING, CameraAlarm, CameraWatch
+from vadcli.scoring.camera import CameraAlarm, CameraWatch
 from vadcli.scoring.cues import Map
 from vadcli.scoring.errors import FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAME_PEAK, psnr_db
 from vadcli.scoring.events import Event, Finding, State
@@ -96,7 +95,6 @@ class SourceScorer:
         self._settings, self._live = settings, live
         self._beginning = Beginning(info.fps, self.warm_up_s)
         self._smooth_anew()
-        self._follower: LookFollower | None = None
         self._camera = CameraWatch()
         self._blind: tuple[CameraAlarm, ScoredFrame] | None = None  # what is wrong now, and the frame that showed it
         self._learns = live or settings.learn
@@ -171,24 +169,20 @@ class SourceScorer:
         learned = self._beginning.learned(self._settings.fusion, apart=not self._live)
         for part, calibration in zip(learned.parts, learned.others, strict=False):
             if calibration:
-                self._look_by(calibration)
+                self._camera.learn(calibration.baseline.look, calibration.facts.camera)
             yield from (self._outcome(held.unpacked(), calibration) for held in part)
         self.calibration = learned.calibration
         self._begin(learned.calibration)
 
     def _begin(self, calibration: Calibration) -> None:
         """Score by a calibration from now on, and go on learning where that is asked for."""
-        self._look_by(calibration)
+        self._camera.learn(calibration.baseline.look, calibration.facts.camera)
         self._fusion = None
         self._habit = Habit(calibration) if self._learns else None
 
     def _smooth_anew(self) -> None:
         seconds = self._settings.smooth_seconds
         self._trail, self._smoother = Smoother[Map](seconds), CueSmoother(seconds)
-
-    def _look_by(self, calibration: Calibration) -> None:
-        self._follower = LookFollower(calibration.baseline.look)
-        self._camera.facts = calibration.facts.camera
 
     def _outcome(self, held: Held, calibration: Calibration | None) -> Outcome:
         observation, errors = held.observation, held.errors
@@ -202,7 +196,7 @@ class SourceScorer:
                 self._camera.add(observation.index, observation.time_s, observation.cues.look)
             return self._without_score(ScoredFrame(record, observation, errors, self.info))
         places, values = self._seen(observation, errors, calibration)
-        if self._camera.troubled:
+        if self._camera.alarm:
             return self._without_score(ScoredFrame(record, observation, errors, self.info))
         fusion = self._fusion or calibration.fusion
         terms = fusion.terms(values)
@@ -215,9 +209,9 @@ class SourceScorer:
         over = alarms.add(observation.index, observation.time_s, score, frame)
         found = self._camera_findings(frame)
         found += [self._finding(over, "closed")] if over else []
-        if begun := alarms.begun():
+        if not self._camera.wonders and (begun := alarms.begun()):
             found.append(self._finding(begun, "open"))
-        if self._habit is not None:
+        if self._habit is not None and not self._camera.wonders:
             self._fusion = self._habit.add(values, observation.time_s, sounding=alarms.sounding) or self._fusion
         if alarms.sounding:
             frame = replace(frame, record=replace(record, anomaly=True))
@@ -228,22 +222,16 @@ class SourceScorer:
     ) -> tuple[Places, Floats]:
         """Cues by place and their smoothed values, (5,)."""
         cues, time_s = observation.cues, observation.time_s
-        assert cues is not None and self._follower is not None
+        assert cues is not None
         if cues.look.shape != calibration.baseline.look.mean.shape:
             got, made = (f"{shape[0]}x{shape[1]}" for shape in (cues.look.shape, calibration.baseline.look.mean.shape))
             raise CheckpointError(
                 f"{self.name}: a picture of {got} places; the adapter was made for one of {made}, of another shape. "
                 "Adapt to this camera: vad adapt NORMAL-VIDEO."
             )
-        follower, camera = self._follower, self._camera
-        distances = follower.distances(cues.look)
-        camera.add(observation.index, time_s, cues.look, follower.mean, distances)
-        if camera.looks_anew:
-            follower.begin_anew(cues.look)
-            camera.begin_anew()
-        elif not camera.troubled:
-            follower.follow(cues.look, time_s)
-        if camera.troubled:
+        distances = self._camera.add(observation.index, time_s, cues.look)
+        assert distances is not None
+        if self._camera.alarm:
             self._smooth_anew()
         patches = None if errors is None else errors.relative
         places = Places.of(cues, distances, patches, calibration.baseline, self._trail(cues.motion, time_s))
@@ -266,11 +254,10 @@ class SourceScorer:
     def _without_score(self, frame: ScoredFrame) -> Outcome:
         """A frame of a source of which too little was seen, or whose camera does not see what it should."""
         found = self._camera_findings(frame)
-        record = frame.record
-        if record is not None and self._camera.troubled:
-            alarm = self._camera.alarm
-            record = replace(record, camera=alarm.reason if alarm else CHANGING, anomaly=alarm is not None)
-        return Outcome(replace(frame, record=record), found)
+        alarm, record = self._camera.alarm, frame.record
+        if record is not None and alarm:
+            frame = replace(frame, record=replace(record, camera=alarm.reason, anomaly=True))
+        return Outcome(frame, found)
 
     def _camera_findings(self, frame: ScoredFrame) -> list[Finding[ScoredFrame]]:
         """Events of the camera that end or begin with a frame, and those that cannot go on without it."""
@@ -282,28 +269,14 @@ class SourceScorer:
             self._blind = alarm, blind[1] if blind else frame
             if not blind:
                 over = self._alarms.finish()
-                found += [self._finding(over, "closed")] if over else []
+                found += [self._finding(over, "closed")] if over and over.start_s < alarm.start_s - _SUDDEN_S else []
                 found.append(self._camera_finding(alarm, frame, "open"))
         return found
 
     def _camera_finding(self, alarm: CameraAlarm, shown: ScoredFrame, state: State) -> Finding[ScoredFrame]:
-        """The event of a camera that does not see what it should."""
         self.events += state == "closed"
-        event = Event(
-            source=self.name,
-            id=f"{self.name}#{alarm.frame}-camera",
-            state=state,
-            start_s=alarm.start_s,
-            end_s=alarm.end_s,
-            peak_s=shown.observation.time_s,
-            peak_score=0.0,
-            threshold=self.threshold or 1.0,
-            reason=alarm.reason,
-            calibration=self.kind,
-            at=self.info.at(alarm.start_s),
-            kind="camera",
-        )
-        return Finding(event, shown)
+        shown_s, at = shown.observation.time_s, self.info.at(alarm.start_s)
+        return Finding(alarm.event(self.name, state, shown_s, self.threshold or 1.0, self.kind, at), shown)
 
     def _finding(self, alarm: Alarm[ScoredFrame], state: State) -> Finding[ScoredFrame]:
         """The event of an alarm, counted if it is over."""
@@ -330,6 +303,7 @@ class SourceScorer:
         return Finding(event, peak)
 
 
+_SUDDEN_S = 0.3  # before a camera's alarm: a scene's that begins later is of the same change
 _TERMS = ("area", "speed", "crowd", "look", "error")
 
 

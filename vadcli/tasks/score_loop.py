@@ -160,7 +160,7 @@ class ScoreLoop:
     def _tell_camera(self, scorer: SourceScorer, event: Event) -> None:
         at = f"{scorer.name}: {clock(event.start_s)}: "
         if scorer.kind == "adapter" and event.start_s < _EARLY_S and event.reason in ("moved", "mirrored", "light"):
-            self.progress.warn(f"{at}not the camera of its adapter? {_AGAIN}")
+            self.progress.warn(f"{at}does not look like the camera of its adapter. {_AGAIN}")
         elif event.reason in ("moved", "mirrored"):
             self.progress.warn(f"{at}the camera: {event.reason}; other events wait for a minute. {_AGAIN}")
         else:
