@@ -161,12 +161,12 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path, workers):
 def test_clips_that_were_finished_before_the_disk_was_full_stay_and_are_not_made_again(tmp_path, monkeypatch):
     folder, made = tmp_path / "scenes", []
 
-    def make(job):
+    def make(job, stopped):
         if len(made) == 2:
             job.files[0].write_text("half")
             raise OSError(28, "No space left on device", str(job.video))
         made.append(job.video)
-        return original(job)
+        return original(job, stopped)
 
     original = stage._make
     monkeypatch.setattr(stage, "_make", make)
