@@ -105,17 +105,19 @@ def test_evaluation_says_of_every_frame_what_score_says(vad, gate, cache, model,
     assert live.events_threshold == "calibration" and live.frames == len(theirs)
 
 
-@pytest.mark.parametrize("rule", [(), ("score.merge_gap_seconds=0", "score.min_event_seconds=0", "score.release=1")])
-def test_events_and_regions_of_evaluation_are_the_products(vad, gate, model, adapter, monkeypatch, rule):
+@pytest.mark.parametrize(
+    ("setting", "some"), [("", True), ("score.false_alarms_per_hour=60", True), ("score.min_event_seconds=60", False)]
+)
+def test_events_and_regions_of_evaluation_are_the_products(vad, gate, model, adapter, monkeypatch, setting, some):
     options = Options(adapter=adapter, protocols=("online",))
-    found, seen = evaluated(gate, model, options, "float32", monkeypatch, *rule)
+    found, seen = evaluated(gate, model, options, "float32", monkeypatch, *setting.split())
     how = ("--model", model, "--adapter", adapter, "--precision", "float32", "--records", "events")
-    how += tuple(word for setting in rule for word in ("--set", setting))
+    how += ("--set", setting) if setting else ()
     events = [json.loads(line) for line in vad("score", gate / "testing", *how).out.splitlines()]
     live = next(result for result in found.results if result.score == "live")
-    assert live.events.alarms == len(events) > 0
-    assert live.events.threshold == pytest.approx(events[0]["threshold"], abs=1e-4)
+    assert live.events.alarms == len(events) and bool(events) == some
     for event in events:
+        assert live.events.threshold == pytest.approx(event["threshold"], abs=1e-4)
         peak = next(
             frame
             for frame in seen
@@ -170,6 +172,7 @@ def test_somebodys_scores_have_the_controls_of_the_footage_beside_them(gate, cac
     own = {result["score"]: result for result in json.loads(ours.out)["results"]}
     assert foreign["given"]["micro_auc"] == pytest.approx(own["live"]["micro_auc"], abs=1e-3)
     assert foreign["given"]["events"]["alarms"] == own["live"]["events"]["alarms"] > 0
+    assert foreign["given"]["events"]["threshold"] == pytest.approx(own["live"]["events"]["threshold"], abs=1e-3)
     for control in ("moving", "flow"):
         assert foreign[control]["micro_auc"] == pytest.approx(own[control]["micro_auc"], abs=0.02)
 

@@ -94,8 +94,8 @@ def test_rbdc_is_a_straight_line_between_operating_points():
 def literal_counts(maps, tracks, threshold):
     """Found regions, regions found by track, and false regions, pair by pair and from the definition."""
     found, false, of_track = 0, 0, Counter()
-    for one, truth in zip(maps, tracks, strict=True):
-        labels, count = ndimage.label(one >= threshold, structure=np.ones((3, 3)))
+    for values, truth in zip(maps, tracks, strict=True):
+        labels, count = ndimage.label(values >= threshold, structure=np.ones((3, 3)))
         detected = [labels == number for number in range(1, count + 1)]
         abnormal = {number: truth == number for number in np.unique(truth) if number}
 
@@ -103,9 +103,9 @@ def literal_counts(maps, tracks, threshold):
             return (a & b).sum() / (a | b).sum()
 
         for number, region in abnormal.items():
-            hit = any(overlap(region, one) >= 0.1 for one in detected)
+            hit = any(overlap(region, other) >= 0.1 for other in detected)
             found, of_track[number] = found + hit, of_track[number] + hit
-        false += sum(all(overlap(region, one) < 0.1 for region in abnormal.values()) for one in detected)
+        false += sum(all(overlap(region, other) < 0.1 for region in abnormal.values()) for other in detected)
     return found, of_track, false
 
 
@@ -139,7 +139,7 @@ def test_regions_and_tracks_agree_with_their_definition_in_any_unit(seed, unit):
         tracked = sum(of_track[number] >= 0.1 * size for number, size in sizes.items())
         rbdc.append((false / 6, found / counts.regions))
         tbdc.append((false / 6, tracked / counts.tracks))
-        if all(threshold >= np.median(one) for one in maps):
+        if all(threshold >= np.median(values) for values in maps):
             assert (at(counts.found_regions, threshold), at(counts.false_regions, threshold)) == (found, false)
             assert at(counts.found_tracks, threshold) == tracked
     assert 0 < counts.rbdc() == pytest.approx(literal_area(rbdc), abs=2e-4)

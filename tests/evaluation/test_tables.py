@@ -106,7 +106,7 @@ def test_measured_results_stand_beside_the_papers():
 
 
 def control(seed, name, **setting):
-    clips_ = [replace(one, signals={**one.signals, name: one.signals[FRAME]}) for one in clips(seed, lift=9.0)]
+    clips_ = [replace(clip, signals={**clip.signals, name: clip.signals[FRAME]}) for clip in clips(seed, lift=9.0)]
     how = Setting(**{"data": "ped2", "shots": 0, **setting})
     return measure(score(clips_, ONLINE, Request(name)), ONLINE, Request(name), how, QUICK)
 
@@ -124,13 +124,13 @@ def test_controls_begin_a_table_and_name_what_is_below_them():
 
 
 def test_events_have_a_table_with_the_threshold_that_they_are_of():
-    one, moving = result(), control(0, MOVING)
-    own = replace(one, protocol="online", events_threshold="calibration")
-    (table,) = event_tables([moving, one, own, result(kind="fp")])
+    plain, moving = result(), control(0, MOVING)
+    own = replace(plain, protocol="online", events_threshold="calibration")
+    (table,) = event_tables([moving, plain, own, result(kind="fp")])
     assert [row[:5:2] for row in table.rows] == [
         ("paper", "fused", "EER"), ("online", "moving", "EER"), ("online", "fused", "program")
     ]  # fmt: skip
-    found, best = one.events, one.events_at_one_false_alarm_a_clip
+    found, best = plain.events, plain.events_at_one_false_alarm_a_clip
     assert table.rows[0][5:] == (
         f"{found.detected}/4", str(found.false_alarms), f"{found.delay_s:.1f}",
         f"{best.detected}/4", str(best.false_alarms), f"{best.delay_s:.1f}",
@@ -163,8 +163,8 @@ def test_rivals_of_the_unit_have_rows_of_their_own():
     ours = measured_of(document(rows, model=MODEL))
     theirs = measured_of(document(more, model=MODEL | {"unit": "memory", "sha256": "cd"}))
     auc, other = f"{100 * rows[2].micro_auc:.2f}", f"{100 * more[0].micro_auc:.2f}"
-    one = dict((row[0], row[2]) for row in beside("1", [*ours, *theirs]).rows)
-    assert one["measured, paper fused"] == auc and one["measured, unit memory, paper fused"] == other
+    first = dict((row[0], row[2]) for row in beside("1", [*ours, *theirs]).rows)
+    assert first["measured, paper fused"] == auc and first["measured, unit memory, paper fused"] == other
     two = [row for row in beside("2", [*ours, *theirs]).rows if row[0] == "ped2" and "memory" in row[1]]
     assert two == [("ped2", "measured, unit memory, paper, support clip", other, "no K", "no K", other)]
     four = {row[0]: row[1:] for row in beside("4", [*ours, *theirs]).rows}

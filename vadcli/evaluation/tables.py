@@ -67,7 +67,7 @@ def _footnotes(results: Sequence[Result], ordered: Sequence[Result]) -> Iterator
         yield "official weighs the frame 0.7 for K > 0 and 0.5 for K = 0: tell what K does by fp and fr"
     yield from _below_controls(ordered)
     yield from _by_scene(results)
-    left_out = results[0].macro_excluded
+    left_out = results[0].clips - results[0].macro_clips
     if left_out:
         yield f"macro AUC: {left_out} of {results[0].clips} clips have one kind of frames only, left out"
     yield "95 %: over clips; FA/h: false alarms for an hour of normal footage at recall 0.8"
@@ -167,9 +167,9 @@ def _shots(result: Result) -> str:
     return ("–" if shots is None else str(shots)) + other
 
 
-def percent(value: float | None, digits: int = 2) -> str:
+def percent(value: float | None) -> str:
     """A share as per cent, or a dash."""
-    return "–" if value is None else f"{100 * value:.{digits}f}"
+    return "–" if value is None else f"{100 * value:.2f}"
 
 
 def markdown(tables: Sequence[Table]) -> str:

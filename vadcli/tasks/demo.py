@@ -106,10 +106,20 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
 
 
 def _make_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> None:
-    stopped = threading.Event()
+    stopped = threading.Event()  # by an error or Ctrl-C: no clip is begun any more, or finished
+
+    def frames(job: _Job) -> int:
+        try:
+            return 0 if stopped.is_set() else _make(job, stopped)
+        except CancelledError:
+            return 0
+        except BaseException:
+            stopped.set()
+            raise
+
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for future in as_completed([pool.submit(_make, job, stopped) for job in jobs]):
+            for future in as_completed([pool.submit(frames, job) for job in jobs]):
                 progress.advance(future.result())
         finally:
             stopped.set()
