@@ -13,6 +13,7 @@ from vadcli.evaluation.localisation import Localiser
 from vadcli.footage.opencv import cv2
 from vadcli.presets import load_settings
 from vadcli.progress import Silent
+from vadcli.scoring.baseline import Windows
 from vadcli.scoring.scorer import ScoredFrame
 from vadcli.tasks import evidence as room
 from vadcli.tasks.evaluate import evaluate_task
@@ -153,10 +154,15 @@ def test_support_from_a_clips_head_is_that_of_score_with_shots(vad, gate, model,
 
 def test_controls_stand_in_every_table_of_every_protocol(cache, model, monkeypatch):
     protocols = ("paper", "official", "minmax", "online")
-    found, _ = evaluated(cache, model, Options(shots=(0,), protocols=protocols), "float32", monkeypatch)
+    found, seen = evaluated(cache, model, Options(shots=(0,), protocols=protocols), "float32", monkeypatch)
+    labels = [frame.record.frame in ABNORMAL for frame in seen]
+    windows = [Windows(frame.observation.cues) for frame in seen]
     for protocol in protocols:
-        names = {result.score for result in found.results if result.protocol == protocol}
-        assert {"moving", "flow"} < names
+        by_score = {result.score: result for result in found.results if result.protocol == protocol}
+        assert {"moving", "flow"} < by_score.keys()
+        if protocol == "paper":
+            assert by_score["moving"].micro_auc == roc_auc_score(labels, [each.area.max() for each in windows])
+            assert by_score["flow"].micro_auc == roc_auc_score(labels, [each.speed.max() for each in windows])
 
 
 def test_somebodys_scores_have_the_controls_of_the_footage_beside_them(gate, cache, model, adapter, vad, tmp_path):
