@@ -9,9 +9,11 @@ from sklearn.metrics import roc_auc_score
 
 from tests.evaluation.caches import write_cache
 from tests.tasks.scorable import tiny_model
+from vadcli.evaluation.localisation import Localiser
 from vadcli.footage.opencv import cv2
 from vadcli.presets import load_settings
 from vadcli.progress import Silent
+from vadcli.scoring.baseline import Windows
 from vadcli.scoring.scorer import ScoredFrame
 from vadcli.tasks import evidence as room
 from vadcli.tasks.evaluate import evaluate_task
@@ -72,11 +74,11 @@ def cache(gate) -> Path:
     return out
 
 
-def evaluated(source: Path, model: Path, options: Options, precision: str, monkeypatch):
+def evaluated(source: Path, model: Path, options: Options, precision: str, monkeypatch, *more: str):
     """The document of an evaluation, and every frame that it scored."""
     seen: list[ScoredFrame] = []
     slim = room._slim
-    settings = load_settings(None, [f"score.precision={precision}", "eval.bootstrap=20", "adapt.shots=3"])
+    settings = load_settings(None, [f"score.precision={precision}", "eval.bootstrap=20", "adapt.shots=3", *more])
     with monkeypatch.context() as patched:
         patched.setattr(room, "_slim", lambda frame: (seen.append(frame), slim(frame))[1])
         found = evaluate_task([str(source)], model, options, settings, Silent())
@@ -104,14 +106,19 @@ def test_evaluation_says_of_every_frame_what_score_says(vad, gate, cache, model,
     assert live.events_threshold == "calibration" and live.frames == len(theirs)
 
 
-def test_events_and_regions_of_evaluation_are_the_products(vad, gate, model, adapter, monkeypatch):
-    found, seen = evaluated(gate, model, Options(adapter=adapter, protocols=("online",)), "float32", monkeypatch)
+@pytest.mark.parametrize(
+    ("setting", "some"), [("", True), ("score.false_alarms_per_hour=60", True), ("score.min_event_seconds=60", False)]
+)
+def test_events_and_regions_of_evaluation_are_the_products(vad, gate, model, adapter, monkeypatch, setting, some):
+    options = Options(adapter=adapter, protocols=("online",))
+    found, seen = evaluated(gate, model, options, "float32", monkeypatch, *setting.split())
     how = ("--model", model, "--adapter", adapter, "--precision", "float32", "--records", "events")
+    how += ("--set", setting) if setting else ()
     events = [json.loads(line) for line in vad("score", gate / "testing", *how).out.splitlines()]
     live = next(result for result in found.results if result.score == "live")
-    assert live.events.alarms == len(events) > 0
-    assert live.events.threshold == pytest.approx(events[0]["threshold"], abs=1e-4)
+    assert live.events.alarms == len(events) and bool(events) == some
     for event in events:
+        assert live.events.threshold == pytest.approx(event["threshold"], abs=1e-4)
         peak = next(
             frame
             for frame in seen
@@ -135,12 +142,27 @@ def test_a_row_of_k_shots_is_an_adapter_of_vad_adapt(gate, cache, model, adapter
     assert figures == [(r.protocol, r.score, r.micro_auc, r.events.threshold) for r in other.results]
 
 
+def test_support_from_a_clips_head_is_that_of_score_with_shots(vad, gate, model, monkeypatch):
+    options = Options(shots=(3,), support="clip", protocols=("online",))
+    _, seen = evaluated(gate / "testing", model, options, "float32", monkeypatch)
+    answer = vad("score", gate / "testing", "--model", model, "--shots", 3, "--precision", "float32")
+    theirs = [json.loads(line) for line in answer.out.splitlines()]
+    assert [(r["frame"], r["score"]) for r in theirs] == [
+        (frame.record.frame, pytest.approx(frame.record.score, abs=1e-3)) for frame in seen
+    ]
+
+
 def test_controls_stand_in_every_table_of_every_protocol(cache, model, monkeypatch):
     protocols = ("paper", "official", "minmax", "online")
-    found, _ = evaluated(cache, model, Options(shots=(0,), protocols=protocols), "float32", monkeypatch)
+    found, seen = evaluated(cache, model, Options(shots=(0,), protocols=protocols), "float32", monkeypatch)
+    labels = [frame.record.frame in ABNORMAL for frame in seen]
+    windows = [Windows(frame.observation.cues) for frame in seen]
     for protocol in protocols:
-        names = {result.score for result in found.results if result.protocol == protocol}
-        assert {"moving", "flow"} < names
+        by_score = {result.score: result for result in found.results if result.protocol == protocol}
+        assert {"moving", "flow"} < by_score.keys()
+        if protocol == "paper":
+            assert by_score["moving"].micro_auc == roc_auc_score(labels, [each.area.max() for each in windows])
+            assert by_score["flow"].micro_auc == roc_auc_score(labels, [each.speed.max() for each in windows])
 
 
 def test_somebodys_scores_have_the_controls_of_the_footage_beside_them(gate, cache, model, adapter, vad, tmp_path):
@@ -155,18 +177,44 @@ def test_somebodys_scores_have_the_controls_of_the_footage_beside_them(gate, cac
     ours = vad("eval", cache, *how, "--protocol", "online", "--json")
     own = {result["score"]: result for result in json.loads(ours.out)["results"]}
     assert foreign["given"]["micro_auc"] == pytest.approx(own["live"]["micro_auc"], abs=1e-3)
+    assert foreign["given"]["events"]["alarms"] == own["live"]["events"]["alarms"] > 0
+    assert foreign["given"]["events"]["threshold"] == pytest.approx(own["live"]["events"]["threshold"], abs=1e-3)
     for control in ("moving", "flow"):
         assert foreign[control]["micro_auc"] == pytest.approx(own[control]["micro_auc"], abs=0.02)
 
 
-def test_localisation_judges_the_products_regions_and_controls_beside_them(tmp_path, model, vad):
+def test_localisation_judges_the_products_regions_and_controls_beside_them(tmp_path, model, vad, monkeypatch):
     labels = {name: np.arange(60) // 20 == 1 for name in ("a", "b")}
     made = write_cache(tmp_path / "park.h5", labels, train=3, masks=True)
-    answer = vad("eval", made, "--model", model, "--shots", 0, "--localise", "--protocol", "online", "--json")
-    assert answer.code == 0, answer.err
-    rows = {row["map"]: row for row in json.loads(answer.out)["localisation"]}
-    assert rows.keys() == {"live", "moving", "flow", "error"}
+    judged, add = [], Localiser.add
+
+    def noted(self, maps, masks, regions=None):
+        judged.append((maps, regions))
+        add(self, maps, masks, regions)
+
+    monkeypatch.setattr(Localiser, "add", noted)
+    options = Options(shots=(0,), protocols=("online",), localise=True)
+    found, seen = evaluated(made, model, options, "float32", monkeypatch)
+    rows = {row["map"]: row for row in found.about["localisation"]}
+    assert list(rows) == ["live", "moving", "flow", "error"]
     for row in rows.values():
         assert row["regions"] > 0 and 0 <= row["rbdc"] <= 1 and 0 <= row["tbdc"] <= 1
+    for number, frame in enumerate(seen):
+        clip, own = divmod(number, len(seen) // 2)
+        maps = (
+            np.maximum(frame.heat, 0),
+            frame.observation.cues.area,
+            frame.observation.cues.speed,
+            frame.errors.patches,
+        )
+        for kind, coarse in enumerate(maps):
+            large = cv2.resize(coarse.astype(np.float32), (32, 32), interpolation=cv2.INTER_LINEAR)
+            np.testing.assert_array_equal(judged[4 * clip + kind][0][own], large)
+        painted = np.zeros((frame.info.height, frame.info.width))
+        for region in sorted(frame.regions, key=lambda region: region.score):
+            x, y, w, h = region.box
+            painted[y : y + h, x : x + w] = max(region.score, 0)
+        painted = cv2.resize(painted, (32, 32), interpolation=cv2.INTER_NEAREST)
+        assert np.isclose(judged[4 * clip][1][own], painted, rtol=1e-5).mean() > 0.9, "all but the boxes' borders"
     refused = vad("eval", write_cache(tmp_path / "bare.h5", labels, train=3), "--model", model, "--localise")
     assert refused.code == 2 and "no test clip has masks" in refused.err

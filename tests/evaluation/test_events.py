@@ -23,8 +23,8 @@ def judged(truth, alarms, **how):
     truths, alarm_clips = truth.split(), alarms.split()
     data = pool(
         [str(i) for i in range(len(truths))],
-        [frames(one).astype(float) for one in alarm_clips],
-        [frames(one) for one in truths],
+        [frames(text).astype(float) for text in alarm_clips],
+        [frames(text) for text in truths],
         fps=1.0,
     )
     anew, criterion = how.pop("anew", False), {"rule": EVERY_FRAME, "linger_s": 0.0, **how}
@@ -107,7 +107,7 @@ def test_events_within_a_number_of_false_alarms_are_the_most_there_are(seed, mos
     best = events_within(data, most, criterion)
     every = [score_events(data, t, criterion, anew=True) for t in scores]
     assert best.false_alarms <= most
-    assert best.detected == max((one.detected for one in every if one.false_alarms <= most), default=0)
+    assert best.detected == max((found.detected for found in every if found.false_alarms <= most), default=0)
 
 
 def test_without_alarms_there_is_no_precision_and_no_delay():
@@ -130,18 +130,18 @@ def test_an_alarm_that_never_ends_is_false_in_every_normal_stretch():
 def test_events_agree_with_counting_by_hand(texts, seed, tolerance):
     texts = [*texts, "01"]
     random = np.random.default_rng(seed)
-    alarms = ["".join(random.choice(["0", "1"], len(one))) for one in texts]
+    alarms = ["".join(random.choice(["0", "1"], len(text))) for text in texts]
     result = judged(" ".join(texts), " ".join(alarms), tolerance_s=tolerance)
     events = found = raised = real = false = 0
     for truth, alarm in zip(texts, alarms, strict=True):
         spans, alarm_spans = slow_runs(truth), slow_runs(alarm)
         events, raised = events + len(spans), raised + len(alarm_spans)
 
-        def touch(event, one):
-            return max(event[0] - tolerance, 0) < one[1] and one[0] < event[1] + tolerance
+        def touch(event, raised):
+            return max(event[0] - tolerance, 0) < raised[1] and raised[0] < event[1] + tolerance
 
-        found += sum(any(touch(event, one) for one in alarm_spans) for event in spans)
-        real += sum(any(touch(event, one) for event in spans) for one in alarm_spans)
+        found += sum(any(touch(event, span) for span in alarm_spans) for event in spans)
+        real += sum(any(touch(event, span) for event in spans) for span in alarm_spans)
         excused = [any(a - tolerance <= i < b + tolerance for a, b in spans) for i in range(len(truth))]
         false += len(
             slow_runs("".join("1" if on == "1" and not ok else "0" for on, ok in zip(alarm, excused, strict=True)))
@@ -169,7 +169,7 @@ def slow_latency_aware_ap(data):
         precision = (called & data.labels).sum() / called.sum()
         worth = []
         for clip, (begin, end) in enumerate(pairwise(data.offsets)):
-            text = "".join("1" if one else "0" for one in data.labels[begin:end])
+            text = "".join("1" if label else "0" for label in data.labels[begin:end])
             for first, stop in slow_runs(text):
                 hits = [i for i in range(first, stop) if called[begin + i]]
                 duration = data.times_s[begin + stop - 1] + 1 / data.fps[clip] - data.times_s[begin + first]
@@ -184,7 +184,7 @@ def slow_latency_aware_ap(data):
 def test_latency_aware_ap_agrees_with_its_definition(seed):
     random = np.random.default_rng(seed)
     texts = [random.random(n) < 0.4 for n in random.integers(1, 12, 3)] + [np.array([True, False])]
-    scores = [random.integers(0, 5, len(one)).astype(float) for one in texts]
+    scores = [random.integers(0, 5, len(labels)).astype(float) for labels in texts]
     data = pool(list("abcd"), scores, texts, fps=[1.0, 5.0, 25.0, 2.0])
     assert latency_aware_ap(data, curve(data.labels, data.scores)) == pytest.approx(slow_latency_aware_ap(data))
 

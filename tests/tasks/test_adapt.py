@@ -110,16 +110,6 @@ def test_bad_input_is_told_in_one_line_and_leaves_nothing(
     assert not out.exists()
 
 
-def test_what_is_read_is_not_replaced(base, make_video, tmp_path, capfd):
-    video = make_video(frames=40)
-    before = base.read_bytes(), video.read_bytes()
-    for out in (base, video):
-        assert run(["adapt", str(video), "--from", str(base), "--out", str(out), "--quiet"]) == 2
-        assert f"would replace {out}" in capfd.readouterr().err
-    assert run(["export", str(base), "--out", str(base)]) == 2 and "would replace" in capfd.readouterr().err
-    assert (base.read_bytes(), video.read_bytes()) == before
-
-
 def test_scenes_of_a_cache_must_be_chosen(base, cache, tmp_path):
     with pytest.raises(InputError, match=r"2 scenes with normal footage. Choose one with --scene: s0, s1"):
         adapt_task([str(cache)], base, tmp_path / "s", settings(), scene=None, progress=Silent())

@@ -25,7 +25,7 @@ class Curve:
 
     @property
     def equal_error_rate(self) -> float:
-        """Where false positive rate and miss rate cross, straight between points (EER)."""
+        """The rate at which false positives and misses cross, straight between points (EER)."""
         before, after = self._crossing - 1, self._crossing
         share = -self._excess[before] / (self._excess[after] - self._excess[before])
         rate = self.false_positive_rate

@@ -54,21 +54,12 @@ class Measured:
 
 
 def measured_of(document: Mapping[str, Any]) -> list[Measured]:
-    """Results in an evaluation document of its own model, or of foreign scores (which have none), and of CONTROLS."""
-    model = document.get("model") or {}
-    return [Measured(result, model) for result in document["results"]]
+    """Results in an evaluation document, with its model."""
+    return [Measured(result, document.get("model") or {}) for result in document["results"]]
 
 
 def beside(number: str, measured: Sequence[Measured]) -> Table:
-    """One of the paper's tables with what was measured.
-
-    Args:
-        number: one of TABLES; the third is of speed.
-        measured: results; what is not among them is said to be absent.
-
-    Raises:
-        InputError: for another number.
-    """
+    """One of the paper's tables (TABLES) with what was measured; raises InputError for another number."""
     makers = {"1": _table_1, "2": _table_2, "4": _table_4, "5": _table_5, "6": _table_6}
     if number not in makers:
         raise InputError(f"--table {number}: unknown. Use {', '.join(TABLES)}.")
@@ -117,32 +108,30 @@ def _cell(found: Sequence[Measured], what: str) -> str:
     return percent(found[-1].result["micro_auc"]) if found else f"no {what}"
 
 
-def _missing(measured: Sequence[Measured]) -> str:
-    """The word for an empty cell of a table on Ped2: no result is on Ped2, or none is of the model asked for."""
-    return "Ped2" if measured and not any(_is_of(each, "ped2") for each in measured) else "such model"
-
-
 def _protocols(measured: Sequence[Measured]) -> list[str]:
     return list(dict.fromkeys(str(each.result["protocol"]) for each in measured)) or ["paper"]
+
+
+def _rivals(measured: Sequence[Measured]) -> list[str]:
+    """The units of other papers that were measured."""
+    return [rival for rival in RIVALS if any(each.model.get("unit") == rival for each in measured)]
 
 
 def _by_unit(measured: Sequence[Measured]) -> Iterator[tuple[str, list[Measured]]]:
     """A label and results for each rival of the prototype unit that was measured, after "" for all else."""
     yield "", [each for each in measured if each.model.get("unit") not in RIVALS]
-    for rival in RIVALS:
-        if of_rival := [each for each in measured if each.model.get("unit") == rival]:
-            yield f"unit {rival}, ", of_rival
+    for rival in _rivals(measured):
+        yield f"unit {rival}, ", [each for each in measured if each.model.get("unit") == rival]
 
 
 def _table_1(measured: Sequence[Measured]) -> Table:
     rows = [(name, *("–" if v is None else f"{v:.1f}" for v in values)) for name, values in TABLE_1.items()]
     for label, group in _by_unit(measured):
-        for protocol in _protocols(group):
-            for score in ("fused", "given", "fp"):
-                shots = None if score == "given" else 0
-                cells = [_find(group, data, protocol=protocol, score=score, shots=shots) for data in SETS]
-                if any(cells):
-                    rows.append((f"measured, {label}{protocol} {score}", *(_cell(found, "data") for found in cells)))
+        for protocol, score in product(_protocols(group), ("fused", "given", "fp")):
+            shots = None if score == "given" else 0
+            cells = [_find(group, data, protocol=protocol, score=score, shots=shots) for data in SETS]
+            if any(cells):
+                rows.append((f"measured, {label}{protocol} {score}", *(_cell(found, "data") for found in cells)))
     if not measured:
         rows.append(("measured", *("no data" for _ in SETS)))
     note = "published numbers as printed; their protocols differ and are not all known"
@@ -157,28 +146,26 @@ def _table_2(measured: Sequence[Measured]) -> Table:
             if target == data:
                 rows.append((data, f"paper, from {source}", *(f"{value:.2f}" for value in values)))
         for (label, group), support in product(_by_unit(measured), ("clip", "scene")):
+            supports = {k: support if k else "none" for k in SHOTS}
             for protocol in _protocols(group):
-                cells = [
-                    _find(group, data, protocol=protocol, score="fused", shots=k, support=support if k else "none")
-                    for k in SHOTS
-                ]
+                wanted = {"protocol": protocol, "score": "fused"}
+                cells = [_find(group, data, shots=k, support=supports[k], **wanted) for k in SHOTS]
                 if any(cells[1:]):
                     name = f"measured, {label}{protocol}, support {support}"
                     rows.append((data, name, *(_cell(found, "K") for found in cells)))
         if not _find(measured, data, score="fused"):
             rows.append((data, "measured: no cache given", *("–" for _ in SHOTS)))
-    return Table("Table 2: few-shot, micro AUC, %", ("data", "meta-trained", *(f"K={k}" for k in SHOTS)), tuple(rows),
-                 ("each K on the frames it leaves, as the paper counts", *_model_note(measured)))  # fmt: skip
+    columns = ("data", "meta-trained", *(f"K={k}" for k in SHOTS))
+    notes = ("each K on the frames it leaves, as the paper counts", *_model_note(measured))
+    return Table("Table 2: few-shot, micro AUC, %", columns, tuple(rows), notes)
 
 
-def _rivals(measured: Sequence[Measured]) -> list[str]:
-    """The units of other papers that were measured."""
-    return [rival for rival in RIVALS if any(each.model.get("unit") == rival for each in measured)]
+_Wanted = tuple[str, str, str, Row]  # a row's name, the paper's figure, the score, and what the model's lineage says
 
 
 def _table_4(measured: Sequence[Measured]) -> Table:
-    rows = [(name, f"{value:.1f}", name, {"unit": "prototypes"}) for name, value in TABLE_4.items()]
-    rows[0] = (rows[0][0], rows[0][1], "fp", {"unit": "none"})  # the autoencoder alone
+    rows: list[_Wanted] = [(name, f"{value:.1f}", name, {"unit": "prototypes"}) for name, value in TABLE_4.items()]
+    rows[0] = (*rows[0][:2], "fp", {"unit": "none"})  # the autoencoder alone
     rows += [(f"unit {unit}, {s}", "–", s, {"unit": unit}) for unit in _rivals(measured) for s in ("fp", "fr", "fused")]
     note = "Table 6 has FP 96.22 and FR 92.59, the other way round"
     return _on_ped2(measured, "Table 4: scores on Ped2, micro AUC, %", "score", rows, note)
@@ -197,9 +184,6 @@ def _table_6(measured: Sequence[Measured]) -> Table:
     return _on_ped2(measured, title, "num prototypes", _by_setting(measured, "num_prototypes", TABLE_6, "fused"), note)
 
 
-_Wanted = tuple[str, str, str, Row]  # a row's name, the paper's figure, the score, and what the model's lineage says
-
-
 def _by_setting(measured: Sequence[Measured], key: str, published: Mapping[int, float], score: str) -> list[_Wanted]:
     """The paper's rows, and for rivals those that were measured."""
     rows: list[_Wanted] = [
@@ -212,7 +196,8 @@ def _by_setting(measured: Sequence[Measured], key: str, published: Mapping[int, 
 
 
 def _on_ped2(measured: Sequence[Measured], title: str, head: str, rows: Sequence[_Wanted], note: str) -> Table:
-    protocols, missing, cells = _protocols(measured), _missing(measured), []
+    on_ped2 = not measured or any(_is_of(each, "ped2") for each in measured)
+    protocols, missing, cells = _protocols(measured), "such model" if on_ped2 else "Ped2", []
     for name, published, score, model in rows:
         group = [each for each in measured if all(each.model.get(key) == value for key, value in model.items())]
         found = [_find(group, "ped2", protocol=protocol, score=score, shots=0) for protocol in protocols]
@@ -220,14 +205,14 @@ def _on_ped2(measured: Sequence[Measured], title: str, head: str, rows: Sequence
     return Table(title, (head, "paper", *protocols), tuple(cells), (note, *_model_note(measured)))
 
 
-def _model_note(measured: Sequence[Measured]) -> tuple[str, ...]:
+def _model_note(measured: Sequence[Measured]) -> Iterator[str]:
     models = {str(each.model["sha256"]): each.model for each in measured if each.model}
     names = [
         f"{m['file']} ({m['size'][0]}x{m['size'][1]}, width {m['width']}, "
         f"{m['unit'] if m['unit'] in RIVALS else m['variant']})"
         for m in models.values()
     ]
-    notes = [f"measured: {', '.join(names)}"] if names else []
+    if names:
+        yield f"measured: {', '.join(names)}"
     if any(each.result["uses_future"] for each in measured):
-        notes.append("official is scaled over each test clip, so it looks into the future")
-    return tuple(notes)
+        yield "official is scaled over each test clip, so it looks into the future"

@@ -66,11 +66,6 @@ class Result:
         plain = asdict(self)
         return {**plain.pop("setting"), **plain}
 
-    @property
-    def macro_excluded(self) -> int:
-        """Clips of one kind only, which have no AUC."""
-        return self.clips - self.macro_clips
-
 
 def score(clips: Sequence[Evidence], protocol: Protocol, request: Request) -> Pool:
     """Scores of one protocol with their labels, pooled.

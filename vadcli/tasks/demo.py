@@ -19,11 +19,9 @@ A clip whose files are all there is not made again; demo.json is written first a
 
 import json
 import math
-import multiprocessing
-import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,20 +81,14 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
     """
     scenes = [
         {
-            "name": _scene_name(i, arguments.scenes),
-            "kind": kind_of(_scene_seed(arguments.seed, i)),
-            "training": list(CLIPS["training"]),
-            "testing": list(CLIPS["testing"]),
+            "name": _scene_name(number, arguments.scenes),
+            "kind": kind_of(_scene_seed(arguments.seed, number)),
+            **{split: list(names) for split, names in CLIPS.items()},
         }
-        for i in range(arguments.scenes)
+        for number in range(arguments.scenes)
     ]
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "seed": arguments.seed,
-        "arguments": {**asdict(arguments), "size": list(arguments.size)},
-        "scenes": scenes,
-    }
+    given = {**asdict(arguments), "size": list(arguments.size)}
+    header = {"format": FORMAT, "version": VERSION, "seed": arguments.seed, "arguments": given, "scenes": scenes}
     _claim(folder, header)
     jobs = [job for job in _jobs(folder, arguments) if not all(path.is_file() for path in job.files)]
     if not jobs:
@@ -113,30 +105,25 @@ def demo(folder: Path, arguments: DemoArguments, *, workers: int, progress: Prog
     return scenes
 
 
-def _end_with_parent() -> None:
-    """Let a worker end with the process that started it, however that ends."""
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def _make_all(jobs: Sequence[_Job], workers: int, progress: Progress) -> None:
-    if workers == 1 or len(jobs) == 1:
-        for job in jobs:
-            progress.advance(_make(job))
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent)
-    try:
-        for future in as_completed([pool.submit(_make, job) for job in jobs]):
-            progress.advance(future.result())
-    finally:
-        pool.shutdown(cancel_futures=True)
+    stopped = threading.Event()  # by an error or Ctrl-C: no clip is begun any more, or finished
+
+    def frames(job: _Job) -> int:
+        try:
+            return 0 if stopped.is_set() else _make(job, stopped)
+        except CancelledError:
+            return 0
+        except BaseException:
+            stopped.set()
+            raise
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for future in as_completed([pool.submit(frames, job) for job in jobs]):
+                progress.advance(future.result())
+        finally:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def _withdraw(folder: Path, jobs: Sequence[_Job]) -> None:
@@ -183,12 +170,9 @@ def _jobs(folder: Path, arguments: DemoArguments) -> Iterator[_Job]:
         scene = folder / _scene_name(index, arguments.scenes)
         for split, first_seed in (("training", 0), ("testing", 1000)):
             for offset, name in enumerate(CLIPS[split]):
+                video = scene / split / f"{name}.mp4"
                 yield _Job(
-                    _scene_seed(arguments.seed, index),
-                    first_seed + offset,
-                    split == "testing",
-                    scene / split / f"{name}.mp4",
-                    arguments,
+                    _scene_seed(arguments.seed, index), first_seed + offset, split == "testing", video, arguments
                 )
 
 
@@ -200,25 +184,17 @@ def _scene_name(index: int, count: int) -> str:
     return f"scene{index + 1:0{max(2, len(str(count)))}d}"
 
 
-def _make(job: _Job) -> int:
-    """Render and write one clip with what belongs to it, the video last.
-
-    Returns:
-        the number of frames.
-    """
+def _make(job: _Job, stopped: threading.Event) -> int:
+    """Number of frames of a clip, once it is rendered and written with what belongs to it, the video last."""
     how, labels, masks = job.arguments, [], []
     with whole(job.video) as temporary:
         with mp4(temporary) as opened:
             writer = PictureWriter(opened, how.fps)
-            film = render(
-                make_scene(job.scene_seed),
-                job.clip_seed,
-                seconds=how.seconds,
-                fps=how.fps,
-                size=how.size,
-                anomalies=job.anomalies,
-            )
+            scene, size = make_scene(job.scene_seed), how.size
+            film = render(scene, job.clip_seed, seconds=how.seconds, fps=how.fps, size=size, anomalies=job.anomalies)
             for index, frame in enumerate(film):
+                if stopped.is_set():
+                    raise CancelledError
                 writer.write(frame.image, index / how.fps)
                 labels.append(frame.label)
                 masks.append(np.packbits(frame.mask, axis=1))
@@ -228,5 +204,5 @@ def _make(job: _Job) -> int:
                 rows = "".join(f"{frame},{label}\n" for frame, label in enumerate(labels))
                 table.write_text("frame,label\n" + rows, encoding="utf-8")
             with whole(job.video.with_suffix(".masks.npz")) as archive:
-                np.savez_compressed(archive, masks=np.stack(masks), shape=np.array([len(masks), *how.size]))
+                np.savez_compressed(archive, masks=np.stack(masks), shape=np.array([len(masks), *size]))
     return len(labels)

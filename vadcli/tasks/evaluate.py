@@ -6,12 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vadcli import __version__
 from vadcli.errors import InputError
 from vadcli.evaluation.against import read_document
-from vadcli.evaluation.evidence import CONTROLS, CUES, FLOW, GIVEN, MOVING, Evidence, available_scores
+from vadcli.evaluation.evidence import CONTROLS, CUES, GIVEN, Evidence, available_scores
 from vadcli.evaluation.foreign import Alignment, align
 from vadcli.evaluation.labels import read_labels
 from vadcli.evaluation.pool import Pool
@@ -23,9 +21,9 @@ from vadcli.evaluation.tables import Table, event_tables, localisation_table
 from vadcli.footage.cache import open_cache
 from vadcli.progress import Progress
 from vadcli.scoring.alarms import AlarmRule
-from vadcli.scoring.baseline import Windows
 from vadcli.scoring.cues import CueMaps
 from vadcli.settings import Settings
+from vadcli.tasks.evidence import controls_of
 from vadcli.tasks.labelled import Scene, scenes_of_cache, scenes_of_sources
 from vadcli.tasks.normal_footage import require_network_frames
 from vadcli.tasks.trial import Options, Row, Trial
@@ -246,10 +244,6 @@ def _with_controls(clips: Sequence[Evidence], path: Path) -> list[Evidence]:
         for clip in clips:
             numbers = {int(index): number for number, index in enumerate(cache.timeline(clip.name)[0])}
             maps = [cache.cues(clip.name, numbers[int(frame)]) for frame in clip.frames]
-            windows = [None if each is None else Windows(CueMaps(**each)) for each in maps]
-            controls = {
-                MOVING: np.array([0.0 if window is None else window.area.max() for window in windows]),
-                FLOW: np.array([0.0 if window is None else window.speed.max() for window in windows]),
-            }
+            controls = controls_of([None if each is None else CueMaps(**each) for each in maps])
             found.append(replace(clip, signals={**clip.signals, **controls}))
     return found

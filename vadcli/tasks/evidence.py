@@ -14,6 +14,7 @@ from vadcli.evaluation.localisation import Localiser, Maps, Masks
 from vadcli.footage.opencv import cv2
 from vadcli.progress import Progress
 from vadcli.scoring.baseline import Windows
+from vadcli.scoring.cues import CueMaps
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
 from vadcli.scoring.events import Box
@@ -70,17 +71,23 @@ def _slim(frame: ScoredFrame) -> ScoredFrame:
 def _evidence(clip: LabelledClip, frames: Sequence[ScoredFrame], fps: float, threshold: float | None) -> Evidence:
     records = [frame.record for frame in frames if frame.record is not None]
     indices = np.array([record.frame for record in records])
-    windows = [Windows(frame.observation.cues) for frame in frames if frame.observation.cues is not None]
-    signals = {
-        LIVE: [record.score for record in records],
-        MOVING: [window.area.max() for window in windows],
-        FLOW: [window.speed.max() for window in windows],
-    } | {cue: [getattr(record, cue) for record in records] for cue in CUES}
+    signals = {cue: [getattr(record, cue) for record in records] for cue in CUES}
+    signals |= {LIVE: [record.score for record in records]}
     for name, error in ((FRAME, FRAME_ERROR), (FEATURE, FEATURE_ERROR)):
         signals[name] = [frame.errors.numbers.get(error) if frame.errors else None for frame in frames]
     known = {name: np.array(values, np.float64) for name, values in signals.items() if None not in values}
+    known |= controls_of([frame.observation.cues for frame in frames])
     times = np.array([record.time_s for record in records])
     return Evidence(clip.name, clip.scene, fps, indices, clip.labels(indices), known, times, threshold)
+
+
+def controls_of(frames: Sequence[CueMaps | None]) -> dict[str, NDArray[np.float64]]:
+    """The controls of each frame, (n,) each: its worst window of moving pixels and of their flow; 0 without maps."""
+    windows = [None if maps is None else Windows(maps) for maps in frames]
+    return {
+        MOVING: np.array([0.0 if window is None else window.area.max() for window in windows], np.float64),
+        FLOW: np.array([0.0 if window is None else window.speed.max() for window in windows], np.float64),
+    }
 
 
 class ClipMaps:

@@ -1,6 +1,6 @@
 """`vad info`: what a file of ours is, from its header alone."""
 
-import itertools
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -86,31 +86,27 @@ def _describe_video(path: Path) -> dict[str, Any]:
 
 
 def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
-    adapted = sum(value.numel() for value in checkpoint.step_sizes.values())
-    prototypes = checkpoint.training.get("figures", {})
-    kind = "adapter" if checkpoint.stage == "adapt" else "checkpoint"
+    adapter, step_sizes = checkpoint.stage == "adapt", checkpoint.step_sizes.values()
     result: dict[str, Any] = {
-        "kind": kind,
+        "kind": "adapter" if adapter else "checkpoint",
         "stage": checkpoint.stage,
         "sha256": checkpoint.sha256,
         "parameters": checkpoint.num_parameters,
-        "adapted_parameters": adapted if checkpoint.stage != "adapt" else checkpoint.num_parameters,
+        "adapted_parameters": checkpoint.num_parameters if adapter else sum(value.numel() for value in step_sizes),
         "settings": checkpoint.settings.model_dump(mode="json"),
         "parents": dict(checkpoint.parents),
         "training": dict(checkpoint.training),
         "calibration": checkpoint.calibration,
     }
-    effective = prototypes.get("validation_prototypes", prototypes.get("prototypes"))
+    figures = checkpoint.training.get("figures", {})
+    effective = figures.get("validation_prototypes", figures.get("prototypes"))
     if effective is not None:
         result["effective_prototypes"] = effective
-    if checkpoint.step_sizes:
-        values = [
-            float(v) for value in checkpoint.step_sizes.values() for v in (value.min(), value.mean(), value.max())
-        ]
+    if step_sizes:
         result["step_sizes"] = {
-            "least": min(values[::3]),
-            "mean_of_layers": sum(values[1::3]) / len(values[1::3]),
-            "most": max(values[2::3]),
+            "least": min(float(value.min()) for value in step_sizes),
+            "mean_of_layers": sum(float(value.mean()) for value in step_sizes) / len(step_sizes),
+            "most": max(float(value.max()) for value in step_sizes),
         }
     return result
 
@@ -120,33 +116,27 @@ def _describe_cache(path: Path) -> dict[str, Any]:
 
     try:
         with open_cache(path) as cache:
-            clips = cache.clips
-            scenes = {
-                scene: [clip.name for clip in group]
-                for scene, group in itertools.groupby(
-                    sorted(clips, key=lambda clip: clip.scene), key=lambda clip: clip.scene
-                )
-            }
+            clips = [
+                {
+                    "name": clip.name,
+                    "scene": clip.scene,
+                    "split": clip.split,
+                    "frames": clip.num_frames,
+                    "fps": clip.fps,
+                    "labels": clip.has_labels,
+                    "masks": clip.has_masks,
+                    "source": clip.source,
+                }
+                for clip in cache.clips
+            ]
             return {
                 "kind": "cache",
                 "size": list(cache.size),
                 "channels": cache.channels,
                 "codec": cache.codec,
-                "frames": sum(clip.num_frames for clip in clips),
-                "scenes": {scene: len(names) for scene, names in scenes.items()},
-                "clips": [
-                    {
-                        "name": clip.name,
-                        "scene": clip.scene,
-                        "split": clip.split,
-                        "frames": clip.num_frames,
-                        "fps": clip.fps,
-                        "labels": clip.has_labels,
-                        "masks": clip.has_masks,
-                        "source": clip.source,
-                    }
-                    for clip in clips
-                ],
+                "frames": sum(clip.num_frames for clip in cache.clips),
+                "scenes": dict(Counter(sorted(clip.scene for clip in cache.clips))),
+                "clips": clips,
             }
     except FootageError as error:
         raise CheckpointError(str(error)) from error

@@ -60,7 +60,7 @@ class Models:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written, and where."""
+    """The files and formats that a run writes."""
 
     form: Format = "ndjson"  # how records are written
     records: Records = "frames"  # which
@@ -72,7 +72,7 @@ class Outputs:
 
     @property
     def pictures(self) -> bool:
-        """Whether anything is drawn."""
+        """Pictures are drawn on."""
         return bool(self.heatmaps or self.annotated or self.report)
 
     def check(self, taken: dict[Path, str], recordings: int) -> None:
@@ -103,7 +103,7 @@ class Outputs:
         return record_writer(self.form, self.records, file, self.out)
 
     def sinks(self, settings: ScoreSettings, stack: ExitStack) -> list[Sink]:
-        """What draws; only what is asked for is imported, so that the first record comes soon."""
+        """Renderings; only those that are asked for are imported, so that the first record comes soon."""
         sinks: list[Sink] = []
         if self.heatmaps:
             from vadcli.rendering.heatmaps import HeatMaps

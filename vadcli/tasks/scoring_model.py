@@ -267,7 +267,7 @@ def _from_onnx(path: Path, adapter: AdapterFile | None, settings: Settings) -> S
 
 
 def _lineage(role: str, path: Path, sha256: str, parents: Mapping[str, str], training: Mapping[str, Any]) -> Lines:
-    """Which file it is and what it came from."""
+    """The file and what it came from."""
     keys = ("data", "source", "shots", "steps", "seconds", "calibration_frames", "versions")
     lines = [(f"{role}: {key.replace('_', ' ')}", _plain(training[key])) for key in keys if key in training]
     return ((role, f"{path.name}, SHA-256 {sha256[:16]}…"), *_parents(role, parents), *lines)
