@@ -29,17 +29,19 @@ _DIM, _DIMMER = 40.0, 0.35  # light of a dark picture, and its share of the usua
 _TINT, _EVEN = 12.0, 2.0  # colour and spread of light of the one-coloured picture that stands for no signal
 _LOST, _LOST_SHARE, _SAME_LIGHT = 0.35, 0.5, 0.85  # of edges where a place is covered; of places; of the light's map
 _BLUNT, _BLUNT_LIGHT = 0.55, 0.9  # of edges in a picture out of focus; correlation of its light's map
-_TURNED, _TURNED_GAIN, _SHIFTED_GAIN = 0.35, 0.02, 0.06  # correlation of edges, and its gains by turning and shifting
+_TURNED, _TURNED_GAIN = 0.35, 0.02  # correlation of a turned view's edges, and its gain by turning
+_SHIFTED_GAIN, _SHIFTED_LOSS = 0.06, 0.05  # the same by shifting, and what the best place may lack of the usual one
 _EVERYWHERE, _UNLIKE = 9.0, 0.1  # median distance of a view that has changed; correlation below all usual ones
+_LIGHTER, _LASTS_S = 8.0, 10.0  # grey levels of another light; after which a view far from the usual one is new
 _GREY, _COLOURED = 0.35, 2.5  # share of colour that infrared leaves, and the colour that a view has
 _STEADY_S, _STEADY = 0.4, 0.75  # for which a strange view stays, and the correlation of its edges in that time
 _STRANGE_S = 1.5  # after which a view that does not stay is what passes before the camera
 _JUMP = 3.0  # grey levels of a change that is looked at at once
 _QUIET = 0.3  # grey levels that a place of a still picture changes by at most
-_FROZEN_S, _FROZEN_TIMES = 5.0, 3.0  # still for so long, and so much longer than normal footage
+_FROZEN_S, _FROZEN_TIMES = 3.0, 3.0  # still for so long, and so much longer than normal footage
 _FROZEN_UNKNOWN_S = 10.0  # before normal footage was seen
 _LENIENT_S = 10.0  # after a view was taken up
-_ROWS_ASIDE, _COLUMNS_ASIDE = 3, 4  # places by which a shifted view is looked for
+_ASIDE = 4  # a shifted view is looked for within one part in so many of its height and width
 
 
 class CameraFacts(BaseModel):
@@ -127,6 +129,7 @@ class CameraWatch:
         self._first: tuple[int, float] | None = None  # frame and time since which something is wrong
         self._strange_s: float | None = None  # since when the view is not as usual, be it for what passes before it
         self._last_s, self._lenient_s = 0.0, -np.inf
+        self._far_since_s: float | None = None  # since when the view has been far from the usual one everywhere
 
     def learn(self, normal: LookNormal, facts: CameraFacts) -> None:
         """Compare with this from now on."""
@@ -179,7 +182,12 @@ class CameraWatch:
             reason = _without_a_picture(look)
         else:
             usual = -1.0 if time_s < self._lenient_s else facts.likeness
-            reason = _trouble(look, follower.mean, float(np.median(far)), usual)
+            everywhere = float(np.median(far)) > _EVERYWHERE
+            reason = _trouble(look, follower.mean, usual, everywhere=everywhere)
+            self._far_since_s = (self._far_since_s or time_s) if everywhere else None
+            if reason is None and self._far_since_s is not None:
+                lighter = abs(float(look[..., 0].mean() - follower.mean[..., 0].mean())) > _LIGHTER
+                reason = "light" if lighter or time_s - self._far_since_s > _LASTS_S else None
         longest_s = _FROZEN_UNKNOWN_S
         if facts is not None:
             longest_s = np.inf if facts.always_still else max(_FROZEN_S, _FROZEN_TIMES * facts.still_s)
@@ -216,15 +224,22 @@ class CameraWatch:
     @property
     def _looks_anew(self) -> bool:
         """Whether what is seen now is what the camera sees from now on."""
-        alarm = self.alarm
-        if alarm is None:
+        alarm, now = self.alarm, self._reasons[-1][1] if self._reasons else None
+        if alarm is None or now is None:
             return False
         lasted_s = alarm.end_s - alarm.start_s
-        return alarm.reason in _PASSING or (alarm.reason in ("moved", "mirrored") and lasted_s > _FOR_GOOD_S)
+        return now in _PASSING or (alarm.reason in ("moved", "mirrored") and lasted_s > _FOR_GOOD_S)
 
 
-def _trouble(look: Map, mean: Map, far: float, usual: float) -> Reason | None:
-    """The reason why a look is not the usual one, at this moment."""
+def _trouble(look: Map, mean: Map, usual: float, *, everywhere: bool) -> Reason | None:
+    """The reason why a look is not the usual one, at this moment, but for another light.
+
+    Args:
+        look: (h, w, 7).
+        mean: (h, w, 7), the usual one.
+        usual: the least correlation of edges with the mean view's in normal footage.
+        everywhere: most of the view is far from the mean.
+    """
     edges, usual_edges = look[..., 3:].mean(-1), mean[..., 3:].mean(-1)
     own = usual_edges > _ONE_EDGE
     light, usual_light = look[..., 0], mean[..., 0]
@@ -249,16 +264,15 @@ def _trouble(look: Map, mean: Map, far: float, usual: float) -> Reason | None:
     if like < usual and turned > max(_TURNED, shifted[0], like + _TURNED_GAIN):
         return "mirrored"
     contrast = min(1.0, float(light.std()) / max(float(usual_light.std()), 1e-3))
-    if float(np.median(kept)) < _BLUNT * contrast and (same_light > _BLUNT_LIGHT or shifted[1] < _SHIFTED_GAIN):
+    elsewhere = like < usual and shifted[1] > _SHIFTED_GAIN and shifted[0] > usual - _SHIFTED_LOSS
+    if float(np.median(kept)) < _BLUNT * contrast and (same_light > _BLUNT_LIGHT or not elsewhere):
         return "out of focus"
-    if like < usual and shifted[1] > _SHIFTED_GAIN:
+    if elsewhere:
         return "moved"
     colour, usual_colour = (float(np.abs(each[..., 1:3] - 128).mean()) for each in (look, mean))
     if max(colour, usual_colour) > _COLOURED and min(colour, usual_colour) < _GREY * max(colour, usual_colour):
         return "infrared" if like > usual - _UNLIKE else "moved"
-    if far > _EVERYWHERE:
-        return "light" if like > usual - _UNLIKE else "moved"
-    return None
+    return "moved" if everywhere and like < usual - _UNLIKE else None
 
 
 def _without_a_picture(look: Map) -> Reason | None:
@@ -284,8 +298,7 @@ def _turned(edges: Map) -> tuple[Map, Map, Map]:
 def _shifted(edges: Map, usual: Map) -> tuple[float, float]:
     """The best correlation of a view's middle anywhere in the usual view, and what is gained over its own place."""
     height, width = edges.shape[:2]
-    if height <= 2 * _ROWS_ASIDE + 2 or width <= 2 * _COLUMNS_ASIDE + 2:
-        return 0.0, 0.0
-    middle = np.ascontiguousarray(edges[_ROWS_ASIDE : height - _ROWS_ASIDE, _COLUMNS_ASIDE : width - _COLUMNS_ASIDE])
+    top, left = height // _ASIDE, width // _ASIDE
+    middle = np.ascontiguousarray(edges[top : height - top, left : width - left])
     found = np.asarray(cv2.matchTemplate(np.ascontiguousarray(usual), middle, cv2.TM_CCOEFF_NORMED))
-    return float(found.max()), float(found.max() - found[_ROWS_ASIDE, _COLUMNS_ASIDE])
+    return float(found.max()), float(found.max() - found[top, left])
