@@ -52,7 +52,7 @@ class Container:
         target: Any,
         *,
         threads: int | None = 1,
-        timeout_s: float | None = None,
+        timeout_s: tuple[float, float] | None = None,
         track: int | None = None,
         begin_s: float = 0.0,
         **options: Any,
@@ -62,7 +62,7 @@ class Container:
         Args:
             target: an absolute path, a URL, or a pipe, which is closed with the container.
             threads: of the decoder; None chooses by the size of its pictures.
-            timeout_s: of opening and of each read, for networks.
+            timeout_s: of opening, and of each read, for networks.
             track: which track of pictures, counted from 1; None for the one that players show.
             begin_s: nothing is decoded that only pictures before then depend on.
             options: of `av.open`.
