@@ -24,6 +24,8 @@ def server():
                 return
             self.send_response(200)
             self.send_header("Content-Type", self.server.kind)
+            if self.server.kind == "video/mp4":
+                self.send_header("Content-Length", str(sum(map(len, answers[0]))))
             self.end_headers()
             for part in answers.pop(0):
                 self.wfile.write(part)
@@ -122,6 +124,20 @@ def test_a_camera_that_sends_a_picture_now_and_then_is_not_lost(server, make_fil
         frames = [next(source) for _ in range(4)]
     assert changes == [] and not any(frame.after_gap for frame in frames)
     assert frames[3].time_s - frames[1].time_s == pytest.approx(2.4, abs=0.5)
+
+
+def test_an_mp4_in_parts_has_no_length_over_http_and_one_with_its_index_at_the_end_is_refused(server, make_film):
+    server.kind = "video/mp4"
+    film = make_film("parts.mp4", frames=60, muxer={"movflags": "frag_keyframe"}, encoder={"g": "5"})
+    server.answers += [[film.read_bytes()], [film.read_bytes()]]
+    with Source(open_url(server.url)) as source:
+        assert source.info.frames is None and len(list(source)) == 60
+    late, room = make_film("late.mp4").read_bytes(), 1 << 20
+    index = late.rindex(b"moov") - 4
+    late = late[:index] + room.to_bytes(4, "big") + b"free" + bytes(room - 8) + late[index:]
+    server.answers += [[late], [late]]
+    with pytest.raises(FootageError, match=r"index \(moov\) at the end"):
+        open_url(server.url)
 
 
 def test_an_address_of_snapshots_is_no_stream(server, make_film):

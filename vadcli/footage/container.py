@@ -173,13 +173,13 @@ class Container:
         corrupt, mended, skipped = False, False, 0
         for packet in self._late(self._demuxed) if self.begin_s else self._demuxed:
             begun = packet is not None and packet.is_keyframe if begun is None else begun
-            self.silent += packet is not None and bool(packet.size)
+            self.silent += packet is not None and bool(packet.size) and not packet.is_discard
             try:
                 frames = self._stream.decode(packet)
             except av.FFmpegError:
                 self.broken += 1
                 continue
-            if frames and packet is not None and packet.size:
+            if frames:
                 self.silent = max(0, self.silent - PACKETS_A_PICTURE * len(frames))
             for frame in frames:
                 begun = begun or frame.key_frame or skipped >= KEY_WAIT

@@ -18,11 +18,12 @@ import av
 from vadcli.errors import FootageError
 from vadcli.footage.clock import HOLE_S, STEPS, timed
 from vadcli.footage.container import Container, Decoded
+from vadcli.footage.diagnosis import moov_comes_late
 from vadcli.footage.frames import Change, Image, Picture, SourceInfo
 from vadcli.footage.gaps import Gaps
 from vadcli.footage.pace import Pace
 from vadcli.footage.resize import resized
-from vadcli.footage.video import VideoReader
+from vadcli.footage.video import FRAGMENTED, HEAD_BYTES, VideoReader, without_length
 
 TIMEOUT_SECONDS = 10.0  # without a packet, a stream counts as lost; where pictures come seldom, after
 STEPS_WAITED, SLOWEST_SECONDS = 4.0, 120.0  # so many times that between two pictures, and this at most
@@ -56,14 +57,31 @@ def open_url(
     def connect(patience_s: float) -> Container:
         return Container(url, timeout_s=(TIMEOUT_SECONDS, patience_s), options=dict(options))
 
-    problem = "no video stream answers there. Check the address, the network and the password."
+    def problem() -> str:
+        if moov_comes_late(_head(url)):
+            return "an mp4 with its index (moov) at the end, of a server that sends no parts of it. Copy it here first."
+        return "no video stream answers there. Check the address, the network and the password."
+
     container, info = _first(connect, without_password(url), problem)
     if container.coding[0] == "image2":
         container.close()
         raise FootageError(ONE_PICTURE.format(info.name))
     if info.duration_s is not None:
+        if "mp4" in container.coding[0] and FRAGMENTED in _head(url):
+            info = without_length(container, info)
         return VideoReader(container, info)
     return StreamReader(container, info, connect, tell=tell, give_up_s=give_up_s)
+
+
+def _head(url: str) -> bytes:
+    """The first bytes that a server sends; nothing where it does not send them a second time."""
+    head = b""
+    with suppress(av.FFmpegError), av.open(url, format="data", timeout=TIMEOUT_SECONDS) as opened:
+        for packet in opened.demux():
+            head += bytes(packet)
+            if len(head) >= HEAD_BYTES:
+                break
+    return head
 
 
 def open_camera(source: str, tell: Tell = lambda change: None, give_up_s: float = GIVE_UP_SECONDS) -> "StreamReader":
@@ -80,17 +98,19 @@ def open_camera(source: str, tell: Tell = lambda change: None, give_up_s: float 
     def connect(patience_s: float) -> Container:
         return Container(device.format(int(number)), timeout_s=(TIMEOUT_SECONDS, patience_s), format=form)
 
-    problem = "no such camera, or another program has it. Try another number."
+    def problem() -> str:
+        return "no such camera, or another program has it. Try another number."
+
     return StreamReader(*_first(connect, source, problem), connect, by_clock=True, tell=tell, give_up_s=give_up_s)
 
 
-def _first(connect: Connect, name: str, problem: str) -> tuple[Container, SourceInfo]:
+def _first(connect: Connect, name: str, problem: Callable[[], str]) -> tuple[Container, SourceInfo]:
     """The first connection, and what is known by it."""
     try:
         container = connect(TIMEOUT_SECONDS)
         return container, container.info(name)
     except (av.FFmpegError, ValueError, OSError) as error:
-        raise FootageError(f"{name}: {problem}") from error
+        raise FootageError(f"{name}: {problem()}") from error
 
 
 class StreamReader:
