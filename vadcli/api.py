@@ -19,7 +19,7 @@ from vadcli.progress import Silent
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.events import Event
 from vadcli.scoring.records import ScoreRecord
-from vadcli.scoring.run import Finished, Stepped
+from vadcli.scoring.run import Finished, Stepped, Told
 from vadcli.settings import SECTIONS, Settings, SourceSettings
 from vadcli.tasks.adapt import fit, with_shots
 from vadcli.tasks.adapter import Fitted, save_adapter
@@ -145,6 +145,9 @@ class Detector:
                     if (record := step.outcome.frame.record) is not None:
                         yield record
                     yield from (each.event for each in step.outcome.findings if each.event.state == "closed")
+                elif isinstance(step, Told):
+                    (_Log().warn if step.change.kind == "lost" else _Log().note)(step.change.text)
+                    yield from (each.event for each in step.findings if each.event.state == "closed")
                 elif isinstance(step, Finished):
                     if step.scorer is not None:
                         yield from (finding.event for finding in step.scorer.last())

@@ -78,7 +78,7 @@ def test_files_without_times_take_the_rate_that_is_given(make_film, tmp_path):
 
 def test_pictures_that_are_coded_in_another_way_on_the_way_are_told(make_film, tmp_path):
     films = [make_film("a.ts", frames=90, codec="mpeg2video"), make_film("b.ts", frames=90)]
-    for number, order in enumerate((films, films[::-1])):
+    for number, order in enumerate((films, films[::-1], (films[0], make_film("c.ts", frames=9)))):
         both = tmp_path / f"both{number}.ts"
         both.write_bytes(b"".join(film.read_bytes() for film in order))
         with pytest.raises(CutOffError, match=r"give no picture: .*coded in another way"):

@@ -157,9 +157,11 @@ def test_a_rate_that_the_header_invents_is_not_believed(make_film, rate):
 
 
 def test_length_is_found_out_where_the_container_does_not_say_it(make_film, tmp_path):
-    film = make_film(frames=75, fps=30)
-    for name in ("film.264", "film.flv", "film.mkv", "live.mkv", "film.ts", "parts.mp4", "film.mp4"):
-        how = {"live.mkv": {"live": "1"}, "parts.mp4": {"movflags": "frag_keyframe+empty_moov"}}.get(name, {})
+    film = make_film(frames=75, fps=30, encoder={"g": "25"})
+    options = {"live.mkv": {"live": "1"}, "parts.mp4": {"movflags": "frag_keyframe+empty_moov"}}
+    options["more.mp4"] = {"movflags": "frag_keyframe"}  # whose header counts the pictures of its first part
+    for name in ("film.264", "film.flv", "film.mkv", "film.ts", "film.mp4", *options):
+        how = options.get(name, {})
         frames, source = read(remux(film, tmp_path / name, **how))
         assert (len(frames), source.info.frames) == (75, 75), name
         assert source.info.duration_s == pytest.approx(2.5, abs=0.05), name

@@ -1,6 +1,7 @@
 """Live streams that are lost and come back, served by a little HTTP server of our own."""
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -13,7 +14,7 @@ from vadcli.footage.stream import open_url, without_password
 
 @pytest.fixture
 def server():
-    """Serves `answers` in turn, a connection each, without saying how long they are; then nothing."""
+    """Serves `answers` in turn, a connection each, in their parts, without saying how long they are; then nothing."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -23,14 +24,19 @@ def server():
                 return
             self.send_response(200)
             self.send_header("Content-Type", self.server.kind)
+            if self.server.kind == "video/mp4":
+                self.send_header("Content-Length", str(sum(map(len, answers[0]))))
             self.end_headers()
-            self.wfile.write(answers.pop(0))
+            for part in answers.pop(0):
+                self.wfile.write(part)
+                self.wfile.flush()
+                time.sleep(self.server.pause_s)
 
         def log_message(self, *arguments):
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.answers, httpd.kind = [], "video/mp2t"
+    httpd.answers, httpd.kind, httpd.pause_s = [], "video/mp2t", 0
     httpd.url = f"http://127.0.0.1:{httpd.server_port}/live.ts"
     thread = threading.Thread(target=httpd.serve_forever)
     thread.start()
@@ -48,7 +54,7 @@ def live(make_film):
 
 def test_a_stream_that_drops_is_reopened_the_gap_marked_and_all_of_it_told(server, live, monkeypatch):
     monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 0.2)
-    server.answers += [live, live]
+    server.answers += [[live], [live]]
     frames, changes = [], []
     source = Source(open_url(server.url, changes.append, give_up_s=0.5))
     assert source.info.frames is None
@@ -65,7 +71,7 @@ def test_a_stream_that_drops_is_reopened_the_gap_marked_and_all_of_it_told(serve
 
 def test_leaving_while_the_stream_is_away_does_not_wait_for_it(server, live, monkeypatch):
     monkeypatch.setattr(stream, "FIRST_WAIT_SECONDS", 60.0)
-    server.answers.append(live)
+    server.answers.append([live])
     changes = []
     away = threading.Event()
     source = Source(open_url(server.url, lambda change: (changes.append(change), away.set())))
@@ -97,7 +103,7 @@ def in_parts(film):
     """Pictures of a film one after the other, as small cameras send them over HTTP."""
     pictures = [b"\xff\xd8\xff" + one for one in film.read_bytes().split(b"\xff\xd8\xff")[1:]]
     head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
-    return b"".join(head % len(one) + one + b"\r\n" for one in pictures)
+    return [head % len(one) + one + b"\r\n" for one in pictures]
 
 
 def test_pictures_without_times_are_timed_by_the_clock(server, make_film):
@@ -108,8 +114,34 @@ def test_pictures_without_times_are_timed_by_the_clock(server, make_film):
     assert times == sorted(times) and times[-1] < 0.5, "they come at once, and not over 0.7 s"
 
 
+def test_a_camera_that_sends_a_picture_now_and_then_is_not_lost(server, make_film, monkeypatch):
+    monkeypatch.setattr(stream, "TIMEOUT_SECONDS", 0.5)
+    server.kind, server.pause_s = "multipart/x-mixed-replace; boundary=frame", 1.2
+    parts = in_parts(make_film("a.mjpeg", frames=4, size=(240, 320), codec="mjpeg", pixels="yuvj420p"))
+    server.answers += [parts, parts]
+    changes = []
+    with Source(open_url(server.url, changes.append)) as source:
+        frames = [next(source) for _ in range(4)]
+    assert changes == [] and not any(frame.after_gap for frame in frames)
+    assert frames[3].time_s - frames[1].time_s == pytest.approx(2.4, abs=0.5)
+
+
+def test_an_mp4_in_parts_has_no_length_over_http_and_one_with_its_index_at_the_end_is_refused(server, make_film):
+    server.kind = "video/mp4"
+    film = make_film("parts.mp4", frames=60, muxer={"movflags": "frag_keyframe"}, encoder={"g": "5"})
+    server.answers += [[film.read_bytes()], [film.read_bytes()]]
+    with Source(open_url(server.url)) as source:
+        assert source.info.frames is None and len(list(source)) == 60
+    late, room = make_film("late.mp4").read_bytes(), 1 << 20
+    index = late.rindex(b"moov") - 4
+    late = late[:index] + room.to_bytes(4, "big") + b"free" + bytes(room - 8) + late[index:]
+    server.answers += [[late], [late]]
+    with pytest.raises(FootageError, match=r"index \(moov\) at the end"):
+        open_url(server.url)
+
+
 def test_an_address_of_snapshots_is_no_stream(server, make_film):
     server.kind = "image/jpeg"
-    server.answers.append(make_film("one.mjpeg", frames=1, codec="mjpeg", pixels="yuvj420p").read_bytes())
+    server.answers.append([make_film("one.mjpeg", frames=1, codec="mjpeg", pixels="yuvj420p").read_bytes()])
     with pytest.raises(FootageError, match="one picture and no more"), Source(open_url(server.url)) as source:
         list(source)

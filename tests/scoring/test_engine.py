@@ -45,6 +45,9 @@ class Film:
             image = None if index in self.without_image else image
             yield Observation(index, index / 10, index == self.gap_at, image, None)
 
+    def listen(self, tell) -> None:
+        self.tell = tell
+
     def opener(self, live: bool = False) -> Opener:
         @contextmanager
         def opened():

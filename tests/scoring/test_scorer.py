@@ -1,10 +1,12 @@
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
 
 from tests.scoring.views import FPS, HEIGHT, WIDTH, Film, calibration_of, events, info, observations, run
 from vadcli.errors import CheckpointError, InputError
+from vadcli.footage.frames import Change
 from vadcli.scoring.cues import CueMaker
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation
@@ -106,6 +108,29 @@ def test_a_light_that_is_switched_on_is_one_event_of_seconds_not_of_the_rest():
     found = events(outcomes)
     assert found and 14.9 <= found[0].start_s <= 15.5
     assert found[-1].end_s < 32
+
+
+def test_a_lost_stream_is_an_event_of_its_camera_at_once_and_left_out_frames_one_of_the_stream():
+    scorer = SourceScorer("rtsp://gate", info(None), HOW, calibration_of(NORMAL), live=True)
+    film = Film(70, runs=range(50, 70), seed=2)
+    list(chain.from_iterable(scorer.add(each, None, measured=each.cues is not None) for each in observations(film)))
+    behind = scorer.changed(Change("behind", 6.0, 6.0, ""))
+    lost = scorer.changed(Change("lost", 17.0, 7.0, ""))
+    assert scorer.changed(Change("lost", 27.0, 7.0, "")) == []
+    back = scorer.changed(Change("back", 40.0, 7.0, ""))
+    scorer.changed(Change("lost", 60.0, 50.0, ""))
+    scene, *rest = (each.event for each in [*lost, *behind, *back])
+    told = [(each.kind, each.reason, each.state, each.start_s, each.end_s) for each in rest]
+    assert (scene.kind, scene.state) == ("scene", "closed")
+    assert told == [
+        ("stream", "frames left out", "closed", 6.0, 7.0),
+        ("camera", "no signal", "open", 7.0, 17.0),
+        ("stream", "frames left out", "open", 6.0, 6.0),
+        ("camera", "no signal", "closed", 7.0, 40.0),
+    ]
+    (left,) = scorer.last()
+    assert (left.event.state, left.event.start_s) == ("closed", 50.0) and left.event.end_s >= 60.0
+    assert len({each.event.id for each in [*behind, *back]}) == 2
 
 
 def test_another_picture_shape_is_another_cameras_adapter():

@@ -52,7 +52,7 @@ class Container:
         target: Any,
         *,
         threads: int | None = 1,
-        timeout_s: float | None = None,
+        timeout_s: tuple[float, float] | None = None,
         track: int | None = None,
         begin_s: float = 0.0,
         **options: Any,
@@ -62,7 +62,7 @@ class Container:
         Args:
             target: an absolute path, a URL, or a pipe, which is closed with the container.
             threads: of the decoder; None chooses by the size of its pictures.
-            timeout_s: of opening and of each read, for networks.
+            timeout_s: of opening, and of each read, for networks.
             track: which track of pictures, counted from 1; None for the one that players show.
             begin_s: nothing is decoded that only pictures before then depend on.
             options: of `av.open`.
@@ -173,13 +173,13 @@ class Container:
         corrupt, mended, skipped = False, False, 0
         for packet in self._late(self._demuxed) if self.begin_s else self._demuxed:
             begun = packet is not None and packet.is_keyframe if begun is None else begun
-            self.silent += packet is not None and bool(packet.size)
+            self.silent += packet is not None and bool(packet.size) and not packet.is_discard
             try:
                 frames = self._stream.decode(packet)
             except av.FFmpegError:
                 self.broken += 1
                 continue
-            if frames and packet is not None and packet.size:
+            if frames:
                 self.silent = max(0, self.silent - PACKETS_A_PICTURE * len(frames))
             for frame in frames:
                 begun = begun or frame.key_frame or skipped >= KEY_WAIT

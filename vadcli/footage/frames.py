@@ -72,6 +72,7 @@ class SourceInfo:
 class Change:
     """An incident of a live stream; reported at once, since no further frame may come."""
 
-    kind: Literal["lost", "back", "behind"]  # behind: frames are left out from now on
-    time_s: float  # seconds from the start of the source
+    kind: Literal["lost", "back", "behind", "level"]  # behind: frames are left out from now on; level: no longer
+    time_s: float  # seconds from the start of the source, at which it is known
+    since_s: float  # of a stream that is lost or back, the time of its last frame; else `time_s`
     text: str  # one line for people

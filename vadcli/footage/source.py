@@ -16,7 +16,7 @@ from vadcli.footage.pipe import is_pipe
 from vadcli.footage.resize import view_of, view_size
 from vadcli.footage.segments import SegmentReader, Segments
 from vadcli.footage.span import WHOLE, Span
-from vadcli.footage.stream import Tell, open_camera, open_url
+from vadcli.footage.stream import StreamReader, Tell, open_camera, open_url
 from vadcli.footage.video import open_fifo, open_stdin, open_video
 from vadcli.footage.zones import EVERYWHERE, Zones
 
@@ -89,6 +89,11 @@ class Source:
     def frames_read(self) -> int:
         """The source's own frames so far, those that were thinned out and left out included."""
         return self._reader.frames_read
+
+    def listen(self, tell: Tell) -> None:
+        """Report incidents of a live stream to this from now on; to be called before iteration."""
+        if isinstance(self._reader, StreamReader):
+            self._reader.tell = tell
 
     def __iter__(self) -> Self:
         return self

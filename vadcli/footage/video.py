@@ -28,7 +28,7 @@ START_REACH_S = 10.0  # a first picture that comes later than this is where the 
 SHORT_SHARE = 0.95  # a recording that ends before this share of what its header says was cut off
 SMALL_BYTES = 1 << 28  # of a file that is looked at to its end, unless its index counts its pictures
 STDIN = "stdin"
-MOST_SILENT = 30  # packets at the end that decoders may keep to themselves
+MOST_SILENT, MOST_BROKEN = 4, 30  # packets at the end that give no picture, and with those that are broken
 HEAD_BYTES = 1 << 16  # in which containers say how long they are
 FRAGMENTED = b"mvex"  # a box of an mp4 in parts
 _HOW = "Pipe MPEG-TS or Matroska, as in `ffmpeg -i IN -c copy -f mpegts - | vad score -`."
@@ -100,7 +100,7 @@ class VideoReader:
         except av.FFmpegError as error:
             raise CutOffError(f"{name}: nothing after {time_s:.1f} s can be read ({error.strerror}).") from error
         self._gaps.damaged(time_s, container.broken)
-        if container.silent > MOST_SILENT:
+        if container.silent - container.broken > MOST_SILENT or container.silent > MOST_BROKEN:
             raise CutOffError(
                 f"{name}: {container.silent} packets after {time_s:.1f} s give no picture: damaged, or coded in "
                 "another way from there on. Cut it there with ffmpeg, and read both parts."
@@ -158,9 +158,11 @@ def open_video(
     target = utf8_location(path)  # absolute, so that nothing before a colon is taken for a protocol
     with reading(name):
         with path.open("rb") as file:
-            short = cut_short(file.read(HEAD_BYTES), path.stat().st_size)
+            head = file.read(HEAD_BYTES)
+            short = cut_short(head, path.stat().st_size)
         try:
             with closing(Container(target, track=track)) as opened:
+                opened.frames = None if FRAGMENTED in head else opened.frames  # of the first part alone
                 facts = _looked_at(opened, path.stat().st_size, rate)
             began = began_of(path, opened.metadata, zone)
             info = SourceInfo(name, facts.fps, facts.frames, 0, 0, facts.lasts_s, began)
@@ -246,6 +248,12 @@ def open_stdin(descriptor: int = 0, *, rate: float | None = None, track: int | N
     return _open_forward(Pipe(descriptor, owned=False), STDIN, rate, track)
 
 
+def without_length(container: Container, info: SourceInfo) -> SourceInfo:
+    """The facts about an mp4 in parts that can be read forward alone: its header knows the length of its first part."""
+    container.duration_s = None
+    return replace(info, frames=None, duration_s=None)
+
+
 def open_fifo(path: Path, name: str, *, rate: float | None = None, track: int | None = None) -> VideoReader:
     """A reader of a FIFO; waits for whoever writes to it. Arguments as for `open_video`.
 
@@ -270,8 +278,8 @@ def _open_forward(pipe: Pipe, name: str, rate: float | None, track: int | None) 
             info = container.info(name)
         except (av.FFmpegError, ValueError) as error:
             raise FootageError(f"{name}: no video in it that can be read. {_HOW}") from error
-        if FRAGMENTED in pipe.head:  # whose header knows its first part alone
-            info, container.duration_s = replace(info, frames=None, duration_s=None), None
+        if FRAGMENTED in pipe.head:
+            info = without_length(container, info)
         if container.unrated:
             info = replace(info, fps=rate or info.fps, frames=None, duration_s=None)
         reader = VideoReader(container, info, evenly=container.timeless)

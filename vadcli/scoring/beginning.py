@@ -7,11 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from vadcli.footage.frames import SourceInfo
 from vadcli.footage.opencv import cv2
 from vadcli.scoring.calibration import LEAST_FRAMES, Calibration, NormalFootage
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation
-from vadcli.settings import FusionSettings
+from vadcli.settings import FusionSettings, ScoreSettings
 
 _PARTS = 10  # of a recording's beginning; each is scored by what the others taught
 _HOLE_S = 1.0  # between frames; what is longer teaches nothing
@@ -125,3 +126,8 @@ def _shows_nothing_yet(observation: Observation) -> bool:
     if cues is None:
         return False
     return bool(cues.look[..., 0].mean(dtype=np.float32) < _BLACK or cues.area.mean(dtype=np.float32) > _CUT)
+
+
+def warm_up_seconds(settings: ScoreSettings, info: SourceInfo) -> float:
+    """How long a source teaches: as long as was asked for, of a recording a third at most."""
+    return settings.warmup if info.frames is None else min(settings.warmup, info.frames / info.fps / 3)

@@ -11,10 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from vadcli.footage.opencv import cv2
 from vadcli.scoring.baseline import LookFollower, LookNormal
 from vadcli.scoring.cues import Map
-from vadcli.scoring.events import Event, State
+from vadcli.scoring.events import Event, Kind, State
 
 Reason = Literal[
-    "dark", "overexposed", "no signal", "covered", "mirrored", "moved", "out of focus", "frozen", "light", "infrared"
+    "dark",
+    "overexposed",
+    "no signal",
+    "covered",
+    "mirrored",
+    "moved",
+    "out of focus",
+    "frozen",
+    "light",
+    "infrared",
+    "frames left out",  # since nobody can take them so fast: nothing is wrong with the camera
 ]
 
 _PASSING = ("light", "infrared")  # the camera sees, differently
@@ -66,7 +76,7 @@ class Stillness:
         """The next frame's look, (h, w, 7)."""
         seen = np.asarray(look, np.float32)
         if self._look is not None:
-            step_s = max(0.0, time_s - self._time_s)
+            step_s = min(max(0.0, time_s - self._time_s), _SETTLED_S)  # what lies in a gap was not seen
             quiet = float(np.abs(seen - self._look).max()) <= _QUIET
             self.now_s = self.now_s + step_s if quiet else max(0.0, self.now_s - 10 * step_s)
             self.longest_s = max(self.longest_s, self.now_s)
@@ -99,9 +109,10 @@ class CameraAlarm:
 
     def event(self, source: str, state: State, shown_s: float, threshold: float, kind: str, at: str | None) -> Event:
         """What is told of it; it was certain at `shown_s`, in a source whose normality is of `kind`."""
+        told_as: Kind = "stream" if self.reason == "frames left out" else "camera"
         return Event(
             source=source,
-            id=f"{source}#{self.frame}-camera",
+            id=f"{source}#{self.frame}-{told_as}",
             state=state,
             start_s=self.start_s,
             end_s=self.end_s,
@@ -111,7 +122,7 @@ class CameraAlarm:
             reason=self.reason,
             calibration=kind,
             at=at,
-            kind="camera",
+            kind=told_as,
         )
 
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vadcli.footage.frames import Image, SourceInfo
+from vadcli.footage.frames import Change, Image, SourceInfo
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation, Observed
 
@@ -47,6 +47,14 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """An incident of a live stream."""
+
+    source: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A source ended, by itself or by an error."""
 
@@ -56,7 +64,7 @@ class Ended:
     notes: tuple[str, ...] = ()
 
 
-Output = Begun | Scored | Ended
+Output = Begun | Scored | Changed | Ended
 Outputs = queue.Queue[list[Output] | BaseException]
 Measure = Callable[[list[Image], list[list[int]]], list[FrameErrors]]
 
@@ -248,6 +256,7 @@ class _Readers:
         try:
             with self._openers[source].open() as observed:
                 own.put(Begun(source, observed.info))
+                observed.listen(lambda change: own.put(Changed(source, change)))
                 try:
                     for observation in observed:
                         if self._stopped.is_set():

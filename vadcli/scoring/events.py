@@ -7,7 +7,7 @@ EVENT_SCHEMA = "vad.event/1"
 Evidence = TypeVar("Evidence")
 Box = tuple[int, int, int, int]
 State = Literal["open", "closed"]
-Kind = Literal["scene", "camera"]
+Kind = Literal["scene", "camera", "stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Event:
     share: float | None = None  # of that term in the sum of all
     calibration: str | None = None  # whose normality it was measured by: "adapter" or "warmup"
     at: str | None = None  # the time of day when it began, RFC 3339; None where the source does not say
-    kind: Kind = "scene"  # "camera" where the camera itself does not see what it should
+    kind: Kind = "scene"  # "camera" where it does not see what it should; "stream" where frames are left out
 
     def to_json(self) -> dict[str, Any]:
         """The record of schema vad.event/1."""

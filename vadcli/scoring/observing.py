@@ -12,6 +12,7 @@ from vadcli.footage.frames import Frame, Image, SourceInfo
 from vadcli.footage.opencv import cv2
 from vadcli.footage.resize import network_image
 from vadcli.footage.source import Source
+from vadcli.footage.stream import Tell
 from vadcli.scoring.cues import CueMaker, CueMaps
 
 LONGEST_SIDE = 1280  # of pictures that are drawn on
@@ -46,6 +47,9 @@ class Observed:
     def notes(self) -> tuple[str, ...]:
         """Notes for the user, complete when iteration has ended."""
         return ()
+
+    def listen(self, tell: Tell) -> None:
+        """Report incidents of a live stream to this from now on."""
 
     def __iter__(self) -> Iterator[Observation]:
         """Observations, waiting for them."""
@@ -83,6 +87,10 @@ class ObservedSource(Observed):
     def frames_read(self) -> int:
         """The source's own frames so far, those that were thinned out included."""
         return self._source.frames_read
+
+    def listen(self, tell: Tell) -> None:
+        """Report incidents of the source."""
+        self._source.listen(tell)
 
     def __iter__(self) -> Iterator[Observation]:
         return map(self._observed, self._source)

@@ -4,11 +4,12 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from vadcli.footage.frames import SourceInfo
+from vadcli.footage.frames import Change, SourceInfo
 from vadcli.scoring.calibration import Calibration
-from vadcli.scoring.engine import Begun, Ended, Engine, Opener, Scored
+from vadcli.scoring.engine import Begun, Changed, Ended, Engine, Opener, Scored
+from vadcli.scoring.events import Finding
 from vadcli.scoring.measuring import Measurer
-from vadcli.scoring.scorer import Outcome, SourceScorer
+from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
 from vadcli.settings import ScoreSettings
 
 
@@ -29,12 +30,24 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class Told:
+    """An incident of a live stream, and the events that end or begin with it."""
+
+    scorer: SourceScorer
+    change: Change
+    findings: Sequence[Finding[ScoredFrame]]
+
+
+@dataclass(frozen=True)
 class Finished:
     """A source is over, by itself or by an error; `scorer` is None where it could not be opened."""
 
     source: int
     scorer: SourceScorer | None
     ended: Ended
+
+
+Step = Started | Stepped | Told | Finished
 
 
 class ScoringRun:
@@ -61,7 +74,7 @@ class ScoringRun:
         self._has_network = measurer is not None
         self.engine = Engine(measurer, input_frames, batch_size=settings.batch_size, side_by_side=side_by_side)
 
-    def run(self, openers: list[Opener], names: Sequence[str]) -> Generator[Started | Stepped | Finished, None, None]:
+    def run(self, openers: list[Opener], names: Sequence[str]) -> Generator[Step, None, None]:
         """Everything about the sources as it becomes known; `names` are theirs, for records.
 
         Close the iterator, or use it to its end.
@@ -78,6 +91,8 @@ class ScoringRun:
                     measured = observation.cues is not None and (errors is not None or not self._has_network)
                     for outcome in scorers[source].add(observation, errors, measured=measured):
                         yield Stepped(scorers[source], outcome)
+                elif isinstance(output, Changed):
+                    yield Told(scorers[source], output.change, scorers[source].changed(output.change))
                 else:
                     scorer = scorers.pop(source, None)
                     if scorer is not None:

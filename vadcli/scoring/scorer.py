@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from vadcli.errors import CheckpointError, InputError
-from vadcli.footage.frames import SourceInfo
+from vadcli.footage.frames import Change, SourceInfo
 from vadcli.scoring.alarms import Alarm, AlarmRule, AlarmStream
-from vadcli.scoring.beginning import Beginning, Held
+from vadcli.scoring.beginning import Beginning, Held, warm_up_seconds
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.camera import CameraAlarm, CameraWatch
 from vadcli.scoring.cues import Map
@@ -16,6 +16,7 @@ from vadcli.scoring.errors import FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAM
 from vadcli.scoring.events import Event, Finding, State
 from vadcli.scoring.fusion import CUES, Floats, Fusion
 from vadcli.scoring.habit import Habit
+from vadcli.scoring.incidents import Incidents
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation
 from vadcli.scoring.places import REASONS, Places
@@ -91,12 +92,14 @@ class SourceScorer:
         self.kind: CalibrationKind = "adapter" if calibration else "warmup"
         self.calibration = calibration
         self.warm_up_s = warm_up_seconds(settings, info)
-        self.frames, self.events = 0, 0
+        self.frames = 0
         self._settings, self._live = settings, live
         self._beginning = Beginning(info.fps, self.warm_up_s)
         self._smooth_anew()
         self._camera = CameraWatch()
         self._blind: tuple[CameraAlarm, ScoredFrame] | None = None  # what is wrong now, and the frame that showed it
+        self._incidents = Incidents()
+        self._latest: ScoredFrame | None = None
         self._learns = live or settings.learn
         self._habit: Habit | None = None
         self._fusion: Fusion | None = None
@@ -131,6 +134,7 @@ class SourceScorer:
                 "Use --precision float32 or another model."
             )
         self.frames += measured
+        self._latest = ScoredFrame(None, observation, errors, self.info) if self._live else None
         held = Held(observation, errors, measured)
         if self.calibration is not None:
             yield self._outcome(held, self.calibration)
@@ -150,12 +154,22 @@ class SourceScorer:
             yield from (self._outcome(held.unpacked(), None) for held in self._beginning.let_go())
 
     def last(self) -> list[Finding[ScoredFrame]]:
-        """The event that was going on when the source ended."""
-        alarm = self._alarms.finish()
+        """The events that were going on when the source ended."""
+        alarm, latest = self._alarms.finish(), self._latest
         found = [self._finding(alarm, "closed")] if alarm else []
         if self._blind is not None:
             found.append(self._camera_finding(*self._blind, "closed"))
-        return found
+        ended = self._incidents.end(latest.observation.time_s) if latest else ()
+        return found + [self._camera_finding(incident, latest, state) for incident, state in ended if latest]
+
+    def changed(self, change: Change) -> list[Finding[ScoredFrame]]:
+        """The events that end or begin with an incident of a stream."""
+        if (latest := self._latest) is None:
+            return []
+        over = self._alarms.finish() if change.kind == "lost" else None
+        found = [self._finding(over, "closed")] if over else []
+        told = self._incidents.add(change, latest.observation.index)
+        return found + [self._camera_finding(incident, latest, state) for incident, state in told]
 
     def _learn(self, held: Held) -> Iterator[Outcome]:
         released = self._beginning.add(held)
@@ -274,14 +288,12 @@ class SourceScorer:
         return found
 
     def _camera_finding(self, alarm: CameraAlarm, shown: ScoredFrame, state: State) -> Finding[ScoredFrame]:
-        self.events += state == "closed"
         shown_s, at = shown.observation.time_s, self.info.at(alarm.start_s)
         return Finding(alarm.event(self.name, state, shown_s, self.threshold or 1.0, self.kind, at), shown)
 
     def _finding(self, alarm: Alarm[ScoredFrame], state: State) -> Finding[ScoredFrame]:
-        """The event of an alarm, counted if it is over."""
+        """The event of an alarm."""
         peak = alarm.kept
-        self.events += state == "closed"
         if peak.cue is None or peak.terms is None:
             raise ValueError("an event of a frame without a score")
         event = Event(
@@ -305,8 +317,3 @@ class SourceScorer:
 
 _SUDDEN_S = 0.3  # before a camera's alarm: a scene's that begins later is of the same change
 _TERMS = ("area", "speed", "crowd", "look", "error")
-
-
-def warm_up_seconds(settings: ScoreSettings, info: SourceInfo) -> float:
-    """How long a source teaches: as long as was asked for, of a recording a third at most."""
-    return settings.warmup if info.frames is None else min(settings.warmup, info.frames / info.fps / 3)

@@ -18,7 +18,7 @@ from vadcli.scoring.cues import CueMaps
 from vadcli.scoring.engine import Opener
 from vadcli.scoring.errors import FEATURE_ERROR, FRAME_ERROR
 from vadcli.scoring.events import Box
-from vadcli.scoring.run import Finished, Started
+from vadcli.scoring.run import Finished, Started, Stepped
 from vadcli.scoring.scorer import ScoredFrame
 from vadcli.settings import Settings
 from vadcli.tasks.labelled import LabelledClip
@@ -41,14 +41,14 @@ def evidence_of(
         for step in steps:
             if isinstance(step, Started):
                 frames[step.scorer.name] = []
-            elif not isinstance(step, Finished):
+            elif isinstance(step, Stepped):
                 frame = step.outcome.frame
                 if frame.record is not None and frame.record.score is not None:
                     frames[step.scorer.name].append(_slim(frame))
                     if judges is not None and clips[0].masks:
                         maps.setdefault(step.scorer.name, ClipMaps()).add(frame)
                 progress.advance()
-            else:
+            elif isinstance(step, Finished):
                 if step.ended.error is not None:
                     raise step.ended.error
                 clip, scorer = clips[step.source], step.scorer

@@ -10,7 +10,7 @@ from vadcli.rendering.sink import Sink
 from vadcli.scoring.engine import Opener, Timing
 from vadcli.scoring.events import Event, Finding
 from vadcli.scoring.records import Records
-from vadcli.scoring.run import Finished, Started
+from vadcli.scoring.run import Finished, Started, Told
 from vadcli.scoring.scorer import Outcome, ScoredFrame, SourceScorer
 from vadcli.scoring.writers import RecordWriter, clock
 from vadcli.settings import ScoreSettings
@@ -107,6 +107,9 @@ class ScoreLoop:
                         self._begin(group, step.scorer, together=together)
                     elif isinstance(step, Finished):
                         self._end(group, step)
+                    elif isinstance(step, Told):
+                        (self.progress.warn if step.change.kind == "lost" else self.progress.note)(step.change.text)
+                        self._tell(step.scorer, step.findings, said=True)
                     else:
                         self._take(step.scorer, step.outcome)
         finally:
@@ -167,14 +170,14 @@ class ScoreLoop:
             passing = event.reason in ("light", "infrared")
             self.progress.warn(f"{at}the camera: {event.reason}" + ("" if passing else "; no other events meanwhile"))
 
-    def _tell(self, scorer: SourceScorer, found: Sequence[Finding[ScoredFrame]]) -> None:
+    def _tell(self, scorer: SourceScorer, found: Sequence[Finding[ScoredFrame]], *, said: bool = False) -> None:
         for finding in found:
             event = finding.event
             if self.records == "events" and (self.opening or event.state == "closed"):
                 self.writer.write(event.to_json())
-            if event.state == "open" and event.kind == "camera":
+            if event.state == "open" and event.kind == "camera" and not said:
                 self._tell_camera(scorer, event)
-            if event.state == "closed":
+            if event.state == "closed" and event.kind != "stream":
                 self.tally.events += 1
                 self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
                 for sink in self.sinks:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from vadcli.errors import CheckpointError, FootageError, InputError
+from vadcli.footage.stream import Tell
 from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile, mapping
 from vadcli.scoring.calibration import Calibration
 from vadcli.scoring.measuring import Measurer
@@ -129,6 +130,10 @@ class Rest(Observed):
     def notes(self) -> tuple[str, ...]:
         """Of the source."""
         return self._observed.notes
+
+    def listen(self, tell: Tell) -> None:
+        """Report incidents of the source."""
+        self._observed.listen(tell)
 
     def __iter__(self) -> Iterator[Observation]:
         return self._observations
