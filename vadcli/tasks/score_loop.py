@@ -174,11 +174,12 @@ class ScoreLoop:
                 self.writer.write(event.to_json())
             if event.state == "open" and event.kind == "camera":
                 self._tell_camera(scorer, event)
-            if event.state == "closed":
+            over = event.state == "closed"
+            if over:
                 self.tally.events += 1
                 self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
-                for sink in self.sinks:
-                    sink.event(scorer, finding)
+            for sink in self.sinks:
+                (sink.event if over else sink.begun)(scorer, finding)
 
     def _end(self, group: SourceGroup, finished: Finished) -> None:
         name, scorer, ended = group.names[finished.source], finished.scorer, finished.ended
