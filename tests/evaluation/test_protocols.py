@@ -159,5 +159,5 @@ def test_online_takes_the_programs_scores_and_thresholds_as_they_are():
 
 
 def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(InputError, match="paper, official, minmax, online"):
+    with pytest.raises(InputError, match="online, paper, official, minmax"):
         find_protocol("fast")

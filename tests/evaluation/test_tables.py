@@ -115,10 +115,10 @@ def test_controls_begin_a_table_and_name_what_is_below_them():
     moving = replace(control(0, MOVING), protocol="paper")
     rows = [moving, result(), result(shots=5, support="scene"), replace(result(kind="fp"), micro_auc=1.0)]
     (table,) = tables_of(rows)
-    assert table.rows[0][:4] == ("paper", "–", "moving", f"{100 * moving.micro_auc:.2f}")
-    assert "moving, flow: controls, which learned nothing" in table.footnotes
+    assert table.rows[0][:4] == ("paper", "–", "moving pixels", f"{100 * moving.micro_auc:.2f}")
+    assert "moving pixels, optical flow: controls, which learned nothing" in table.footnotes
     (note,) = [note for note in table.footnotes if note.startswith("below a control")]
-    assert note.endswith("no model: paper K=0 fused, paper K=5 fused")
+    assert note.endswith("no model: paper K=0 both, fused; paper K=5 both, fused")
     assert gated(rows) == rows[1:3]
     assert not any("controls" in note for note in tables_of([result()])[0].footnotes)
 
@@ -128,10 +128,10 @@ def test_events_have_a_table_with_the_threshold_that_they_are_of():
     own = replace(plain, protocol="online", events_threshold="calibration")
     (table,) = event_tables([moving, plain, own, result(kind="fp")])
     assert [row[:5:2] for row in table.rows] == [
-        ("paper", "fused", "EER"), ("online", "moving", "EER"), ("online", "fused", "program")
+        ("online", "moving pixels", "EER"), ("online", "both, fused", "vad's"), ("paper", "both, fused", "EER")
     ]  # fmt: skip
     found, best = plain.events, plain.events_at_one_false_alarm_a_clip
-    assert table.rows[0][5:] == (
+    assert table.rows[1][5:] == (
         f"{found.detected}/4", str(found.false_alarms), f"{found.delay_s:.1f}",
         f"{best.detected}/4", str(best.false_alarms), f"{best.delay_s:.1f}",
     )  # fmt: skip

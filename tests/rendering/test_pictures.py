@@ -77,6 +77,17 @@ def test_every_event_has_a_picture_of_its_peak_and_sources_with_one_name_lie_sid
     assert image.shape[0] * SIZE[1] == image.shape[1] * SIZE[0] and image.shape[1] >= 360
 
 
+def test_an_event_has_its_picture_when_it_begins_and_again_only_if_its_peak_came_later(tmp_path: Path, monkeypatch):
+    written = []
+    monkeypatch.setattr(HeatMaps, "_write", lambda self, scorer, finding: written.append(finding))
+    for levels in (BURST, [None] * 4 + [1.0] * 30 + [6.0, *[2.5] * 9] + [1.0] * 30):
+        written.clear()
+        show(HeatMaps(tmp_path), watched(), levels)
+        first, *later = written
+        assert first.event.state == "open" and first.event.id in {each.event.id for each in written}
+        assert all(each.event.peak_s > first.event.peak_s for each in later if each.event.id == first.event.id)
+
+
 def decoded(path: Path) -> list[tuple[float, np.ndarray]]:
     with av.open(str(path)) as opened:
         return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in opened.decode(video=0)]

@@ -55,7 +55,7 @@ def show(sink: Sink, scorer: SourceScorer, levels: Sequence[float | None], linea
     for outcome in outcomes(scorer, levels):
         sink.frame(scorer, outcome.frame)
         for finding in outcome.findings:
-            sink.event(scorer, finding)
+            (sink.begun if finding.event.state == "open" else sink.event)(scorer, finding)
     for finding in scorer.last():
         sink.event(scorer, finding)
     sink.end(scorer)

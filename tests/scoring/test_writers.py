@@ -132,6 +132,17 @@ def test_tables_fit_80_columns_and_hold_no_control_characters(records: Records):
     assert "\x1b" not in table
 
 
+def test_a_time_of_day_stands_in_tables_and_subtitles_of_events():
+    known = replace(EVENTS[1], at="2026-05-28T10:02:03.160+02:00").to_json()
+    for form, expected in (
+        ("table", "00:00:00.2 10:02:03   1.0 h  2.50  1.00 faster than usual here\n"),
+        ("vtt", "faster than usual here, score 2.50, at 10:02:03\n\n"),
+    ):
+        stream = io.StringIO()
+        record_writer(form, "events", stream).write(known)
+        assert stream.getvalue().endswith(expected)
+
+
 def test_a_records_line_is_handed_on_at_once():
     class Watched(io.StringIO):
         flushed = ""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Column
 
@@ -15,6 +15,7 @@ from vadcli.progress import Progress
 from vadcli.terminal import printable, printable_lines, shortened
 
 PLAIN_EVERY_SECONDS = 10.0
+_FIRST_MARK_SECONDS, _MARKS_APART = 2.0, 1.5  # a mark of the recent rate lies so much later than the one before it
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
             BarColumn(bar_width=12),
             TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[figures]}", markup=False, table_column=Column(no_wrap=True, overflow="crop")),
         )
         console = Console(stderr=True, highlight=False, emoji=False)
@@ -86,24 +87,35 @@ class Plain(Progress):
     def __init__(self) -> None:
         self.what, self.unit, self.total = "", "frames", 0.0
         self.done, self.began, self.said = 0.0, 0.0, 0.0
+        self._marks = [(0.0, 0.0)] * 2  # time and units done, of two moments that the recent rate is measured from
 
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new piece of work."""
         self.finish()
         self.what, self.unit, self.total, self.done, self.began = what, unit, total or 0.0, 0.0, time.perf_counter()
+        self._marks = [(self.began, 0.0)] * 2
 
     def advance(self, amount: float = 1, **figures: float | str) -> None:
         """Say where things stand, every ten seconds."""
-        self.done += amount
+        left = self._advanced(amount)
         now = time.perf_counter()
         if now - max(self.said, self.began) >= PLAIN_EVERY_SECONDS:
             self.said = now
             of = f" of {self.total:,.0f}" if self.total else ""
-            left = ""
-            if 0 < self.done < self.total:
-                left = f", {(now - self.began) * (self.total / self.done - 1):,.0f} s left"
             shown = "".join(f", {figure}" for figure in _described(figures))
-            self.note(f"{self.what}: {self.done:,.0f}{of} {self.unit} ({self.rate()}{left}){shown}")
+            self.note(f"{self.what}: {self.done:,.0f}{of} {self.unit} ({self.rate()}{left and f', {left}'}){shown}")
+
+    def _advanced(self, amount: float) -> str:
+        """Count units; the time left at the rate of the last third to half of the time, as a job's rate may change."""
+        self.done += amount
+        now, (last_s, _) = time.perf_counter(), self._marks[1]
+        if now - self.began >= max(_FIRST_MARK_SECONDS, _MARKS_APART * (last_s - self.began)):
+            self._marks = [self._marks[1], (now, self.done)]
+        since_s, before = self._marks[0]
+        if not 0 < self.done < self.total or self.done == before or now == since_s:
+            return ""
+        left_s = (self.total - self.done) * (now - since_s) / (self.done - before)
+        return f"{left_s:,.0f} s left" if left_s < 600 else f"{left_s / 60:,.0f} min left"
 
     def rate(self) -> str:
         """Units a second so far."""
@@ -136,15 +148,15 @@ class Live(Plain):
         """Begin a new bar."""
         super().start(what, total, unit)
         shown = shortened(printable(what), 22, end=True)
-        self.task = self.bars.add_task(shown, total=total, count="", rate="", figures="")
+        self.task = self.bars.add_task(shown, total=total, count="", rate="", left="", figures="")
 
     def advance(self, amount: float = 1, **figures: float | str) -> None:
         """Move the bar."""
-        self.done += amount
+        left = self._advanced(amount)
         count = f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "")
         if figures:
             self.bars.update(self.task, figures=printable("  ".join(_described(figures))))
-        self.bars.update(self.task, advance=amount, count=count, rate=self.rate())
+        self.bars.update(self.task, advance=amount, count=count, rate=self.rate(), left=left)
 
     def finish(self) -> None:
         """Take the bar away and leave its sum."""

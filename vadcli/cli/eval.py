@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from vadcli.cli.console import progress
+from vadcli.cli.console import progress, tell_json
 from vadcli.cli.options import AsJson, Model, Quiet, file_option, in_panel, one_of, output_option, with_settings
 from vadcli.errors import InputError
 from vadcli.files import check_output, check_output_folder, named
@@ -17,7 +17,7 @@ _FOR_SCORES = ("drop_head", "drop_tail", "higher_is")
 _FOR_MODELS = ("model", "adapter", "shots", "support", "score", "localise")
 _FOR_RESULTS = ("as_json", "report", "against", "fail_below", "localise")
 
-Protocol = Literal["paper", "official", "minmax", "online"]
+Protocol = Literal["online", "paper", "official", "minmax"]
 ScoreName = Literal["live", "fp", "fr", "fused", "area", "speed", "crowd", "look", "error"]
 Table = Literal["1", "2", "4", "5", "6"]
 _trial, _foreign, _gate = in_panel("Trial of a model"), in_panel("Scores of any program"), in_panel("Comparison")
@@ -124,13 +124,17 @@ def command(
     Protocols: paper (raw errors), official (as the released code: scaled over
     each test clip, so it looks ahead), minmax (scaled over each clip and not
     filtered, as MemAE), online (what `vad score` gives, causal, as a live
-    camera has it). Controls, which learned nothing, stand in every table. An AUC says whether it is micro (all frames
-    pooled) or macro (mean over clips).
+    camera has it). Controls, which learned nothing, stand in every table. An
+    AUC is micro (all frames pooled) or macro (mean over clips). Several models
+    with commas between, such as those of several seeds, give the mean of each
+    figure and the lowest and highest.
 
     Examples:
       vad eval ped2.h5 --model meta.safetensors --shots 0,1,5,10
 
       vad eval UCSDped2/ --fps 10 --adapter ped2.safetensors --protocol online
+
+      vad eval ped2.h5 --model seed1.safetensors,seed2.safetensors,seed3.safetensors
 
       vad eval ped2.h5 --model meta.safetensors --support clip --markdown
 
@@ -151,7 +155,12 @@ def command(
     _check_used(ctx, table, bool(scores))
     if scores and labels is None:
         raise InputError("--scores: needs --labels. Give a .npy, .mat, .m or CSV file, a folder, or a cache.")
-    read = [model, adapter, labels, against, *map(Path, sources or ()), *map(Path, scores or ()), *(results or ())]
+    models = _models(model)
+    if len(models) > 1 and (table or against or fail_below or report or plot):
+        raise InputError(
+            "--model: several give means alone. Leave out --table, --against, --fail-below, --report and --plot."
+        )
+    read = [*models, adapter, labels, against, *map(Path, sources or ()), *map(Path, scores or ()), *(results or ())]
     if report is not None:
         check_output("--report", report, named(*read), "report")
     if plot is not None:
@@ -159,10 +168,11 @@ def command(
     from vadcli.evaluation.against import check_gates, compare, parse_gates, read_document
     from vadcli.evaluation.foreign import Alignment
     from vadcli.evaluation.protocols import DEFAULT_PROTOCOLS
+    from vadcli.evaluation.spread import spread, spread_tables
     from vadcli.evaluation.tables import tables_of
     from vadcli.rendering.eval_table import print_differences, print_tables
     from vadcli.tasks.evaluate import evaluate_scores_task, evaluate_task, table_task
-    from vadcli.tasks.trial import Options
+    from vadcli.tasks.trial import Options, Trial
 
     style = "markdown" if markdown else "terminal"
     gates = parse_gates(fail_below or ())
@@ -179,9 +189,20 @@ def command(
             alignment = Alignment(drop_head, drop_tail, higher_is, settings.source.fps or 25.0)
             found = evaluate_scores_task(scores, labels, alignment, options, settings)
         else:
-            found = evaluate_task(sources or [], model, options, settings, shown)
+            for each in models[1:]:
+                Trial(each, options, settings, shown)  # a file that does not fit is told before any work
+            every = [evaluate_task(sources or [], each, options, settings, shown) for each in models]
+            found = every[0]
         for note in found.notes:
             shown.note(note)
+    if len(models) > 1:
+        of_models = [each.results for each in every]
+        if as_json:
+            evaluations = [each.to_json() for each in every]
+            tell_json({"schema": "vad.spread/1", "spread": spread(of_models), "evaluations": evaluations})
+        else:
+            print_tables(spread_tables(of_models), style)
+        return
     differences = [] if earlier is None else compare(found.results, earlier["results"], str(against))
     if plot is not None:
         from vadcli.rendering.plots import write_plots
@@ -192,13 +213,12 @@ def command(
 
         write_report(found.results, found.pools, found.to_json(), differences, report)
     if as_json:
-        import json
         from dataclasses import asdict
 
         document = found.to_json()
         if against is not None:
             document["against"] = {"file": against.name, "differences": list(map(asdict, differences))}
-        print(json.dumps(document, indent=1))
+        tell_json(document)
     else:
         print_tables([*tables_of(found.results), *found.more_tables()], style)
         if differences:
@@ -217,6 +237,11 @@ def _check_used(ctx: typer.Context, table: str | None, foreign: bool) -> None:
         source = ctx.get_parameter_source(parameter.name or "")
         if parameter.name in unused and source is not None and source.name == "COMMANDLINE":
             raise InputError(f"{parameter.opts[0]}: {kind} has no use for it. Leave it out. See `vad eval --help`.")
+
+
+def _models(given: Path | None) -> list[Path | None]:
+    """The models, of which several have commas between them."""
+    return [given] if given is None or given.exists() else [Path(name) for name in str(given).split(",")]
 
 
 def _shots(text: str | None) -> tuple[int, ...] | None:

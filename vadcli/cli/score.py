@@ -73,7 +73,8 @@ def command(
         bool, output_option("--fail-on-anomaly", help="Exit with code 1 if there was an event.")
     ] = False,
     heatmaps: Annotated[
-        Path | None, output_option("--heatmaps", metavar="DIR", help="Folder for a picture of every event at its peak.")
+        Path | None,
+        output_option("--heatmaps", metavar="DIR", help="Folder for a picture of every event, from when it begins on."),
     ] = None,
     annotated: Annotated[
         Path | None, file_option("--annotated", metavar="FILE.mp4", help="Video with heat and scores (H.264).")

@@ -12,6 +12,11 @@ CUES = ("area", "speed", "crowd", "look", "error")  # the parts of the live scor
 CONTROLS = (MOVING, FLOW)
 # The errors that each score of the paper is made of.
 SCORES = {"fp": (FRAME,), "fr": (FEATURE,), "fused": (FRAME, FEATURE)}
+# Names for people; those of the paper's errors hold the word that `--score` takes.
+WORDS = {
+    MOVING: "moving pixels", FLOW: "optical flow", LIVE: "vad's score", GIVEN: "given score", "fp": "frame error, fp",
+    "fr": "features, fr", "fused": "both, fused",
+} | {cue: f"{cue} alone" for cue in CUES}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,7 +147,7 @@ ONLINE = Protocol(
     live=True,
     of=(LIVE, GIVEN, *CUES, *CONTROLS),
 )
-PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, OFFICIAL, MINMAX, ONLINE)}
+PROTOCOLS = {protocol.name: protocol for protocol in (ONLINE, PAPER, OFFICIAL, MINMAX)}  # as tables have them
 DEFAULT_PROTOCOLS = ("paper", "official", "online")
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from vadcli.evaluation.against import gated
 from vadcli.evaluation.events import EventScores
-from vadcli.evaluation.evidence import CONTROLS
+from vadcli.evaluation.evidence import CONTROLS, WORDS
 from vadcli.evaluation.protocols import PROTOCOLS
 from vadcli.evaluation.results import Result
 
 COLUMNS = ("protocol", "K", "score", "micro AUC", "95 %", "macro AUC", "AP", "EER", "FA/h")
-EVENT_COLUMNS = ("protocol", "K", "score", "LaAP", "threshold", "found", "false", "delay", "best", "false", "delay")
-TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "data", "threshold")
+EVENT_COLUMNS = ("protocol", "K", "score", "LaAP", "alarm", "found", "false", "delay", "best", "false", "delay")
+TEXT_COLUMNS = ("protocol", "score", "method", "meta-trained", "map", "data", "alarm")
 _NAMED_SCENES = 6  # more are not named in a footnote
 _SUPPORTS = {
     "none": "",
@@ -20,7 +20,7 @@ _SUPPORTS = {
     "scene": ", support from the scene's normal footage",
 }
 _EVENT_NOTES = (
-    "threshold: the program's for the rate of false alarms asked for, or that of the EER, chosen on test labels",
+    "alarm: above vad's threshold for the rate asked for, or above that of the EER, which is chosen on test labels",
     "found: of all true events; false: false alarms; delay: mean seconds from an event's start to its alarm",
     "best: most events found by alarms that begin anew, at one false alarm a clip; chosen on test labels",
     "LaAP: average precision over events, each worth what is left of it when it is found",
@@ -103,7 +103,7 @@ def _event_cells(result: Result) -> tuple[str, ...]:
     return (
         *_heading(result),
         percent(result.latency_aware_ap),
-        "program" if result.events_threshold == "calibration" else "EER",
+        "vad's" if result.events_threshold == "calibration" else "EER",
         *found(result.events),
         *found(result.events_at_one_false_alarm_a_clip),
     )
@@ -121,10 +121,10 @@ def _below_controls(ordered: Sequence[Result]) -> Iterator[str]:
         if control.score in CONTROLS:
             best[control.protocol] = max(control.micro_auc, best.get(control.protocol, 0.0))
     if best:
-        yield "moving, flow: controls, which learned nothing"
+        yield "moving pixels, optical flow: controls, which learned nothing"
     below = [r for r in ordered if r.score not in CONTROLS and r.micro_auc < best.get(r.protocol, 0.0)]
     if below:
-        yield f"below a control, so worth less than no model: {', '.join(map(_named, below))}"
+        yield f"below a control, so worth less than no model: {'; '.join(map(_named, below))}"
 
 
 def _by_scene(results: Sequence[Result]) -> Iterator[str]:
@@ -153,12 +153,12 @@ def _cells(result: Result) -> tuple[str, ...]:
 
 
 def _heading(result: Result) -> tuple[str, str, str]:
-    return result.protocol + ("*" if result.uses_future else ""), _shots(result), result.score
+    return result.protocol + ("*" if result.uses_future else ""), _shots(result), WORDS[result.score]
 
 
 def _named(result: Result) -> str:
     shots = "" if result.setting.shots is None else f" K={_shots(result)}"
-    return f"{result.protocol}{shots} {result.score}"
+    return f"{result.protocol}{shots} {WORDS[result.score]}"
 
 
 def _shots(result: Result) -> str:

@@ -36,19 +36,26 @@ def open_training_caches(paths: Sequence[Path], stack: ExitStack) -> list[Cache]
 
 def describe(cache: Cache) -> str:
     """Size and channels of a cache's frames, for messages."""
-    return f"{cache.size[0]}x{cache.size[1]}, {cache.channels} channel{'s' * (cache.channels > 1)}"
+    return f"{cache.size[0]}x{cache.size[1]}, {_counted(cache.channels)}"
+
+
+def _counted(channels: int) -> str:
+    return f"{channels} channel{'s' * (channels > 1)}"
 
 
 def fit_to_cache(settings: Settings, cache: Cache, path: Path) -> Settings:
     """Settings whose network reads the cache's frames; raises InputError if its size or channels were set to others."""
-    follow = {"size": cache.size, "channels": cache.channels}
-    for name, value in follow.items():
-        wanted = getattr(settings.model, name)
-        if wanted not in (value, getattr(ModelSettings(), name)):
-            shown = "x".join(map(str, wanted)) if isinstance(wanted, tuple) else wanted
-            raise InputError(
-                f"{path}: frames of {describe(cache)}, but model.{name} is {shown}. Prepare with --{name} {shown}."
-            )
+    follow: dict[str, Any] = {"size": cache.size, "channels": cache.channels}
+    default = ModelSettings()
+    asked = {name: getattr(settings.model, name) for name in follow}
+    wanted = {name: value if asked[name] == getattr(default, name) else asked[name] for name, value in follow.items()}
+    if wanted != follow:
+        size, channels = "x".join(map(str, wanted["size"])), wanted["channels"]
+        raise InputError(
+            f"{path}: frames of {describe(cache)}, and the settings ask for a network of {size}, {_counted(channels)}. "
+            f"Prepare again: vad prepare SOURCE --size {size} --channels {channels} --out NEW.h5. Or train with the "
+            "preset that the cache was prepared with."
+        )
     return settings.model_copy(update={"model": settings.model.model_copy(update=follow)})
 
 
@@ -77,8 +84,8 @@ def require_same_frames(model: ModelSettings, cache: Cache, path: Path) -> None:
     if (model.size, model.channels) != (cache.size, cache.channels):
         size = "x".join(map(str, model.size))
         raise InputError(
-            f"{path}: frames of {describe(cache)}, but the model reads {size} with {model.channels}. "
-            f"Prepare with --size {size} --channels {model.channels}."
+            f"{path}: frames of {describe(cache)}, but the model reads {size}, {_counted(model.channels)}. "
+            f"Prepare again: vad prepare SOURCE --size {size} --channels {model.channels} --out NEW.h5"
         )
 
 

@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from vadcli.evaluation.against import Difference
+from vadcli.evaluation.evidence import LIVE, WORDS
 from vadcli.evaluation.tables import TEXT_COLUMNS, Table, markdown
 from vadcli.terminal import printable, printable_lines
 
@@ -31,9 +32,8 @@ def print_tables(tables: Sequence[Table], style: str) -> None:
         for number, name in enumerate(table.columns):
             text = name in TEXT_COLUMNS or number == 0
             shown.add_column(name, justify="left" if text else "right", no_wrap=not text)
-        bold = table.columns.index("score") if "score" in table.columns[1:] else None
         for row in table.rows:
-            emphasis = "bold" if bold is not None and row[bold] == "fused" else ""
+            emphasis = "bold" if WORDS[LIVE] in row else ""
             shown.add_row(*(Text(printable(cell), style=emphasis) for cell in row))
         console.print(shown)
         for note in table.footnotes:

@@ -31,20 +31,31 @@ def peak_picture(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
 
 
 class HeatMaps(Sink):
-    """Writes `SOURCE-FRAME.png` for every event as it ends."""
+    """Writes `SOURCE-FRAME.png`, of the frame where it began, for every event: when it begins, and of its later peak."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stems: dict[str, str] = {}
+        self._shown: dict[str, int] = {}  # by the id of an event that goes on, the frame of its picture
+
+    def begun(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
+        """Write the event's picture, of its peak so far."""
+        self._shown[finding.event.id] = finding.evidence.observation.index
+        self._write(scorer, finding)
 
     def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
-        """Write the event's picture."""
+        """Write the event's picture anew if its peak came later."""
+        if self._shown.pop(finding.event.id, None) != finding.evidence.observation.index:
+            self._write(scorer, finding)
+
+    def _write(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         picture = peak_picture(scorer, finding)
         event = finding.event
         text = f"{clock(event.peak_s)}  score {event.peak_score:.2f}  (alarm above {event.threshold:.2f})"
         size = max(10, picture.shape[0] // 36)
         write_text(picture, text, (size // 2, picture.shape[0] - size), size)
-        path = self._folder / f"{self._stem(scorer.name)}-{finding.evidence.observation.index:06d}.png"
+        first, *kind = event.id.rsplit("#", 1)[1].split("-")  # frame, or frame-camera
+        path = self._folder / f"{'-'.join([self._stem(scorer.name), first.zfill(6), *kind])}.png"
         encoded, data = cv2.imencode(".png", picture[..., ::-1])
         if not encoded:
             raise InputError(f"{path}: OpenCV could not encode the picture.")

@@ -17,6 +17,9 @@ class Sink:
     def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
         """A frame is done; frames come in their order."""
 
+    def begun(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
+        """An event began and goes on; its peak is the highest score so far."""
+
     def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """An event ended."""
 

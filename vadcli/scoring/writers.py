@@ -114,20 +114,34 @@ def _strongest(record: Values) -> str:
     return max(terms, key=lambda name: float(terms[name])) if terms else "–"
 
 
+def _lasts(record: Values) -> str:
+    """The length of an event that is over."""
+    lasts_s = record["end_s"] - record["start_s"]
+    return "…" if record["state"] != "closed" else f"{lasts_s:.1f} s" if lasts_s < 1000 else f"{lasts_s / 3600:.1f} h"
+
+
+def _time_of_day(record: Values) -> str:
+    """Hours, minutes and seconds of `at`, RFC 3339, which has them after its T."""
+    return record["at"][11:19] if record["at"] else "–"
+
+
 EVENT_COLUMNS = (
-    Column("source", -23, lambda r: shortened(printable(r["source"]), 23, end=True)),
+    Column("source", -17, lambda r: shortened(printable(r["source"]), 17, end=True)),
     Column("start", 10, lambda r: clock(r["start_s"])),
-    Column("end", 10, lambda r: clock(r["end_s"]) if r["state"] == "closed" else "…"),
-    Column("score", 6, _number("peak_score", 2)),
-    Column("reason", -26, lambda r: r["reason"] or "–"),
+    Column("at", 8, _time_of_day),
+    Column("lasts", 7, _lasts),
+    Column("score", 5, _number("peak_score", 2)),
+    Column("alarm", 5, _number("threshold", 2)),
+    Column("reason", -22, lambda r: r["reason"] or "–"),
 )
 FRAME_COLUMNS = (
     Column("source", -24, lambda r: shortened(printable(r["source"]), 24, end=True)),
     Column("frame", 8, lambda r: str(r["frame"])),
     Column("time", 10, lambda r: clock(r["time_s"])),
+    Column("at", 8, _time_of_day),
     Column("score", 6, _number("score", 2)),
     Column("cue", -6, _strongest),
-    Column("", -1, lambda r: "!" if r["anomaly"] else " "),
+    Column("event", -5, lambda r: "!" if r["anomaly"] else ""),
 )
 
 
@@ -147,7 +161,8 @@ def _subtitle(record: Values, count: int, mark: str) -> str:
     if record["state"] != "closed":
         return ""
     begin, end = clock(record["start_s"], 3, mark), clock(record["end_s"], 3, mark)
-    text = f"{record['reason'] or 'anomaly'}, score {record['peak_score']:.2f}"
+    at = f", at {_time_of_day(record)}" if record["at"] else ""
+    text = f"{record['reason'] or 'anomaly'}, score {record['peak_score']:.2f}{at}"
     return f"{count + 1}\n{begin} --> {end}\n{text}\n\n"
 
 

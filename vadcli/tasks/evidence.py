@@ -36,7 +36,7 @@ def evidence_of(
     run = model.run(settings.score)
     frames: dict[str, list[ScoredFrame]] = {}
     maps: dict[str, ClipMaps] = {}
-    progress.start("scoring")
+    progress.start("scoring", sum(clip.length or 0 for clip in clips) or None)
     with closing(run.run([Opener(clip.open) for clip in clips], [clip.name for clip in clips])) as steps:
         for step in steps:
             if isinstance(step, Started):

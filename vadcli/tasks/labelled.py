@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vadcli.errors import InputError
 from vadcli.footage.cache import Cache, Clip
-from vadcli.footage.layouts import ClipSource, find_clips
+from vadcli.footage.layouts import ClipSource, find_clips, known_length
 from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.source import Reading, open_source
 from vadcli.scoring.observing import NetworkInput, Observed, ObservedClip, ObservedSource
@@ -32,6 +32,7 @@ class LabelledClip:
     open: Open
     labels: Callable[[Indices], Flags]  # (n,) of frames, by their indices
     masks: Callable[[Indices], Flags] | None = None  # (n, H, W) of frames, by their indices; None where there are none
+    length: int | None = None  # in frames; None where only reading it says
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ def scenes_of_cache(cache: Cache, network: NetworkInput | None, variant: str | N
         numbers = {int(index): number for number, index in enumerate(cache.timeline(clip.name)[0])}
         masks = partial(_masks_at, cache, clip, numbers) if clip.has_masks else None
         at = partial(_at, flags[clip.name], numbers)
-        tests.append(LabelledClip(clip.name, clip.scene, partial(opener, clip), at, masks))
+        tests.append(LabelledClip(clip.name, clip.scene, partial(opener, clip), at, masks, clip.num_frames))
     if not tests:
         count = sum(clip.split == "test" for clip in cache.clips)
         raise InputError(
@@ -159,4 +160,5 @@ def _labelled_source(clip: ClipSource, source: SourceSettings, network: NetworkI
         every = list(masks_of(clip.masks))
         return np.stack([np.asarray(every[index]) != 0 for index in indices.tolist()])
 
-    return LabelledClip(clip.name, clip.scene, open_, labels, None if clip.masks is None else masks)
+    length = known_length(clip) if source.fps is None else None
+    return LabelledClip(clip.name, clip.scene, open_, labels, None if clip.masks is None else masks, length)

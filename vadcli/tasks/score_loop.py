@@ -177,11 +177,12 @@ class ScoreLoop:
                 self.writer.write(event.to_json())
             if event.state == "open" and event.kind == "camera" and not said:
                 self._tell_camera(scorer, event)
-            if event.state == "closed" and event.kind != "stream":
+            over = event.state == "closed"
+            if over and event.kind != "stream":
                 self.tally.events += 1
                 self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
-                for sink in self.sinks:
-                    sink.event(scorer, finding)
+            for sink in self.sinks:
+                (sink.event if over else sink.begun)(scorer, finding)
 
     def _end(self, group: SourceGroup, finished: Finished) -> None:
         name, scorer, ended = group.names[finished.source], finished.scorer, finished.ended
