@@ -85,6 +85,8 @@ def test_the_schema_of_an_event_is_what_the_documentation_says():
         "share": 0.612,
         "calibration": "adapter",
         "at": None,
+        "clip": None,
+        "snapshot": None,
         "kind": "scene",
     }
 

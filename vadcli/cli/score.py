@@ -76,6 +76,17 @@ def command(
         Path | None,
         output_option("--heatmaps", metavar="DIR", help="Folder for a picture of every event, from when it begins on."),
     ] = None,
+    snapshots: Annotated[
+        Path | None,
+        output_option("--snapshots", metavar="DIR", help="Folder for a plain and a marked still of every event."),
+    ] = None,
+    clips: Annotated[
+        Path | None,
+        output_option("--clips", metavar="DIR", help="Folder for a video of every event, 3 s before to 3 s after it."),
+    ] = None,
+    clips_exact: Annotated[
+        bool, output_option("--clips-exact", help="Encode clips, which else begin on the key frame before.")
+    ] = False,
     annotated: Annotated[
         Path | None, file_option("--annotated", metavar="FILE.mp4", help="Video with heat and scores (H.264).")
     ] = None,
@@ -135,7 +146,7 @@ def command(
 
     adapter_of_all, adapters = _adapters(adapter or [])
     models = Models(model, adapter_of_all, adapters, shots)
-    outputs = Outputs(form, records, open_, out, heatmaps, annotated, report)
+    outputs = Outputs(form, records, open_, out, heatmaps, annotated, report, snapshots, clips, clips_exact)
     part = parse_shard(shard or "0/1")
     if not (fail_on_anomaly or out or outputs.pictures):
         stop_with_reader()

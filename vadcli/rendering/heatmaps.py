@@ -1,16 +1,15 @@
 """A picture an event: the frame at its peak, with heat, region, time and score (`vad score --heatmaps DIR`)."""
 
-import re
-from itertools import count
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from vadcli.errors import InputError
 from vadcli.files import naming, whole
 from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
+from vadcli.rendering.event_files import EventFiles
 from vadcli.rendering.overlay import draw_heat, draw_regions, enlarged, picture_of, write_text
 from vadcli.rendering.sink import Sink
-from vadcli.scoring.events import Finding
+from vadcli.scoring.events import Event, Finding
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
 from vadcli.scoring.writers import clock
 
@@ -31,11 +30,10 @@ def peak_picture(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
 
 
 class HeatMaps(Sink):
-    """Writes `SOURCE-FRAME.png`, of the frame where it began, for every event: when it begins, and of its later peak."""
+    """Writes `SOURCE-FRAME.png` for every event, named by the frame where it began: then, and of its later peak."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._stems: dict[str, str] = {}
+        self._files = EventFiles(folder)
         self._shown: dict[str, int] = {}  # by the id of an event that goes on, the frame of its picture
 
     def begun(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
@@ -49,36 +47,36 @@ class HeatMaps(Sink):
             self._write(scorer, finding)
 
     def _write(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
-        picture = peak_picture(scorer, finding)
-        event = finding.event
-        text = f"{clock(event.peak_s)}  score {event.peak_score:.2f}  (alarm above {event.threshold:.2f})"
-        size = max(10, picture.shape[0] // 36)
-        write_text(picture, text, (size // 2, picture.shape[0] - size), size)
-        first, *kind = event.id.rsplit("#", 1)[1].split("-")  # frame, or frame-camera
-        path = self._folder / f"{'-'.join([self._stem(scorer.name), first.zfill(6), *kind])}.png"
-        encoded, data = cv2.imencode(".png", picture[..., ::-1])
-        if not encoded:
-            raise InputError(f"{path}: OpenCV could not encode the picture.")
-        with naming(path), whole(path) as temporary:
-            temporary.write_bytes(data.tobytes())
-
-    def _stem(self, source: str) -> str:
-        """The source's stem, with a number where another source has the same."""
-        if source not in self._stems:
-            stem, taken = file_stem(source), set(self._stems.values())
-            names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-            self._stems[source] = next(name for name in names if name not in taken)
-        return self._stems[source]
+        _save(self._files.path(finding.event, ".png"), _marked(scorer, finding))
 
 
-def file_stem(source: str) -> str:
-    """A name that any file system takes, for files made from a source.
+class Snapshots(HeatMaps):
+    """Writes `SOURCE-FRAME.jpg`, the plain picture, and `SOURCE-FRAME-marked.jpg` beside it, at the same moments."""
 
-    >>> file_stem("rtsp://user:secret@gate:554/live?x=1"), file_stem("a/gate 1.mp4"), file_stem("-")
-    ('gate_554_live', 'gate_1', 'stdin')
-    """
-    if source == "-":
-        return "stdin"
-    is_url = "://" in source
-    stem = source.split("://", 1)[1].split("?", 1)[0].rsplit("@", 1)[-1] if is_url else PurePath(source).stem
-    return re.sub(r"[^\w.-]+", "_", stem).strip("._")[:100] or "source"
+    def paths(self, event: Event) -> dict[str, str]:
+        """The plain picture's file."""
+        return {"snapshot": str(self._files.path(event, ".jpg"))} if event.kind != "stream" else {}
+
+    def _write(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
+        if finding.event.kind != "stream":
+            _save(self._files.path(finding.event, ".jpg"), picture_of(finding.evidence.observation))
+            _save(self._files.path(finding.event, "-marked.jpg"), _marked(scorer, finding))
+
+
+def _marked(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
+    """The picture of an event with its time, score and threshold."""
+    picture, event = peak_picture(scorer, finding), finding.event
+    text = clock(event.peak_s)
+    if event.kind == "scene":
+        text += f"  score {event.peak_score:.2f}  (alarm above {event.threshold:.2f})"
+    size = max(10, picture.shape[0] // 36)
+    write_text(picture, text, (size // 2, picture.shape[0] - size), size)
+    return picture
+
+
+def _save(path: Path, picture: Image) -> None:
+    encoded, data = cv2.imencode(path.suffix, picture[..., ::-1])
+    if not encoded:
+        raise InputError(f"{path}: OpenCV could not encode the picture.")
+    with naming(path), whole(path) as temporary:
+        temporary.write_bytes(data.tobytes())

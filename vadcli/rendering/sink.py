@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vadcli.scoring.events import Finding
+from vadcli.scoring.events import Event, Finding
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
 
 Lineage = Sequence[tuple[str, str]]  # of a model: its files and what they came from, as labels and texts
@@ -16,6 +16,10 @@ class Sink:
 
     def frame(self, scorer: SourceScorer, frame: ScoredFrame) -> None:
         """A frame is done; frames come in their order."""
+
+    def paths(self, event: Event) -> dict[str, str]:
+        """Files that are written of an event, by the field of it that names them."""
+        return {}
 
     def begun(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """An event began and goes on; its peak is the highest score so far."""

@@ -138,7 +138,7 @@ class CameraWatch:
         self._reasons: deque[tuple[float, Reason | None]] = deque()  # of the last second
         self._names: Counter[Reason] = Counter()
         self._first: tuple[int, float] | None = None  # frame and time since which something is wrong
-        self._strange_s: float | None = None  # since when the view is not as usual, be it for what passes before it
+        self.strange_s: float | None = None  # since when the view is not as usual, be it for what passes before it
         self._last_s, self._lenient_s = 0.0, -np.inf
         self._far_since_s: float | None = None  # since when the view has been far from the usual one everywhere
 
@@ -149,9 +149,9 @@ class CameraWatch:
     @property
     def wonders(self) -> bool:
         """Whether something may be wrong that has no name yet: nobody is told of an alarm meanwhile."""
-        if self.alarm is not None or self._strange_s is None:
+        if self.alarm is not None or self.strange_s is None:
             return False
-        return self._first is not None or self._looks[-1][0] - self._strange_s < _STRANGE_S
+        return self._first is not None or self._looks[-1][0] - self.strange_s < _STRANGE_S
 
     def add(self, frame: int, time_s: float, look: NDArray[np.floating]) -> Map | None:
         """Look at the next frame: its index, its time, and the look (h, w, 7) of its view.
@@ -166,7 +166,7 @@ class CameraWatch:
             if self._looks_anew:
                 follower.begin_anew(look)
                 self._lenient_s = time_s + _LENIENT_S
-            elif self._strange_s is None and self.alarm is None:
+            elif self.strange_s is None and self.alarm is None:
                 follower.follow(look, time_s)
         return far
 
@@ -181,9 +181,9 @@ class CameraWatch:
         while len(self._looks) > 1 and self._looks[1][0] <= time_s - _STEADY_S + 1e-6:
             self._looks.popleft()
         if reason is None:
-            self._strange_s = None
-        elif self._strange_s is None:
-            self._strange_s = time_s
+            self.strange_s = None
+        elif self.strange_s is None:
+            self.strange_s = time_s
         certain = self.alarm is not None or _without_a_picture(seen) is not None or self._is_steady
         self._take(frame, time_s, reason if certain else None)
 
@@ -221,7 +221,7 @@ class CameraWatch:
             self._last_s = time_s
             if self._first is None:
                 since_s = self._stillness.now_s if reason == "frozen" else 0.0
-                strange_s = time_s if self._strange_s is None else self._strange_s
+                strange_s = time_s if self.strange_s is None else self.strange_s
                 self._first = (frame, max(0.0, min(strange_s, time_s - since_s)))
         wrong = sum(name is not None for _, name in self._reasons) / len(self._reasons)
         if self._first is None or time_s - self._reasons[0][0] < _SETTLED_S - _EVERY_S - 1e-6:

@@ -28,6 +28,8 @@ class Event:
     share: float | None = None  # of that term in the sum of all
     calibration: str | None = None  # whose normality it was measured by: "adapter" or "warmup"
     at: str | None = None  # the time of day when it began, RFC 3339; None where the source does not say
+    clip: str | None = None  # file with the seconds around it; None where none was asked for, as the next
+    snapshot: str | None = None  # file with its picture
     kind: Kind = "scene"  # "camera" where it does not see what it should; "stream" where frames are left out
 
     def to_json(self) -> dict[str, Any]:

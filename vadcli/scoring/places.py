@@ -114,7 +114,7 @@ class Places:
 REASONS = {
     "area": "larger or denser movement",
     "speed": "faster than usual here",
-    "crowd": "a crowd moves",
+    "crowd": "movement over a wide area",
     "look": "never looked like this",
     "frame": "not predicted",
 }

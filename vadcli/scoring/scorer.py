@@ -220,7 +220,10 @@ class SourceScorer:
         frame = ScoredFrame(record, observation, errors, self.info, terms, places, fusion)
         alarms = self._alarms
         alarms.threshold = self._threshold(fusion)
-        over = alarms.add(observation.index, observation.time_s, score, frame)
+        heard, strange_s = score, self._camera.strange_s
+        if alarms.now and strange_s is not None and alarms.now.start_s < strange_s - _SUDDEN_S:
+            heard = min(score, alarms.now.peak_score)  # what may be the camera's is no peak of the scene's alarm
+        over = alarms.add(observation.index, observation.time_s, heard, frame)
         found = self._camera_findings(frame)
         found += [self._finding(over, "closed")] if over else []
         if not self._camera.wonders and (begun := alarms.begun()):

@@ -69,11 +69,14 @@ class Outputs:
     heatmaps: Path | None = None  # folder for pictures of events
     annotated: Path | None = None  # video
     report: Path | None = None  # HTML file
+    snapshots: Path | None = None  # folder for plain pictures of events, and marked ones
+    clips: Path | None = None  # folder for videos of events
+    clips_exact: bool = False  # encoded rather than copied from the key frame before
 
     @property
     def pictures(self) -> bool:
         """Pictures are drawn on."""
-        return bool(self.heatmaps or self.annotated or self.report)
+        return bool(self.heatmaps or self.annotated or self.report or self.snapshots or self.clips)
 
     def check(self, taken: dict[Path, str], recordings: int) -> None:
         """Refuse, before any work is done, what would replace files that are read, or cannot hold the recordings."""
@@ -90,8 +93,11 @@ class Outputs:
             if path is not None:
                 check_output(flag, path, taken, kind, _BY_OTHER_FLAGS if kind == "records" else "")
                 taken[path.resolve()] = flag
-        if self.heatmaps:
-            check_output_folder("--heatmaps", self.heatmaps, taken)
+        if self.clips_exact and not self.clips:
+            raise InputError("--clips-exact: says how clips are made. Use --clips DIR with it.")
+        for flag, folder in (("--heatmaps", self.heatmaps), ("--snapshots", self.snapshots), ("--clips", self.clips)):
+            if folder:
+                check_output_folder(flag, folder, taken)
 
     def writer(self, stream: TextIO, stack: ExitStack) -> RecordWriter:
         """The writer of records, to the file that is asked for or else to the stream."""
@@ -102,14 +108,30 @@ class Outputs:
         file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
         return record_writer(self.form, self.records, file, self.out)
 
-    def sinks(self, settings: ScoreSettings, stack: ExitStack) -> list[Sink]:
-        """Renderings; only those that are asked for are imported, so that the first record comes soon."""
+    def sinks(self, settings: ScoreSettings, recordings: Mapping[str, Path], stack: ExitStack) -> list[Sink]:
+        """Renderings; only those that are asked for are imported, so that the first record comes soon.
+
+        Args:
+            settings: of scores.
+            recordings: files by the names of sources, which clips are copied from.
+            stack: closes what is open.
+        """
         sinks: list[Sink] = []
         if self.heatmaps:
             from vadcli.rendering.heatmaps import HeatMaps
 
             self.heatmaps.mkdir(exist_ok=True)
             sinks.append(HeatMaps(self.heatmaps))
+        if self.snapshots:
+            from vadcli.rendering.heatmaps import Snapshots
+
+            self.snapshots.mkdir(exist_ok=True)
+            sinks.append(Snapshots(self.snapshots))
+        if self.clips:
+            from vadcli.rendering.clips import Clips
+
+            self.clips.mkdir(exist_ok=True)
+            sinks.append(stack.enter_context(Clips(self.clips, recordings, exact=self.clips_exact)))
         if self.annotated:
             from vadcli.rendering.annotated import annotated_video
 
@@ -149,7 +171,8 @@ def score(
         model = None if several else load_scoring_model(models.model, models.adapter, settings)
         notes = list(_notes(settings, model)) if model else []
         writer = outputs.writer(stream, stack)
-        sinks = outputs.sinks(settings.score, stack)
+        alone = {shown(str(each)): Path(each) for each in recordings if isinstance(each, str) and Path(each).is_file()}
+        sinks = outputs.sinks(settings.score, {} if settings.span.track else alone, stack)
         loop = ScoreLoop(
             settings.score, outputs.records, outputs.opening, writer, sinks, progress, notes, len(recordings) == 1
         )

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
 
 from vadcli.errors import FootageError, GateFailed, VadError
 from vadcli.progress import Progress
@@ -172,17 +174,18 @@ class ScoreLoop:
 
     def _tell(self, scorer: SourceScorer, found: Sequence[Finding[ScoredFrame]], *, said: bool = False) -> None:
         for finding in found:
-            event = finding.event
+            files: Any = dict(chain.from_iterable(sink.paths(finding.event).items() for sink in self.sinks))
+            event = replace(finding.event, **files)
+            over = event.state == "closed"
+            for sink in self.sinks:
+                (sink.event if over else sink.begun)(scorer, Finding(event, finding.evidence))
             if self.records == "events" and (self.opening or event.state == "closed"):
                 self.writer.write(event.to_json())
             if event.state == "open" and event.kind == "camera" and not said:
                 self._tell_camera(scorer, event)
-            over = event.state == "closed"
             if over and event.kind != "stream":
                 self.tally.events += 1
                 self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
-            for sink in self.sinks:
-                (sink.event if over else sink.begun)(scorer, finding)
 
     def _end(self, group: SourceGroup, finished: Finished) -> None:
         name, scorer, ended = group.names[finished.source], finished.scorer, finished.ended
