@@ -31,7 +31,7 @@ def peak_picture(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
 
 
 class HeatMaps(Sink):
-    """Writes `SOURCE-FRAME.png`, of the frame where it began, for every event: when it begins, and of its later peak."""
+    """Writes `SOURCE-FRAME.png` for every event, FRAME being its first: when it begins, anew if its peak is later."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
