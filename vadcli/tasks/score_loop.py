@@ -177,8 +177,9 @@ class ScoreLoop:
                 self.writer.write(event.to_json())
             if event.state == "open" and event.kind == "camera" and not said:
                 self._tell_camera(scorer, event)
-            over = event.state == "closed"
-            if over and event.kind != "stream":
+            if event.kind == "stream":
+                continue
+            if over := event.state == "closed":
                 self.tally.events += 1
                 self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
             for sink in self.sinks:
