@@ -48,7 +48,7 @@ def run(script, folder):
 
 
 def test_readme_is_read_in_one_sitting():
-    assert len(text_of(README).splitlines()) < 250
+    assert len(text_of(README).splitlines()) < 200
 
 
 def test_every_command_and_preset_is_named():

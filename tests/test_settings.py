@@ -161,6 +161,8 @@ def test_every_setting_has_a_help_text_and_a_valid_default():
 
 def test_polygons_are_points_in_shares_of_the_picture():
     got = load_settings(None, ["source.only=['0,0 1,0 1,0.5']"], {"source.ignore": ["0,0;0.5,0.25", "0,0 1,0 1,1 0,1"]})
+    named = load_settings(None, (), {"source.ignore": ["the sky=0,0 1,0.1"]}).source.ignore
+    assert named == (((0, 0), (1, 0.1)),) and named[0].name == "the sky"
     assert got.source.ignore == (((0, 0), (0.5, 0.25)), ((0, 0), (1, 0), (1, 1), (0, 1)))
     assert got.source.only == (((0, 0), (1, 0), (1, 0.5)),)
     assert type(got.source).model_validate_json(got.source.model_dump_json()) == got.source

@@ -56,7 +56,8 @@ def test_the_wheel_holds_the_presets_weights_pages_and_completions(archives):
         held = wheel.namelist()
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "vadcli").rglob("*.py")}
     presets = {f"vadcli/_presets/{path.name}" for path in (ROOT / "presets").glob("*.yaml")}
-    assert (code | presets | {"vadcli/weights/edge.safetensors", "vadcli/py.typed"}) <= set(held)
+    schemas = {f"vadcli/schemas/{name}.json" for name in ("score", "event", "eval")}
+    assert (code | presets | schemas | {"vadcli/weights/edge.safetensors", "vadcli/py.typed"}) <= set(held)
     assert {name.rsplit("/", 1)[1] for name in held if ".data/data/share/" in name} == {"vad", "_vad", "vad.fish"}
     assert not any("tests/" in name or "__pycache__" in name for name in held)
 

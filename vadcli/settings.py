@@ -1,11 +1,11 @@
 """Every setting once: its type, default, bound and help; flags, presets and tables are made from here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator
 
 Variant = Literal["sharp", "official", "paper"]
 Padding = Literal["zeros", "edge"]
@@ -21,14 +21,23 @@ def _pair(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _polygon(value: Any) -> Any:
-    """Points from `"0,0 0.5,0 0.5,1"`, or as they are; lists of one such text are the text, as flags give it."""
-    if not isinstance(value, str):
-        return value
-    points = [tuple(point.split(",")) for point in value.replace(";", " ").split()]
-    if not all(len(point) == 2 for point in points):
-        raise ValueError('a polygon is points x,y in shares of width and height, as in "0,0 0.5,0 0.5,0.3 0,0.3"')
-    return points
+class NamedPolygon(tuple[tuple[float, float], ...]):
+    """Points with a name for people, which is drawn and otherwise of no use: polygons are equal by their points."""
+
+    name: str = ""
+
+
+def _polygon(value: Any, validated: Callable[[Any], Any]) -> Any:
+    """Points from `"0,0 0.5,0 0.5,1"`, or as they are; a text may begin with a name, as in `"sky=0,0 1,0.1"`."""
+    name = ""
+    if isinstance(value, str):
+        name, _, text = value.rpartition("=")
+        value = [tuple(point.split(",")) for point in text.replace(";", " ").split()]
+        if not all(len(point) == 2 for point in value):
+            raise ValueError('a polygon is points x,y in shares of width and height, as in "0,0 0.5,0 0.5,0.3 0,0.3"')
+    polygon = NamedPolygon(validated(value))
+    polygon.name = name.strip()
+    return polygon
 
 
 def _moment(value: Any) -> Any:
@@ -56,7 +65,7 @@ def _zone(name: str) -> str:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Polygon = Annotated[tuple[tuple[Share, Share], ...], BeforeValidator(_polygon), Field(min_length=2)]
+Polygon = Annotated[tuple[tuple[Share, Share], ...], Field(min_length=2), WrapValidator(_polygon)]
 Seconds = Annotated[float, Field(ge=0)]
 Moment = Annotated[Seconds | datetime, BeforeValidator(_moment)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -99,7 +108,8 @@ class SourceSettings(Reading):
     )
     ignore: tuple[Polygon, ...] | None = Field(
         None,
-        description='polygon that is not looked at, "x,y x,y x,y" in shares of width and height; `vad zones` helps',
+        description='polygon that is not looked at, "x,y x,y x,y" in shares of width and height, "NAME=" before it; '
+        "see vad zones",
     )
     only: tuple[Polygon, ...] | None = Field(None, description="polygon outside of which nothing is looked at")
 

@@ -14,6 +14,9 @@ def test_zones_are_drawn_on_the_first_picture_under_a_grid(vad, make_video, tmp_
     assert before.shape == (240, 320, 3)
     same = np.abs(after - before).mean(axis=2) < 3
     assert same[80:184, 4:-4].mean() > 0.95 and same[20:66].mean() < 0.3 and same[200:].mean() < 0.3
+    assert vad("zones", video, "--out", plain, "--only", "gate=0,0 1,1", "-q").code == 0
+    named = np.abs(cv2.imread(str(plain)).astype(int) - before).mean(axis=2)
+    assert named[110:130, 140:180].max() > 60 and named[20:90, 30:290].max() < 3
 
 
 def test_what_cannot_be_drawn_is_named(vad, make_video, tmp_path):

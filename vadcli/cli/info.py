@@ -1,19 +1,26 @@
 """`vad info`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from vadcli.cli.console import tell, tell_json
-from vadcli.cli.options import AsJson, file_option
+from vadcli.cli.options import AsJson, file_option, output_option
+from vadcli.errors import InputError
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="Checkpoint, adapter, cache, exported model or video.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Checkpoint, adapter, cache, exported model or video.", show_default=False)
+    ] = None,
     plot: Annotated[
         Path | None,
         file_option("--plot", help="Learning curves to draw, .png or .svg, from the metrics log beside it."),
+    ] = None,
+    schema: Annotated[
+        Literal["score", "event", "eval"] | None,
+        output_option("--schema", help="Print the JSON Schema of frames' records, events or evaluations instead."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,8 +40,17 @@ def command(
 
       vad info gate_20251125_100000.mp4
 
+      vad info --schema event > event.schema.json
+
       vad info ped2.h5 --json | jq '.clips[] | select(.labels)'
     """
+    if schema is not None:
+        from vadcli.tasks.schemas import json_schema
+
+        tell_json(json_schema(schema))
+        return
+    if file is None:
+        raise InputError("info: give a file, or --schema. See `vad info --help`.")
     from vadcli.tasks.info import describe_file, plot_training
 
     if plot is not None:

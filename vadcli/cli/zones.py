@@ -22,12 +22,13 @@ def command(
     """Draw a camera's zones and a grid to read their corners from.
 
     A zone is a polygon of corners x,y in shares of width and height, from 0,0 at the top left to 1,1 at the bottom
-    right; two corners are a rectangle. What is not looked at comes dark, with the border of each zone.
+    right; two corners are a rectangle. What is not looked at comes dark, with the border of each zone, and its name
+    where its text begins with one.
 
     Examples:
       vad zones gate.mp4
 
-      vad zones gate.mp4 --ignore "0,0 1,0.1" --only "0.1,0.4 0.9,0.4 1,1 0,1"
+      vad zones gate.mp4 --ignore "sky=0,0 1,0.1" --only "gate=0.1,0.4 0.9,0.4 1,1 0,1"
     """
     from vadcli.tasks.zones import draw
 

@@ -89,12 +89,12 @@ class Clips(Sink):
 
     def paths(self, event: Event) -> dict[str, str]:
         """The clip's file."""
-        return {"clip": str(self._files.path(event, ".mp4"))} if event.kind != "stream" else {}
+        return {"clip": str(self._files.path(event, ".mp4"))}
 
     def begun(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """Begin to encode, with the seconds before the event."""
         recorder, event = self._recorders.get(scorer.name), finding.event
-        if recorder is None or event.kind == "stream":
+        if recorder is None:
             return
         first_s = event.start_s - ASIDE_S
         earlier = [(time_s, data) for time_s, data in recorder.recent if time_s >= first_s]
@@ -109,8 +109,6 @@ class Clips(Sink):
     def event(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
         """Copy the stretch, or let the clip go on for the seconds after it."""
         event = finding.event
-        if event.kind == "stream":
-            return
         if recording := self._copied.get(scorer.name):
             path = self._files.path(event, ".mp4")
             with naming(path), whole(path) as temporary:

@@ -30,7 +30,7 @@ def peak_picture(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:
 
 
 class HeatMaps(Sink):
-    """Writes `SOURCE-FRAME.png` for every event, named by the frame where it began: then, and of its later peak."""
+    """Writes `SOURCE-FRAME.png` for every event, FRAME being its first: when it begins, anew if its peak is later."""
 
     def __init__(self, folder: Path) -> None:
         self._files = EventFiles(folder)
@@ -55,12 +55,11 @@ class Snapshots(HeatMaps):
 
     def paths(self, event: Event) -> dict[str, str]:
         """The plain picture's file."""
-        return {"snapshot": str(self._files.path(event, ".jpg"))} if event.kind != "stream" else {}
+        return {"snapshot": str(self._files.path(event, ".jpg"))}
 
     def _write(self, scorer: SourceScorer, finding: Finding[ScoredFrame]) -> None:
-        if finding.event.kind != "stream":
-            _save(self._files.path(finding.event, ".jpg"), picture_of(finding.evidence.observation))
-            _save(self._files.path(finding.event, "-marked.jpg"), _marked(scorer, finding))
+        _save(self._files.path(finding.event, ".jpg"), picture_of(finding.evidence.observation))
+        _save(self._files.path(finding.event, "-marked.jpg"), _marked(scorer, finding))
 
 
 def _marked(scorer: SourceScorer, finding: Finding[ScoredFrame]) -> Image:

@@ -45,3 +45,14 @@ def _outline(picture: Image, polygon: Polygon, colour: tuple[int, int, int]) -> 
         cv2.rectangle(picture, tuple(map(int, corners[0])), tuple(map(int, corners[1])), colour, 2)
     else:
         cv2.polylines(picture, [corners], True, colour, 2)
+
+
+def draw_names(picture: Image, zones: Zones) -> None:
+    """Write the name of each zone that has one in its middle, in place."""
+    height, width = picture.shape[:2]
+    text = max(8, height // 40)
+    for polygon in (*zones.ignore, *zones.only):
+        if name := getattr(polygon, "name", ""):
+            across, down = np.array(polygon).mean(axis=0) * (width, height)
+            left = round(across) - len(name) * text // 2
+            write_text(picture, name, (max(left, 2), round(down) + text // 2), text)

@@ -174,18 +174,19 @@ class ScoreLoop:
 
     def _tell(self, scorer: SourceScorer, found: Sequence[Finding[ScoredFrame]], *, said: bool = False) -> None:
         for finding in found:
-            files: Any = dict(chain.from_iterable(sink.paths(finding.event).items() for sink in self.sinks))
-            event = replace(finding.event, **files)
-            over = event.state == "closed"
-            for sink in self.sinks:
-                (sink.event if over else sink.begun)(scorer, Finding(event, finding.evidence))
-            if self.records == "events" and (self.opening or event.state == "closed"):
+            event, over = finding.event, finding.event.state == "closed"
+            if event.kind != "stream":
+                files: Any = dict(chain.from_iterable(sink.paths(event).items() for sink in self.sinks))
+                event = replace(event, **files)
+                for sink in self.sinks:
+                    (sink.event if over else sink.begun)(scorer, Finding(event, finding.evidence))
+                if over:
+                    self.tally.events += 1
+                    self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
+            if self.records == "events" and (self.opening or over):
                 self.writer.write(event.to_json())
-            if event.state == "open" and event.kind == "camera" and not said:
+            if event.kind == "camera" and not over and not said:
                 self._tell_camera(scorer, event)
-            if over and event.kind != "stream":
-                self.tally.events += 1
-                self.tally.first = self.tally.first or f"{scorer.name} at {clock(event.start_s)}"
 
     def _end(self, group: SourceGroup, finished: Finished) -> None:
         name, scorer, ended = group.names[finished.source], finished.scorer, finished.ended

@@ -6,7 +6,7 @@ from vadcli.errors import FootageError
 from vadcli.files import check_output, named, whole
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import Reading, is_live, open_source
-from vadcli.rendering.zones import draw_grid, draw_zones
+from vadcli.rendering.zones import draw_grid, draw_names, draw_zones
 from vadcli.settings import SourceSettings
 from vadcli.tasks.sources import zones_of
 
@@ -26,7 +26,8 @@ def draw(source: str, settings: SourceSettings, out: Path) -> tuple[int, int]:
     if picture is None:
         raise FootageError(f"{source}: no picture in it. Give another source.")
     zones = zones_of(settings)
-    drawn = cv2.cvtColor(draw_grid(draw_zones(picture, zones)), cv2.COLOR_RGB2BGR)
+    drawn = draw_grid(draw_zones(picture, zones))
+    draw_names(drawn, zones)
     with whole(out) as path:
-        path.write_bytes(cv2.imencode(out.suffix.lower(), drawn)[1].tobytes())
+        path.write_bytes(cv2.imencode(out.suffix.lower(), drawn[..., ::-1])[1].tobytes())
     return picture.shape[0], picture.shape[1]
