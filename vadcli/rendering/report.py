@@ -2,6 +2,7 @@
 
 import base64
 import heapq
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +19,10 @@ from vadcli.footage.frames import Image
 from vadcli.footage.opencv import cv2
 from vadcli.rendering.heatmaps import peak_picture
 from vadcli.rendering.sink import Lineage, Sink
-from vadcli.rendering.timeline import Span, Timeline, timeline_svg
+from vadcli.rendering.timeline import Day, Span, Timeline, day_svg, timeline_svg
 from vadcli.scoring.events import Event, Finding
 from vadcli.scoring.scorer import ScoredFrame, SourceScorer
-from vadcli.scoring.writers import clock
+from vadcli.scoring.writers import clock, reason_of
 from vadcli.settings import ScoreSettings
 from vadcli.terminal import printable
 
@@ -31,7 +32,7 @@ PICTURES = 24
 _PICTURE_WIDTH = 560
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
-# A listed event in a heap: its peak, its number, the event, and its picture as a data URL or nothing.
+# A listed event in a heap: its weight, its number, the event, and its picture as a data URL or nothing.
 _Listed = tuple[float, int, Event, str]
 
 
@@ -63,6 +64,7 @@ class Report(Sink):
         self._open: dict[SourceScorer, _Section] = {}
         self._done: list[dict[str, Any]] = []
         self._lineage: dict[tuple[str, str], None] = {}
+        self._days: list[Day] = []
         self._frames = self._events = self._pictures = 0
 
     def begin(self, scorer: SourceScorer, lineage: Lineage) -> None:
@@ -82,11 +84,12 @@ class Report(Sink):
         section = self._open[scorer]
         section.events += 1
         event = finding.event
+        weight = event.peak_score if event.kind == "scene" else math.inf
         pictured = sorted((each[0] for each in section.listed if each[3]), reverse=True)
         picture = ""
-        if len(pictured) < PICTURES or event.peak_score > pictured[PICTURES - 1]:
+        if len(pictured) < PICTURES or weight > pictured[PICTURES - 1]:
             picture = _data_url(_fit(peak_picture(scorer, finding), _PICTURE_WIDTH))
-        heapq.heappush(section.listed, (event.peak_score, section.events, event, picture))
+        heapq.heappush(section.listed, (weight, section.events, event, picture))
         if len(section.listed) > EVENTS_LISTED:
             heapq.heappop(section.listed)
         if picture and len(pictured) >= PICTURES:
@@ -100,7 +103,9 @@ class Report(Sink):
         self._events += section.events
         events = sorted(section.listed, key=lambda each: each[1])
         spans = [Span(event.start_s, event.end_s, str(number)) for _, number, event, _ in events]
-        threshold = scorer.threshold
+        threshold, began = scorer.threshold, scorer.info.began
+        if began is not None:
+            self._days.append(Day(began, section.last_s, [(each.start_s, each.end_s) for _, _, each, _ in events]))
         facts = [
             clock(section.last_s) + " long",
             f"{scorer.frames:,} frames scored at {scorer.info.fps:g} a second",
@@ -140,6 +145,8 @@ class Report(Sink):
             summary=f"{self._events} event{plural} in {self._frames:,} frames of {len(self._done)} source"
             f"{'s' * (len(self._done) != 1)}. {asked}",
             sources=self._done,
+            day=Markup(day_svg(self._days)) if self._days else "",
+            dated=bool(self._days),
             lineage=list(self._lineage),
             settings=[
                 (name.replace("_", " "), "none" if value is None else str(value))
@@ -158,8 +165,10 @@ def _row(number: int, event: Event, picture: str) -> dict[str, Any]:
         "start": clock(event.start_s),
         "end": clock(event.end_s),
         "peak": clock(event.peak_s),
-        "score": f"{event.peak_score:.2f}",
-        "reason": event.reason or "–",
+        "at": "–" if event.at is None else event.at[:19].replace("T", " "),
+        "score": f"{event.peak_score:.2f}" if event.kind == "scene" else "–",
+        "reason": reason_of(event.kind, event.reason),
+        "clip": "" if event.clip is None else printable(event.clip),
         "region": ", ".join(map(str, event.region)) if event.region else "–",
         "picture": picture,
     }

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import zip_longest
 
 from vadcli.scoring.writers import clock
@@ -98,6 +99,41 @@ def timeline_svg(timeline: Timeline, threshold: float | None, spans: Sequence[Sp
     for tick in range(0, int(duration) + 1, step):
         parts.append(f'<line class="axis" x1="{x_of(tick)}" x2="{x_of(tick)}" y1="{base}" y2="{base + 4}"/>')
         parts.append(f'<text class="label" x="{x_of(tick)}" y="{base + 17}">{clock(tick, 0)}</text>')
+    return "\n".join([*parts, "</svg>"])
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A source in the time of day: when it began, how long it is, and from when to when its events are."""
+
+    began: datetime
+    lasts_s: float
+    events: Sequence[tuple[float, float]]
+
+
+def day_svg(days: Sequence[Day]) -> str:
+    """An SVG element: all sources on one axis of the time of day, one above the other, with their events."""
+    zone = days[0].began.tzinfo
+    first_s = min(day.began.timestamp() for day in days)
+    lasts_s = max(max(day.began.timestamp() + day.lasts_s for day in days) - first_s, 1e-9)
+    width, bar = _WIDTH - _LEFT - _RIGHT, max(3, min(14, 160 // len(days)))
+    base = _TOP + len(days) * (bar + 2)
+    parts = [
+        f'<svg class="timeline" viewBox="0 0 {_WIDTH} {base + _BOTTOM}" role="img" xmlns="http://www.w3.org/2000/svg">',
+        "<title>events by the time of day</title>",
+    ]
+    for number, day in enumerate(days):
+        top, left_s = _TOP + number * (bar + 2), day.began.timestamp() - first_s
+        for kind, begin_s, end_s in [("band", 0.0, day.lasts_s), *(("event", *event) for event in day.events)]:
+            left = _LEFT + (left_s + begin_s) / lasts_s * width
+            wide = max(2.0, (end_s - begin_s) / lasts_s * width)
+            parts.append(f'<rect class="{kind}" x="{left:.1f}" y="{top}" width="{wide:.1f}" height="{bar}"/>')
+    step = next((step for step in _STEPS_S if lasts_s / step <= 8), 86_400 * math.ceil(lasts_s / 691_200))
+    for tick_s in range(math.ceil(first_s / step) * step, int(first_s + lasts_s) + 1, step):
+        x = _LEFT + (tick_s - first_s) / lasts_s * width
+        text = datetime.fromtimestamp(tick_s, zone).strftime("%H:%M:%S" if step < 60 else "%H:%M")
+        parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{base}" y2="{base + 4}"/>')
+        parts.append(f'<text class="label" x="{x:.1f}" y="{base + 17}">{text}</text>')
     return "\n".join([*parts, "</svg>"])
 
 

@@ -112,9 +112,9 @@ class Places:
 
 
 REASONS = {
-    "area": "larger or denser movement",
+    "area": "larger than usual here",
     "speed": "faster than usual here",
-    "crowd": "movement over a wide area",
+    "crowd": "much movement at once",
     "look": "never looked like this",
     "frame": "not predicted",
 }

@@ -114,6 +114,11 @@ def _strongest(record: Values) -> str:
     return max(terms, key=lambda name: float(terms[name])) if terms else "–"
 
 
+def reason_of(kind: str, reason: str | None) -> str:
+    """The reason of an event in a word or a few."""
+    return "–" if reason is None else reason if kind == "scene" else f"{kind}: {reason}"
+
+
 def _lasts(record: Values) -> str:
     """The length of an event that is over."""
     lasts_s = record["end_s"] - record["start_s"]
@@ -130,9 +135,9 @@ EVENT_COLUMNS = (
     Column("start", 10, lambda r: clock(r["start_s"])),
     Column("at", 8, _time_of_day),
     Column("lasts", 7, _lasts),
-    Column("score", 5, _number("peak_score", 2)),
+    Column("score", 5, lambda r: "–" if r["kind"] != "scene" else f"{r['peak_score']:.2f}"),
     Column("alarm", 5, _number("threshold", 2)),
-    Column("reason", -22, lambda r: r["reason"] or "–"),
+    Column("reason", -22, lambda r: reason_of(r["kind"], r["reason"])),
 )
 FRAME_COLUMNS = (
     Column("source", -24, lambda r: shortened(printable(r["source"]), 24, end=True)),
