@@ -54,15 +54,6 @@ def test_a_defect_of_ours_says_where_its_report_is(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["info"], ["info", "--nope"], ["--nope"], ["adapt", "x", "--shots", "ten"]]
-)
-def test_bad_usage_is_one_line_that_names_the_help(capsys, arguments):
-    assert app.run(arguments) == 2
-    error = capsys.readouterr().err
-    assert "--help`" in error and len(error.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["sore"], "sore: no such command. Did you mean `vad score`?"),

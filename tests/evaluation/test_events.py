@@ -44,14 +44,6 @@ def test_hand_worked_events():
     assert (none.precision, none.recall, none.delay_s) == (None, 0.0, None)
 
 
-def test_tolerance_finds_an_event_that_the_alarm_just_misses():
-    assert judged("000110000000", "000000100000").detected == 0
-    near = judged("000110000000", "000000100000", tolerance_s=2.0)
-    assert (near.detected, near.false_alarms, near.delay_s) == (1, 0, 3.0)
-    early = judged("000110000000", "001000000000", tolerance_s=2.0)
-    assert (early.detected, early.delay_s) == (1, 0.0)
-
-
 def test_every_clip_can_have_a_threshold_of_its_own():
     data = pool(["a", "b"], [np.array([0, 2.0, 0]), np.array([0, 2.0, 0])], [frames("010")] * 2, fps=1.0)
     scores = score_events(data, np.array([1.0, 3.0]), Criterion(EVERY_FRAME))

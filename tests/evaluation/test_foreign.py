@@ -87,18 +87,6 @@ def test_records_of_vad_score_are_known_by_their_source_and_their_calibration(tm
     assert read_scores([str(tmp_path / "out.ndjson")])[0].calibrated
 
 
-def test_sources_with_folders_find_the_clip_of_that_scene(tmp_path):
-    (tmp_path / "l.csv").write_text("clip,start_frame,end_frame\nlawn/01,2,3\nhall/01,0,1\n")
-    rows = [f"{scene}/testing/01.mp4,{i},{float(i)}" for scene in ("lawn", "hall") for i in range(5)]
-    (tmp_path / "s.csv").write_text("source,frame,score\n" + "\n".join(rows))
-    clips, _ = evidence(tmp_path / "s.csv", tmp_path / "l.csv")
-    assert {clip.name: clip.labels.tolist() for clip in clips} == {
-        "lawn/01": [False, False, True, True, False],
-        "hall/01": [True, True, False, False, False],
-    }
-    assert {clip.scene for clip in clips} == {"lawn", "hall"}
-
-
 def test_frames_without_a_score_are_said_not_guessed(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(10) > 5)
     (tmp_path / "s.csv").write_text("frame,score\n2,1\n3,1\n6,2\n7,2\n")

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
-from vadcli.evaluation.localisation import Localiser, PixelCounts, count_regions, link_tracks, ucsd_frame_scores
+from vadcli.evaluation.localisation import PixelCounts, count_regions, link_tracks, ucsd_frame_scores
 
 
 def box(rows, columns, size=(20, 20)):
@@ -103,11 +103,3 @@ def test_regions_and_tracks_agree_with_their_definition_in_any_unit(seed, unit):
             assert at(counts.found_tracks, threshold) == tracked
     assert 0 < counts.rbdc() == pytest.approx(literal_area(rbdc), abs=2e-4)
     assert 0 < counts.tbdc() == pytest.approx(literal_area(tbdc), abs=2e-4)
-
-
-def test_regions_are_judged_by_themselves_where_they_are_given():
-    masks = np.stack([box((2, 8), (2, 8)), box((0, 0), (0, 0))])
-    for regions, rbdc in ((masks, 1.0), (np.roll(masks, 10, axis=2), 0.0)):
-        localiser = Localiser()
-        localiser.add(masks.astype(np.float32), masks, regions.astype(np.float32))
-        assert localiser.scores_of_all().rbdc == rbdc and localiser.scores_of_all().pixel_auc == 1.0

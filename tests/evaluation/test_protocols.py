@@ -11,8 +11,6 @@ from vadcli.evaluation.metrics import micro_auc
 from vadcli.evaluation.protocols import (
     MINMAX,
     OFFICIAL,
-    ONLINE,
-    PAPER,
     Request,
     official_filter,
     official_kernel,
@@ -95,11 +93,3 @@ def test_the_filter_is_not_renormalised_and_leaves_a_clip_too_short_for_it():
 def test_a_constant_clip_and_an_error_of_zero_have_finite_scores():
     flat = evidence_on(np.arange(20) > 9, {FRAME: np.zeros(20), FEATURE: np.ones(20)})
     assert np.isfinite(OFFICIAL.scores([flat], Request("fused"))[0]).all()
-
-
-def test_given_scores_pass_through_paper_and_keep_their_polarity_in_official_and_online():
-    labels = np.arange(60) >= 30
-    finished = evidence_on(labels, {GIVEN: labels + np.linspace(0, 0.1, 60)})
-    assert np.array_equal(PAPER.scores([finished], Request(GIVEN))[0], finished.signals[GIVEN])
-    for protocol in (PAPER, OFFICIAL, ONLINE):
-        assert micro_auc(score([finished], protocol, Request(GIVEN))) == 1.0

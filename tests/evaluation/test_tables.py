@@ -102,19 +102,6 @@ def test_events_have_a_table_with_the_threshold_that_they_are_of():
     )  # fmt: skip
 
 
-def test_the_papers_tables_say_controls_data_of_another_name_and_fewer_clips_than_theirs():
-    moving = control(0, MOVING)
-    for rows, said in (
-        ([result(), moving], f"moving, without a model: ped2 {100 * moving.micro_auc:.2f}"),
-        ([result(data="mine")], "left out: mine; name a cache by its data set, as in ped2.h5, to set it in here"),
-        ([result(data="UCSD-Ped2")], "ped2: measured on 4 clips; the published test set has 12"),
-    ):
-        assert said in beside("4", measured_of(document(rows, model=MODEL))).footnotes
-        assert said not in beside("4", measured_of(document([result()], model=MODEL))).footnotes or "4 clips" in said
-    whole = measured_of(document([replace(result(), clips=12)], model=MODEL))
-    assert not any("test set" in note or "left out" in note for note in beside("4", whole).footnotes)
-
-
 def test_differences_are_paired_by_clip_and_tell_a_clear_one(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(document([result(0)])))
     earlier = read_document(tmp_path / "a.json")["results"]

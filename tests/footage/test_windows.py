@@ -1,7 +1,5 @@
 """Windows over clips, their order, the floats made of them, and few-shot tasks."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
@@ -90,22 +88,6 @@ def test_validation_takes_its_share_and_training_keeps_the_rest(tmp_path, length
     assert [(r.clip.name, r.start, r.stop) for r in again[1]] == [(r.clip.name, r.start, r.stop) for r in held]
 
 
-def test_where_few_clips_are_long_enough_the_tail_of_the_longest_is_held_out_if_it_is_of_use(tmp_path):
-    cache = numbered(tmp_path, [100])
-    train, held = split_normal([cache], 0.1, 0)
-    assert [(each.start, each.stop) for each in (*train, *held)] == [(0, 90), (90, 100)]
-    assert split_normal([cache], 0, 0)[1] == []
-    windows = Windows(held, 4)
-    assert len(windows) == 6 and int(windows[0][0, 0, 1, 0]) == 90
-    cache = numbered(tmp_path, [40], "short.h5")
-    train, held = split_normal([cache], 0.1, 0, least=12)
-    assert [(each.start, each.stop) for each in (*train, *held)] == [(0, 28), (28, 40)]
-    train, held = split_normal([cache], 0.1, 0, least=21)
-    assert [(each.start, each.stop) for each in train] == [(0, 40)] and held == []
-    train, held = split_normal([numbered(tmp_path, [120, 4, 120], "few.h5")], 0.1, 0, least=12)
-    assert [(each.clip.name, each.num_frames) for each in held] == [("clip0", 24)] and len(train) == 3
-
-
 def test_batches_cover_every_window_once_a_pass_and_go_on_as_if_uninterrupted(tmp_path):
     windows = Windows(clip_ranges([numbered(tmp_path, [9, 12])]), 4)
     assert len(windows) == 13
@@ -170,13 +152,3 @@ def test_episodes_are_the_same_for_the_same_seed_in_any_order(tmp_path):
     assert torch.equal(first.episode(5).query, later.query)
     others = Episodes(ranges, 4, 3, 2, seed=8)
     assert any(not torch.equal(first.episode(i).support, others.episode(i).support) for i in range(5))
-
-
-def test_scenes_are_drawn_alike_however_much_footage_each_has(tmp_path):
-    little = open_cache(synthetic_cache.write(tmp_path / "1.h5", scenes=1, clips=1, frames=40))
-    much = open_cache(synthetic_cache.write(tmp_path / "2.h5", scenes=2, clips=9, frames=40))
-    ranges = [*clip_ranges([little]), *(each for each in clip_ranges([much]) if each.clip.scene == "s1")]
-    drawn = [Episodes(ranges, 4, 2, 2, seed=0).episode(index) for index in range(400)]
-    scenes = Counter(episode.scene for episode in drawn)
-    assert set(scenes) == {"s0", "s1"} and abs(scenes["s0"] - 200) < 50
-    assert all(episode.clip.startswith(episode.scene) for episode in drawn)

@@ -1,12 +1,11 @@
 """`vad prepare`: what it makes of footage and not again, how it says what is wrong, killed, stopped or out of room."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,9 @@ from tests.conftest import limited
 from vadcli.errors import FootageError, InputError
 from vadcli.footage import preparation
 from vadcli.footage import preparation as stage
-from vadcli.footage.cache import CacheFormat, hdf5, open_cache
-from vadcli.footage.cache.draft import draft, draft_file, draft_folder
-from vadcli.footage.clip_decoding import Recipe, decode_clip
-from vadcli.footage.identity import sha256_of, stamp_of
-from vadcli.footage.layouts import find_clips
+from vadcli.footage.cache import hdf5, open_cache
+from vadcli.footage.cache.draft import draft, draft_folder
+from vadcli.footage.identity import sha256_of
 from vadcli.footage.opencv import cv2
 from vadcli.footage.preparation import prepare as prepare_frames
 from vadcli.footage.resize import network_image
@@ -178,18 +175,6 @@ def test_a_video_and_a_folder_of_one_name_can_be_added_to(make_video, tmp_path, 
         assert cache.labels("x").tolist() == [0, 1, 1, 0]
         for name, (_, frames) in before.items():
             np.testing.assert_array_equal(cache.frames(name), frames)
-
-
-def test_a_part_of_other_footage_is_not_taken_up(make_video, tmp_path):
-    first, second = make_video("cam1/monday.mp4"), make_video("cam2/monday.mp4", seed=3)
-    out = tmp_path / "c.h5"
-    recipe = Recipe(CacheFormat((32, 40), 1, "raw"), PrepareSettings().quality, None, 0.0)
-    with pytest.raises(KeyboardInterrupt), draft(out) as folder:
-        clip = decode_clip(find_clips(str(first))[0], recipe, folder).stored.clip
-        as_second = replace(clip, stamp=stamp_of(second))
-        draft_file(folder, "monday", "json").write_text(json.dumps(asdict(as_second)))
-        raise KeyboardInterrupt
-    assert run(second, out).clips[0].sha256 == sha256_of(second)
 
 
 def test_a_cache_of_another_kind_is_refused_and_left_alone(camera, tmp_path):
@@ -479,22 +464,6 @@ def test_two_runs_on_one_cache_do_not_meddle(camera, make_video, tmp_path):
     assert running.wait(120) == 0
     running.stderr.close()
     assert len(open_cache(out).clips) == 4
-
-
-def test_no_run_begins_and_ends_while_another_is_looking_at_what_the_cache_has(
-    camera, make_video, tmp_path, monkeypatch
-):
-    out, other = tmp_path / "c.h5", make_video("other.mp4", frames=5)
-    run(camera, out)
-    os.utime(camera / "0.mp4")  # so that its bytes are looked at
-
-    def meanwhile(source):
-        with pytest.raises(InputError, match="another `vad prepare` is writing it"):
-            run(other, out)
-        return sha256_of(source)
-
-    monkeypatch.setattr(preparation, "sha256_of", meanwhile)
-    assert run(camera, out).decoded == ()
 
 
 def test_a_mistaken_command_keeps_what_an_interrupted_run_decoded(camera, tmp_path):

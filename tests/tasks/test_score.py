@@ -284,13 +284,6 @@ def test_records_are_handed_on_while_a_stream_goes_on(model, film, tmp_path):
     process.stderr.close()
 
 
-def test_a_name_that_is_not_utf_8_is_told_and_not_crashed_on(vad, film, model, tmp_path):
-    odd = os.fsencode(tmp_path) + b"/od\xffd.avi"
-    Path(os.fsdecode(odd)).write_bytes(film.read_bytes())
-    answer = vad("score", tmp_path, "--model", model)
-    assert answer.code == 2 and "not UTF-8. Rename the file" in answer.err
-
-
 def test_a_full_disk_is_told_with_the_outputs_name_and_leaves_nothing(vad, film, model, small_disk, tmp_path):
     out = tmp_path / "out.ndjson"
     with small_disk(4000):
