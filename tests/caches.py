@@ -1,4 +1,4 @@
-"""Caches of frames that are given, for tests of all rooms."""
+"""Caches of frames that are given, and evidence on a clip, for tests of all rooms."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vadcli.evaluation.evidence import Evidence
 from vadcli.footage.cache import CacheFormat, Clip
 from vadcli.footage.cache.draft import DecodedClipWriter
 from vadcli.footage.cache.hdf5 import write_cache
@@ -17,7 +18,6 @@ from vadcli.scoring.cues import CueMaker
 
 
 def view_of(image: np.ndarray) -> np.ndarray:
-    """A view of an image (H, W, C): 32 rows high or more."""
     height, width = view_size(*image.shape[:2])
     colour = np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
     return np.asarray(cv2.resize(colour, (width, height), interpolation=cv2.INTER_AREA))
@@ -80,5 +80,10 @@ def write(path: Path, clips: Mapping[str, Given | np.ndarray], codec: str = "raw
 
 
 def noise(frames: int, size=(8, 16), channels: int = 3, seed: int = 0) -> np.ndarray:
-    """(n, H, W, C) uint8."""
     return np.random.default_rng(seed).integers(0, 256, (frames, *size, channels), dtype=np.uint8)
+
+
+def evidence_on(labels, signals, name="a", fps=25.0, scene="s", first=0):
+    """Evidence at a steady rate."""
+    frames = np.arange(first, first + len(labels))
+    return Evidence(name, scene, fps, frames, labels, signals, frames / fps)

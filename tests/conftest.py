@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -25,13 +25,11 @@ settings.load_profile("busy")  # no limit on time: other work may run beside the
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The switch for machines that have everything."""
     parser.addoption("--no-skips", action="store_true", help="a test that is skipped fails")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
-    """Fail a skipped test, if asked to."""
     report = yield
     if item.config.getoption("--no-skips") and not hasattr(report, "wasxfail"):
         _fail_skipped(report)
@@ -40,7 +38,6 @@ def pytest_runtest_makereport(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
-    """Fail a file that skips itself, if asked to."""
     report = yield
     if collector.config.getoption("--no-skips"):
         _fail_skipped(report)
@@ -55,7 +52,6 @@ def _fail_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keeps the user's own variables and config file from programs under test."""
     for name in [name for name in os.environ if name.startswith("VAD_") and name != "VAD_DATA"]:
         del os.environ[name]
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
@@ -63,7 +59,7 @@ def _no_settings_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 # Rooms whose tests neither train nor start programs, but for these files: `pytest -m fast` runs them in a minute.
 _FAST_ROOMS = {"evaluation", "footage", "learning", "model", "scoring"}
-_NOT_FAST = {"test_onnx.py", "test_many_frames.py", "test_labels.py", "test_scorer.py", "test_calibration.py"}
+_NOT_FAST = {"test_onnx.py", "test_labels.py", "test_scorer.py", "test_calibration.py"}
 
 
 def _is_fast(path: Path) -> bool:
@@ -103,7 +99,6 @@ def _no_gpu() -> str | None:
 
 @pytest.fixture
 def footage() -> Path:
-    """The folder of real footage; for tests marked `footage`."""
     return Path(os.environ["VAD_DATA"])
 
 
@@ -121,26 +116,25 @@ def picture(index: int, size: tuple[int, int] = (48, 64), channels: int = 3, see
     return image if channels == 3 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[:, :, None]
 
 
+def write_video(path: Path, images: Iterable[np.ndarray], fps: float = 10.0) -> Path:
+    """BGR pictures of one size as a small video, with OpenCV: MPEG-4 part 2, or pictures one by one in an .avi."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images = list(images)
+    code = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
+    writer = cv2.VideoWriter(str(path), code, fps, images[0].shape[1::-1])
+    assert writer.isOpened()
+    for image in images:
+        writer.write(image)
+    writer.release()
+    return path
+
+
 @pytest.fixture
 def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a small video (MPEG-4 part 2) with OpenCV: `make_video("a/b.mp4", frames=20, size=(48, 64), fps=10.0)`."""
+    """Writes a small video: `make_video("a/b.mp4", frames=20, size=(48, 64), fps=10.0)`."""
 
-    def make(
-        name: str | Path = "video.mp4",
-        frames: int = 12,
-        size: tuple[int, int] = (48, 64),
-        fps: float = 10.0,
-        seed: int = 0,
-    ) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        code = cv2.VideoWriter.fourcc(*("MJPG" if path.suffix == ".avi" else "mp4v"))
-        writer = cv2.VideoWriter(str(path), code, fps, (size[1], size[0]))
-        assert writer.isOpened()
-        for index in range(frames):
-            writer.write(picture(index, size, seed=seed))
-        writer.release()
-        return path
+    def make(name: str | Path = "video.mp4", frames: int = 12, size=(48, 64), fps: float = 10.0, seed: int = 0) -> Path:
+        return write_video(tmp_path / name, (picture(index, size, seed=seed) for index in range(frames)), fps)
 
     return make
 
@@ -150,14 +144,7 @@ def make_pictures(tmp_path: Path) -> Callable[..., Path]:
     """Writes a folder of pictures: `make_pictures("a/01", frames=20, suffix=".jpg", first=1)`."""
 
     def make(
-        name: str | Path = "pictures",
-        frames: int = 12,
-        size: tuple[int, int] = (48, 64),
-        suffix: str = ".png",
-        channels: int = 3,
-        first: int = 0,
-        pattern: str = "{:03d}",
-        seed: int = 0,
+        name="pictures", frames=12, size=(48, 64), suffix=".png", channels=3, first=0, pattern="{:03d}", seed=0
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,17 +164,9 @@ def make_film(tmp_path: Path) -> Callable[..., Path]:
 
 def write_film(
     folder: Path,
-    name: str = "film.mp4",
-    frames: int = 20,
-    size: tuple[int, int] = (48, 64),
-    fps: int = 25,
-    codec: str = "libx264",
-    pixels: str = "yuv420p",
-    times: Sequence[float] | None = None,
-    sound_s: float = 0.0,
-    encoder: Mapping[str, str] | None = None,
-    muxer: Mapping[str, str] | None = None,
-) -> Path:
+    name="film.mp4", frames=20, size=(48, 64), fps=25, codec="libx264", pixels="yuv420p", times=None, sound_s=0.0,
+    encoder=None, muxer=None,
+) -> Path:  # fmt: skip
     """Frames of `picture`, at even times or at those given, with a tone of another length beside them."""
     path = folder / name
     with av.open(str(path), "w", options=dict(muxer or {})) as film:
@@ -214,15 +193,29 @@ def write_film(
     return path
 
 
-def remux(source: Path, target: Path, **muxer: str) -> Path:
-    """The same pictures in another container."""
+def remux(source: Path, target: Path, move: Callable[[int], int] = int, created: str = "", **muxer: str) -> Path:
+    """The same pictures in another container, their times moved, by their clock in milliseconds."""
     with av.open(str(source)) as film, av.open(str(target), "w", options=muxer) as copy:
+        if created:
+            copy.metadata["creation_time"] = created
         stream = copy.add_stream_from_template(film.streams.video[0])
         for packet in film.demux(video=0):
             if packet.dts is not None:
-                packet.stream = stream
+                packet.pts, packet.dts, packet.stream = move(packet.pts), move(packet.dts), stream
                 copy.mux(packet)
     return target
+
+
+def limited(size: int) -> Callable[[], None]:
+    """For `preexec_fn`: a limit on the size of files, which stands in for a full disk."""
+
+    def limit() -> None:
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
 
 
 class Answer(NamedTuple):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tests.evaluation.caches import write_cache
+from tests import synthetic_cache
+from tests.conftest import write_video
 from tests.tasks.scorable import tiny_model
 from vadcli.evaluation.localisation import Localiser
 from vadcli.footage.opencv import cv2
@@ -24,9 +25,7 @@ FPS, ABNORMAL = 10.0, range(40, 55)
 
 def write_film(path: Path, frames: int, abnormal: range = range(0), seed: int = 0) -> None:
     """Something walks; where it is abnormal a large thing rushes through."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (96, 64))
-    rng = np.random.default_rng(seed)
+    rng, images = np.random.default_rng(seed), []
     ground = np.kron(np.random.default_rng(9).integers(70, 130, (8, 12, 3)), np.ones((8, 8, 1)))
     for index in range(frames):
         image = ground + rng.normal(0, 2, ground.shape)
@@ -34,8 +33,8 @@ def write_film(path: Path, frames: int, abnormal: range = range(0), seed: int = 
         image[30:42, left : left + 6] = 200
         if index in abnormal:
             image[5:35, (7 * index) % 60 : (7 * index) % 60 + 25] = 20
-        writer.write(np.clip(image, 0, 255).astype(np.uint8))
-    writer.release()
+        images.append(np.clip(image, 0, 255).astype(np.uint8))
+    write_video(path, images, FPS)
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +183,10 @@ def test_somebodys_scores_have_the_controls_of_the_footage_beside_them(gate, cac
 
 
 def test_localisation_judges_the_products_regions_and_controls_beside_them(tmp_path, model, vad, monkeypatch):
-    labels = {name: np.arange(60) // 20 == 1 for name in ("a", "b")}
-    made = write_cache(tmp_path / "park.h5", labels, train=3, masks=True)
+    made, bare = (
+        synthetic_cache.write(tmp_path / f"{masks}.h5", frames=60, size=(32, 32), masks=masks)
+        for masks in (True, False)
+    )
     judged, add = [], Localiser.add
 
     def noted(self, maps, masks, regions=None):
@@ -216,5 +217,5 @@ def test_localisation_judges_the_products_regions_and_controls_beside_them(tmp_p
             painted[y : y + h, x : x + w] = max(region.score, 0)
         painted = cv2.resize(painted, (32, 32), interpolation=cv2.INTER_NEAREST)
         assert np.isclose(judged[4 * clip][1][own], painted, rtol=1e-5).mean() > 0.9, "all but the boxes' borders"
-    refused = vad("eval", write_cache(tmp_path / "bare.h5", labels, train=3), "--model", model, "--localise")
+    refused = vad("eval", bare, "--model", model, "--localise")
     assert refused.code == 2 and "no test clip has masks" in refused.err

@@ -38,7 +38,6 @@ def begin(count, *command):
 
 
 def ended(processes):
-    """Exit code, stdout and stderr of each."""
     told = [process.communicate(timeout=120) for process in processes]
     return [(process.returncode, *texts) for process, texts in zip(processes, told, strict=True)]
 
@@ -56,7 +55,6 @@ def pretraining(cache, out, *more):
 
 @pytest.fixture(scope="module")
 def whole(cache, tmp_path_factory):
-    """What one process makes, with each unit."""
     folder = tmp_path_factory.mktemp("whole")
     for unit in ("prototypes", "items"):
         together(1, *pretraining(cache, folder / unit, f"model.unit={unit}"))

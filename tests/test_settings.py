@@ -15,13 +15,8 @@ KEYS = [(section, key) for section in SECTIONS for key in SECTIONS[section].mode
 
 def test_every_preset_of_the_contract_is_there_and_valid():
     assert set(preset_names()) >= {"paper", "ped1", "ped2", "avenue", "shanghaitech", "ucf-crime", "edge", "smoke"}
-    for name in preset_names():
-        assert isinstance(load_settings(name), Settings)
-
-
-def test_paper_presets_differ_from_paper_only_where_they_say_so():
-    assert load_settings("ped2") == load_settings("paper")
-    assert load_settings("shanghaitech").pretrain.epochs == 10
+    for settings in map(load_settings, preset_names()):
+        assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
 def test_all_problems_of_a_preset_are_told_at_once_with_their_lines(tmp_path):
@@ -51,25 +46,19 @@ NOT_PLAIN = {
     "no sections": ("- 1\n", 1, "expected sections"),
     "a preset that is not there": ("extends: nowhere\n", None, "preset nowhere: not found"),
     "an empty value": ("model:\n  width:\n", 2, "model.width has no value. Give one, or null for none."),
-    "an empty value in braces": ("model: {width: }\n", 1, "model.width has no value"),
     "a carriage return for a value": ("prepare: {channels: \r, codec: raw}\n", 1, "prepare.channels has no value"),
     "a tag": ("pretrain:\n  max_steps: !foo 3\n", 2, "tags such as !foo are not read"),
     "a bomb of aliases": (bomb(), 1, "anchors and aliases (& and *) are not read"),
     "lists without end": ("model: " + "[" * 20_000, 1, "nested deeper than 16 levels"),
-    "a huge integer": ("model: {width: " + "9" * 600 + "}\n", 1, "model.width = 9999"),
     "an integer beyond what Python reads": ("model:\n\n width: " + "9" * 6000, 3, "a value of 6000 characters"),
     "an impossible date": ("model: {width: 2020-13-45}\n", 1, "model.width = '2020-13-45'"),
-    "a number of no digits": ("model: {width: 0x_}\n", 1, "no value that can be read"),
     "a key set twice": ("model:\n  width: 4\n  width: 8\n", 3, "model.width is set twice. Keep one."),
-    "a section set twice": ("model: {width: 4}\nmodel: {padding: edge}\n", 2, "model is set twice"),
     "a list for a key": ("model: {[1, 2]: 3}\n", 1, "a list or section where a name belongs"),
-    "a list of lists": ("eval: {recalls: [[1]]}\n", 1, "a list of lists or sections"),
     "a zero byte": ("model:\n  width: 4\0\n", 2, "not valid YAML (special characters are not allowed)"),
     "an escaped escape sequence": (r'model: {"\e[31m": 4}', 1, r"unknown setting model.\x1b[31m"),
     "infinity": ("score: {threshold: .inf}\n", 1, "score.threshold = inf"),
     "a file of another kind": ("x" * (1 << 18) + "y", None, "no file of settings"),
     "a list that a preset extends": ("extends: [smoke]\n", 1, "extends names one preset"),
-    "nothing that a preset extends": ("extends: ''\n", None, "preset : not found"),
     "a name too long": (f"extends: {'n' * 300}\n", None, "not found. Use a YAML file or one of"),
 }
 
@@ -94,11 +83,11 @@ def test_what_is_no_plain_value_is_refused_in_one_line_with_its_place(tmp_path, 
         ("model.width=", "--set model.width: no value. Write null for none."),
         ("model={width: }", "--set model: width has no value"),
         ("model.width=!foo 3", "tags such as !foo"),
-        ("model.width=2020-13-45", "--set model.width: model.width = '2020-13-45'"),
         ("model.width=4\0", "--set model.width: not valid YAML"),
         ("model={width: 4, width: 4}", "width is set twice"),
         ("\x1b[31m.x\ny=3", r"--set \x1b[31m.x\ny: unknown setting"),
         ("=3", "unknown setting"),
+        *((f"eval.recalls={recalls}", "eval.recalls") for recalls in ("[0.5, 1.5]", "[0]", "[.nan]")),
     ],
 )
 def test_an_assignment_keeps_to_the_same_rules(assigned, problem):
@@ -112,18 +101,9 @@ def test_of_two_assignments_the_later_counts_and_a_section_leaves_its_other_valu
     assert (got.seed, got.max_steps) == (3, load_settings("smoke").pretrain.max_steps)
 
 
-def test_a_section_with_nothing_in_it_is_none(tmp_path):
+def test_a_section_with_nothing_in_it_is_none_and_a_value_for_one_is_named(tmp_path):
     (tmp_path / "p.yaml").write_text("pretrain:\n#  seed: 3\nmodel: {}\n")
     assert load_settings(tmp_path / "p.yaml") == Settings()
-
-
-@pytest.mark.parametrize("recalls", ["[0.5, 1.5]", "[0]", "[.nan]"])
-def test_recalls_are_above_0_and_at_most_1(recalls):
-    with pytest.raises(SettingsError, match=r"eval\.recalls"):
-        load_settings(None, [f"eval.recalls={recalls}"])
-
-
-def test_a_value_for_a_section_is_named_also_where_another_value_of_it_is_assigned(tmp_path):
     (tmp_path / "p.yaml").write_text("model: 5\n")
     with pytest.raises(SettingsError, match=r"p\.yaml:1: model = 5"):
         load_settings(tmp_path / "p.yaml", ["model.width=4"])
@@ -144,11 +124,6 @@ def test_a_size_is_read_in_every_way_it_can_be_written(height, width):
     assert load_settings(None, [f"model.size={height}x{width}"]).model.size == expected
     assert load_settings(None, [f"model.size=[{height}, {width}]"]).model.size == expected
     assert load_settings(None, [f"model.size={height}"]).model.size == (height, height)
-
-
-def test_settings_survive_a_round_trip_through_json():
-    settings = load_settings("edge")
-    assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
 def test_every_setting_has_a_help_text_and_a_valid_default():
@@ -182,7 +157,6 @@ def test_moments_are_seconds_or_times_of_day():
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    """The user's config file, empty."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     path = tmp_path / "vad" / "config.yaml"
     path.parent.mkdir()
@@ -198,14 +172,8 @@ def test_precedence_is_flag_set_preset_environment_config_default(config, tmp_pa
     preset.write_text("extends: smoke\npretrain: {batch_size: 4, seed: 4, epochs: 4}\n")
     flags = {"pretrain.epochs": 6, "pretrain.batch_size": None}
     got = load_settings(preset, ["pretrain.seed=5", "pretrain.epochs=5"], flags).pretrain
-    assert (got.epochs, got.seed, got.batch_size, got.stride, got.max_steps, got.checkpoint_seconds) == (
-        6,
-        5,
-        4,
-        3,
-        40,
-        60,
-    )
+    found = (got.epochs, got.seed, got.batch_size, got.stride, got.max_steps, got.checkpoint_seconds)
+    assert found == (6, 5, 4, 3, 40, 60)
 
 
 def test_a_variable_without_a_section_counts_for_every_command_and_one_with_a_section_wins(monkeypatch):
@@ -241,39 +209,29 @@ def test_all_mistakes_are_told_at_once_with_where_they_stand(config, monkeypatch
         assert any(line.startswith(expected) for line in lines), expected
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("VAD_TRESHOLD", "1", "VAD_TRESHOLD: no setting has this name. Did you mean VAD_THRESHOLD?"),
-        ("VAD_THRESHOLD", "[1", "VAD_THRESHOLD: not valid YAML ("),
-    ],
-)
-def test_a_variable_that_is_nearly_a_setting_is_refused(monkeypatch, name, text, expected):
-    monkeypatch.setenv(name, text)
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
-    assert str(caught.value).startswith(expected)
-
-
-def test_variables_of_other_programs_are_left_alone(monkeypatch):
+def test_variables_of_other_programs_are_left_alone_and_one_that_is_nearly_a_setting_is_refused(monkeypatch):
     for name in ("VAD_DATA", "VAD_AGGRESSIVENESS", "VADER", "VAD_"):
         monkeypatch.setenv(name, "[")
     assert load_settings() == Settings()
+    for name, problem in (
+        ("VAD_TRESHOLD", "no setting has this name. Did you mean VAD_THRESHOLD?"),
+        ("VAD_THRESHOLD", "not valid YAML ("),
+    ):
+        with monkeypatch.context() as patch, pytest.raises(SettingsError) as caught:
+            patch.setenv(name, "[1")
+            load_settings()
+        assert str(caught.value).startswith(f"{name}: {problem}")
 
 
-def test_a_relative_config_home_counts_for_nothing(config, tmp_path, monkeypatch):
-    config.write_text("score: {warmup: 3}\n")
-    assert load_settings().score.warmup == 3
-    monkeypatch.chdir(tmp_path.parent)
-    monkeypatch.setenv("XDG_CONFIG_HOME", tmp_path.name)
-    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
-    assert load_settings() == Settings()
-
-
-def test_a_config_file_may_stand_in_the_home_folder_and_extend_a_preset(tmp_path, monkeypatch):
-    monkeypatch.delenv("XDG_CONFIG_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".config" / "vad").mkdir(parents=True)
-    (tmp_path / ".config" / "vad" / "config.yaml").write_text("extends: edge\nmodel: {width: 8}\n")
+def test_a_config_file_extends_a_preset_and_a_relative_config_home_is_the_one_in_the_home_folder(
+    config, tmp_path, monkeypatch
+):
+    config.write_text("extends: edge\nmodel: {width: 8}\n")
     settings = load_settings()
     assert settings.model.width == 8 and settings.pretrain == load_settings("edge").pretrain
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("XDG_CONFIG_HOME", tmp_path.name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_settings() == Settings()
+    config.parent.rename((tmp_path / ".config").mkdir() or tmp_path / ".config" / "vad")
+    assert load_settings() == settings

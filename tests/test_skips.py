@@ -19,23 +19,19 @@ def test_that_skips_itself(): pytest.skip("in the test")
 def test_that_is_known_to_fail(): raise AssertionError
 def test_that_passes(): pass
 """
-WHOLE_FILE = "import pytest; pytest.importorskip('no_such_library')"
 
 
 def test_no_skips_fails_whatever_is_skipped_and_nothing_else(tmp_path):
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "test_a.py").write_text(SKIPPED)
-    (tmp_path / "test_b.py").write_text(WHOLE_FILE)
+    (tmp_path / "test_b.py").write_text("import pytest; pytest.importorskip('no_such_library')")
     root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "pytest", "-q", "-rfEs", "-p", "no:cacheprovider", "-c", root / "pyproject.toml"]
-    command += ["-o", "addopts="]  # no doctests
-    environment = {"PYTHONPATH": str(root), "PATH": ""}  # and no VAD_DATA
-    ends = {}
-    for more in ((), ("--no-skips", "--continue-on-collection-errors")):
-        answer = subprocess.run(
-            list(map(str, (*command, *more, tmp_path))), cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        ends[len(more)] = answer.returncode, answer.stdout.splitlines()[-1].partition(" in ")[0]
-    assert ends[0] == (0, "1 passed, 5 skipped, 1 xfailed")
-    assert ends[2] == (1, "1 failed, 1 passed, 1 xfailed, 4 errors")
+    command = f"{sys.executable} -m pytest -q -rfEs -p no:cacheprovider -c {root}/pyproject.toml -o addopts= {tmp_path}"
+    for more, code, told in (
+        ([], 0, "1 passed, 5 skipped, 1 xfailed"),
+        (["--no-skips", "--continue-on-collection-errors"], 1, "1 failed, 1 passed, 1 xfailed, 4 errors"),
+    ):
+        how = {"cwd": tmp_path, "env": {"PYTHONPATH": str(root), "PATH": ""}}  # and no VAD_DATA
+        answer = subprocess.run([*command.split(), *more], **how, capture_output=True, text=True)
+        assert (answer.returncode, answer.stdout.splitlines()[-1].partition(" in ")[0]) == (code, told)
     assert "--no-skips: Skipped: could not import" in answer.stdout and "needs real footage" in answer.stdout

@@ -76,15 +76,3 @@ def test_both_programs_of_the_wheel_alone_help_and_score(programs, tmp_path, mak
     told = run(programs / name, "--help", cwd=tmp_path)
     assert all(command in told for command in COMMANDS)
     assert '"schema":"vad.score/1"' in run(programs / name, "score", make_video(), "-f", "ndjson", cwd=tmp_path)
-
-
-def test_the_wheel_alone_finds_its_presets_and_its_model(programs, tmp_path):
-    code = (
-        "import vadcli; from vadcli.presets import PRESETS, load_settings, preset_names\n"
-        "from vadcli.model.checkpoint import PACKAGED_MODEL, load_checkpoint\n"
-        "load_settings('edge'); load_checkpoint(PACKAGED_MODEL, 'metatrain')\n"
-        "print(vadcli.__file__, PRESETS, PACKAGED_MODEL, *preset_names(), sep='\\n')"
-    )
-    (*places,) = run(programs / "python", "-c", code, cwd=tmp_path).splitlines()
-    assert all(place.startswith(str(programs.parent)) for place in places[:3])
-    assert set(places[3:]) == {path.stem for path in (ROOT / "presets").glob("*.yaml")}

@@ -32,14 +32,6 @@ def test_every_path_is_measured(vad):
     assert all(line["seconds"] > 0 and line["rate"] > 0 for line in lines)
 
 
-def test_a_call_is_repeated_within_the_budget_and_its_rate_is_that_of_its_median_time():
-    calls = []
-    assert len(Where(CPU, torch.float32, 0.0).timed(lambda: calls.append(1))) == 1 and len(calls) == 2
-    assert len(Where(CPU, torch.float32, 60.0).timed(lambda: None, runs=3)) == 3
-    found = line("x", [3.0, 0.5, 0.4], 4)
-    assert (found.seconds, found.runs, found.rate) == (0.5, 3, 8.0)
-
-
 def line(path, seconds, items):
     return Where(CPU, torch.float32, 1.0).line(path, 1, seconds, "frames", items)
 

@@ -1,10 +1,15 @@
-"""Flags: made from settings, the same in every command, and with the choices of the floor below."""
+"""Flags: made from settings, the same in every command, with the choices of the floor below; shells complete them."""
 
 import importlib
 import inspect
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from types import NoneType, UnionType
-from typing import Literal, Union, get_args, get_origin
+from typing import Union, get_args, get_origin
 
 import pytest
 
@@ -14,7 +19,7 @@ from vadcli.cli.prepare import Layout
 from vadcli.evaluation.protocols import PROTOCOLS
 from vadcli.evaluation.published import TABLES
 from vadcli.footage.layouts import LAYOUTS
-from vadcli.settings import Settings
+from vadcli.presets import preset_names
 
 # Flags whose value means another thing in one command: a list, a side in pixels, another rate, another file.
 OTHER_TYPE = {
@@ -46,26 +51,6 @@ def test_an_option_has_one_short_form_and_one_type_in_every_command():
             assert {(name, flag), (first, flag)} & OTHER_TYPE or kind(name, option) == its_kind, (flag, name, first)
 
 
-def test_common_options_have_one_help_text():
-    common = ("--device", "--precision", "--seed", "--preset", "--set", "--quiet", "--model", "--json", "--mask-top")
-    for flag in common:
-        helps = {
-            name: options(name)[flag].help.split(" [dim]")[0]
-            for name in COMMANDS
-            if flag in options(name) and name != "demo"
-        }
-        assert len(helps) > 1 and len(set(helps.values())) == 1, flag
-
-
-def test_a_flag_has_the_choices_default_and_help_of_its_setting():
-    device = options("score")["--device"]
-    assert device.help == r"Where to compute. [dim]\[default: auto][/]"
-    assert kind("score", device) == {Literal["auto", "cpu", "cuda"]}
-    assert kind("pretrain", options("pretrain")["--max-steps"]) == {int}
-    assert kind("score", options("score")["--threshold"]) == {float} and Settings().score.threshold is None
-    assert "default" not in options("score")["--threshold"].help
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_options_with_a_panel_are_the_most_of_a_long_help(name, vad):
     shown = vad(name, "--help").out
@@ -91,3 +76,71 @@ def test_a_value_that_is_no_choice_is_told_with_the_choices(vad):
     for arguments in (["eval", "c.h5", "--score", "fo"], ["score", "v.mp4", "--device", "gpu"]):
         answer = vad(*arguments)
         assert answer.code == 2 and "is not one of" in answer.err and "Value error" not in answer.err
+
+
+FOLDER = Path(__file__).parent.parent.parent / "completions"
+SCRIPTS = {"bash": "vad.bash", "zsh": "_vad", "fish": "vad.fish"}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home folder with two files in it, and a `vad` on the PATH that is this one."""
+    program = tmp_path / "bin" / "vad"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m vadcli "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "video.mp4").touch()
+    (tmp_path / "views").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+    for name in ("HOME", "ZDOTDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    return tmp_path
+
+
+def found(program):
+    return shutil.which(program) or pytest.skip(f"needs {program}, which is not installed here")
+
+
+def bash(line, script=FOLDER / "vad.bash"):
+    """What bash offers at the end of a line: words of the script, or else (`complete -o default`) files."""
+    words = line.split(" ")
+    code = f"""
+        source {script}
+        COMP_WORDS=({" ".join(repr(word) for word in words)}); COMP_CWORD={len(words) - 1}
+        _vad_completion vad {words[-1]!r} {words[-2]!r}
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+        complete -p vad >&2
+    """
+    done = subprocess.run([found("bash"), "--norc", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "complete -o default -F _vad_completion vad\n"
+    return done.stdout.split()
+
+
+def fish(line, script=FOLDER / "vad.fish"):
+    code = f"source {script}; complete -C '{line}'"
+    done = subprocess.run([found("fish"), "--no-config", "-c", code], capture_output=True, text=True, check=True)
+    return [text.split("\t")[0] for text in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_committed_scripts_are_those_that_the_program_writes(shell, home):
+    write = f"_VAD_COMPLETE=source_{shell} vad | grep ."  # compinit wants `#compdef vad` in the first line
+    done = subprocess.run(["sh", "-c", write], capture_output=True, text=True, check=True)
+    file = FOLDER / SCRIPTS[shell]
+    assert file.read_text() == done.stdout, f"{file.name} is old. Run: {write} > completions/{file.name}"
+
+
+@pytest.mark.parametrize("offered", [bash, fish])
+def test_a_shell_completes_commands_options_choices_presets_and_settings(offered, home):
+    assert offered("vad sc") == ["score"]
+    assert set(COMMANDS) <= set(offered("vad "))
+    assert offered("vad score --rec") == ["--records"]
+    assert sorted(offered("vad score --format ")) == sorted(["ndjson", "csv", "json", "table", "srt", "vtt"])
+    assert sorted(offered("vad adapt --device ")) == ["auto", "cpu", "cuda"]
+    assert sorted(offered("vad eval --score f")) == sorted(["fp", "fr", "fused"])
+    assert set(preset_names()) <= set(offered("vad pretrain --preset "))
+    assert offered("vad score --set score.sm") == ["score.smooth_seconds="]

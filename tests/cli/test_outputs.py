@@ -1,9 +1,11 @@
-"""No command writes over what it reads, and a name that is not that of its output is refused before any work."""
+"""Outputs: no command writes over what it reads or under another kind's name, and --json tells of each in one shape."""
 
+import json
 import os
 
 import pytest
 
+from tests import synthetic_cache
 from tests.tasks.scorable import tiny_model
 
 # What each command is given, the output and its ending, and the input that it would replace.
@@ -94,3 +96,34 @@ def test_records_may_have_any_name_that_says_nothing_else(vad, inputs, tmp_path,
     given = ("--warmup", 0.5, "--threshold", 1)
     assert vad("score", inputs["video"], "-m", inputs["model"], *given, "-o", tmp_path / name).code == 0
     assert (tmp_path / name).read_text().startswith('{"schema"')
+
+
+TINY = ("--set", "model.size=16", "--set", "model.channels=1", "--set", "model.width=2")
+LINES = {
+    "cache": ("prepare", "video", "--size", 32, "-o", "out.h5"),
+    "checkpoint": ("pretrain", "cache", *TINY, "--max-steps", 1, "-o", "out.safetensors"),
+    "adapter": ("adapt", "video", "--from", "model", "-k", 3, "-o", "out.safetensors"),
+    "exported model": ("export", "model", "-o", "out.onnx"),
+    "picture": ("zones", "video", "-o", "out.png"),
+    "demo": ("demo", "out", "--scenes", 1, "--seconds", 1, "--size", 32, "--fps", 1, "--workers", 1),
+}
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_what_was_made_is_told_as_info_tells_it_and_what_came_of_the_run(vad, make_video, tmp_path, monkeypatch, kind):
+    if kind == "exported model":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+    monkeypatch.chdir(tmp_path)
+    given = {"video": make_video(frames=40), "model": tiny_model(tmp_path / "m.safetensors")}
+    given["cache"] = synthetic_cache.write(tmp_path / "c.h5", size=(16, 16), channels=1) if kind == "checkpoint" else ""
+    line = [given.get(word, word) for word in LINES[kind]]
+    answer = vad(*line, "--json", "-q")
+    assert (answer.code, answer.err) == (0, "")
+    told = json.loads(answer.out)
+    assert list(told)[:2] == ["schema", "file"] and list(told)[-1] == "run" and isinstance(told["run"], dict)
+    assert (told["schema"], told["kind"]) == ("vad.info/1", kind)
+    assert told["file"] == next(str(word) for word in LINES[kind] if str(word).startswith("out"))
+    if kind not in ("picture", "demo"):
+        del told["run"]
+        assert told == json.loads(vad("info", told["file"], "--json").out)

@@ -1,11 +1,14 @@
+"""Metrics and their intervals against their definitions."""
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from vadcli.errors import InputError
-from vadcli.evaluation.metrics import clip_aucs, curve, mean_or_none, micro_auc, placements, scene_aucs
+from vadcli.evaluation import intervals
+from vadcli.evaluation.intervals import influences, interval, wins
+from vadcli.evaluation.metrics import clip_aucs, curve, mean_or_none, micro_auc, scene_aucs
 from vadcli.evaluation.pool import pool
 
 
@@ -64,38 +67,8 @@ def test_hand_worked_curve():
     assert points.threshold_at(1.0) == 0.6
     assert points.false_positive_rate_at(0.5) == 0.0
     assert points.false_positive_rate_at(1.0) == pytest.approx(1 / 3)
-
-
-def test_equal_error_rate_is_interpolated_between_points():
-    points = curve(np.array([True, True, False]), np.array([2.0, 1.0, 1.0]))  # from (0, 0.5) to (1, 1)
-    assert points.equal_error_rate == pytest.approx(1 / 3)
-
-
-def test_threshold_at_recall_reaches_it_and_no_higher_one_does():
-    labels, scores = random_frames(5)
-    points = curve(labels, scores)
-    threshold = points.threshold_at(0.8)
-    assert np.mean(scores[labels] >= threshold) >= 0.8
-    assert np.mean(scores[labels] > threshold) < 0.8
-
-
-@given(hnp.arrays(np.int8, st.integers(4, 40)), st.integers(0, 2**20))
-def test_auc_is_unchanged_by_monotone_maps_and_flips_with_polarity(raw, bits):
-    labels = np.array([bits >> (i % 20) & 1 == 1 for i in range(len(raw))])
-    labels[:2] = [True, False]
-    scores = raw.astype(float)
-    area = curve(labels, scores).auc
-    assert curve(labels, scores**3 + 7).auc == area
-    assert curve(labels, np.exp(scores / 50)).auc == area
-    assert curve(labels, -scores).auc == pytest.approx(1 - area, abs=1e-12)
-    assert curve(~labels, scores).auc == pytest.approx(1 - area, abs=1e-12)
-
-
-@given(st.integers(0, 10**6))
-def test_placements_count_every_pair_once_from_both_sides(seed):
-    labels, scores = random_frames(seed, n=60, levels=6)
-    wins = placements(labels, scores)
-    assert wins[labels].sum() == wins[~labels].sum()
+    between = curve(np.array([True, True, False]), np.array([2.0, 1.0, 1.0]))  # from (0, 0.5) to (1, 1)
+    assert between.equal_error_rate == pytest.approx(1 / 3)
 
 
 def test_macro_leaves_out_clips_of_one_kind():
@@ -111,26 +84,82 @@ def test_a_scenes_auc_pools_its_own_clips_and_no_others():
     hall = np.r_[0:30, 50:90]
     expected = {"hall": pairwise_auc(labels[hall], scores[hall]), "lawn": pairwise_auc(labels[cut[1]], scores[cut[1]])}
     assert scene_aucs(data) == pytest.approx(expected, abs=1e-12)
+    one_kind = pool("ab", [np.arange(2.0)] * 2, [np.array([0, 1]), np.array([1, 1])], scenes=["hall", "lawn"])
+    assert scene_aucs(one_kind) == {"hall": 1.0, "lawn": None}
 
 
-def test_a_scene_of_one_kind_has_no_auc():
-    data = pool("ab", [np.arange(2.0), np.arange(2.0)], [np.array([0, 1]), np.array([1, 1])], scenes=["one", "two"])
-    assert scene_aucs(data) == {"one": 1.0, "two": None}
-
-
-def test_micro_differs_from_macro_when_clips_have_different_levels():
-    low, high = np.array([0.1, 0.2, 0.3]), np.array([10.1, 10.2, 10.3])
-    data = pool(["a", "b"], [low, high], [np.array([0, 0, 1])] * 2)
-    assert mean_or_none(clip_aucs(data)) == 1.0
-    assert micro_auc(data) == 0.75
-
-
-@pytest.mark.parametrize(("label", "kind"), [(0, "normal"), (1, "abnormal")])
-def test_frames_of_one_kind_cannot_be_ranked(label, kind):
-    with pytest.raises(InputError, match=f"all 2 frames of 1 clips are {kind}"):
-        pool(["a"], [np.array([1.0, 2.0])], [np.array([label, label])])
-
-
-def test_a_clip_given_twice_is_refused():
+def test_frames_of_one_kind_and_a_clip_given_twice_are_refused():
+    for label, kind in ((0, "normal"), (1, "abnormal")):
+        with pytest.raises(InputError, match=f"all 2 frames of 1 clips are {kind}"):
+            pool(["a"], [np.array([1.0, 2.0])], [np.array([label, label])])
     with pytest.raises(InputError, match="clip a: scored twice"):
         pool(["a", "a"], [np.zeros(2)] * 2, [np.array([0, 1])] * 2)
+
+
+def clips(seed, count=6, frames=40, levels=None, lift=1.0):
+    random = np.random.default_rng(seed)
+    labels = [random.random(frames + i) < random.random() for i in range(count)]
+    labels[0][:2] = [True, False]
+    scores = [random.normal(size=len(marks)) + lift * marks for marks in labels]
+    if levels:
+        scores = [np.round(values * levels) for values in scores]
+    return pool([f"c{i}" for i in range(count)], scores, labels)
+
+
+def slow_wins(data):
+    matrix = np.zeros((len(data.names),) * 2)
+    clip = data.clip_of
+    for p in np.flatnonzero(data.labels):
+        for q in np.flatnonzero(~data.labels):
+            matrix[clip[p], clip[q]] += (data.scores[p] > data.scores[q]) + 0.5 * (data.scores[p] == data.scores[q])
+    return matrix
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10**6), st.sampled_from([None, 1, 3]))
+def test_wins_count_every_pair_of_frames(seed, levels):
+    data = clips(seed, levels=levels)
+    assert np.array_equal(wins(data), slow_wins(data))
+
+
+def test_interval_holds_the_auc_and_is_the_same_for_the_same_seed():
+    data = clips(2, count=12)
+    first, second = interval(data, 500, 0), interval(data, 500, 0)
+    assert first == second
+    assert first.low < micro_auc(data) < first.high
+    assert interval(data, 500, 1) != first
+    assert interval(clips(3, count=1), 100, 0) is None
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says():
+    truth = 0.7602499389065233  # Φ(1/√2), unit shift of unit normals
+    covered = 0
+    for seed in range(200):
+        found = interval(clips(seed, count=20, frames=30), 200, 0)
+        covered += found.low <= truth <= found.high
+    assert 170 <= covered <= 200
+
+
+def test_very_many_clips_get_the_linear_interval_which_is_close_to_the_bootstrap(monkeypatch):
+    data = clips(5, count=150)
+    by_draws = interval(data, 2000, 0)
+    monkeypatch.setattr(intervals, "MOST_CLIPS", 100)
+    linear = interval(data, 2000, 0)
+    assert linear.method != by_draws.method
+    assert linear.low == pytest.approx(by_draws.low, abs=0.004)
+    assert linear.high == pytest.approx(by_draws.high, abs=0.004)
+
+
+def test_influences_sum_to_zero_and_are_the_derivative_of_the_auc():
+    data = clips(7)
+    effect = influences(data)
+    assert effect.sum() == pytest.approx(0, abs=1e-12)
+    matrix, positives, negatives = wins(data), data.abnormal, data.lengths - data.abnormal
+
+    def area(weights):
+        return weights @ matrix @ weights / ((weights @ positives) * (weights @ negatives))
+
+    for clip in range(6):
+        nudge = np.eye(6)[clip] * 1e-6
+        numeric = (area(np.ones(6) + nudge) - area(np.ones(6) - nudge)) / 2e-6
+        assert effect[clip] == pytest.approx(numeric, abs=1e-8)

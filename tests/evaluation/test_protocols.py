@@ -3,27 +3,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from tests.evaluation.caches import evidence_on
-from vadcli.errors import InputError
-from vadcli.evaluation.evidence import CONTROLS, FEATURE, FLOW, FRAME, GIVEN, LIVE, MOVING, available_scores
+from tests.caches import evidence_on
+from vadcli.evaluation.evidence import FEATURE, FRAME, GIVEN
 from vadcli.evaluation.metrics import micro_auc
 from vadcli.evaluation.protocols import (
     MINMAX,
     OFFICIAL,
-    ONLINE,
-    PAPER,
-    PROTOCOLS,
     Request,
-    find_protocol,
     official_filter,
     official_kernel,
 )
 from vadcli.evaluation.results import score
-from vadcli.scoring.smoothing import smooth
 
 
 def clip(name, seed, n=60, lift=2.0):
@@ -33,11 +25,6 @@ def clip(name, seed, n=60, lift=2.0):
     frame = random.lognormal(-6, 0.3, n) * np.where(labels, lift, 1)
     feature = random.lognormal(-4, 0.2, n) * np.where(labels, lift, 1)
     return evidence_on(labels, {FRAME: frame, FEATURE: feature}, name, first=4)
-
-
-def with_units(evidence, frame, feature):
-    signals = {FRAME: frame * evidence.signals[FRAME], FEATURE: feature * evidence.signals[FEATURE]}
-    return replace(evidence, signals=signals)
 
 
 def literal_official(frame_errors, feature_errors, a):
@@ -95,27 +82,6 @@ def test_minmax_scales_each_clip_and_does_nothing_more():
     )
 
 
-def test_controls_stand_in_every_protocol_and_are_smoothed_causally_in_online():
-    plain = clip("a", 1)
-    moving = replace(plain, signals={**plain.signals, MOVING: plain.signals[FRAME], FLOW: plain.signals[FEATURE]})
-    assert available_scores([moving])[-2:] == CONTROLS
-    (scores,) = ONLINE.scores([moving], Request(MOVING, smooth_seconds=0.4))
-    np.testing.assert_array_equal(scores, smooth(plain.signals[FRAME], 0.4, plain.frames / 25.0))
-    assert score([moving], ONLINE, Request(MOVING, threshold=1.0)).thresholds is None
-    for protocol in PROTOCOLS.values():
-        assert set(CONTROLS) <= set(protocol.of)
-        assert np.isfinite(protocol.scores([moving], Request(MOVING))[0]).all()
-
-
-def test_single_scores_are_the_parts_of_the_fused_one():
-    clips = [clip("a", 1), clip("b", 2)]
-    parts = {kind: OFFICIAL.scores(clips, Request(kind)) for kind in ("fp", "fr", "fused")}
-    for fp, fr, fused in zip(parts["fp"], parts["fr"], parts["fused"], strict=True):
-        assert np.allclose(0.5 * fp + 0.5 * fr, fused, atol=1e-15)
-    assert np.array_equal(PAPER.scores(clips, Request("fp"))[0], clips[0].signals[FRAME])
-    assert np.array_equal(PAPER.scores(clips, Request("fused"))[1], clips[1].signals[FRAME] + clips[1].signals[FEATURE])
-
-
 def test_the_filter_is_not_renormalised_and_leaves_a_clip_too_short_for_it():
     assert official_kernel().sum() == pytest.approx(0.99985, abs=5e-6)
     values = np.arange(14.0)
@@ -127,37 +93,3 @@ def test_the_filter_is_not_renormalised_and_leaves_a_clip_too_short_for_it():
 def test_a_constant_clip_and_an_error_of_zero_have_finite_scores():
     flat = evidence_on(np.arange(20) > 9, {FRAME: np.zeros(20), FEATURE: np.ones(20)})
     assert np.isfinite(OFFICIAL.scores([flat], Request("fused"))[0]).all()
-
-
-@given(st.floats(0.01, 100), st.floats(0.01, 100))
-def test_official_does_not_mind_the_unit_of_an_error(frame, feature):
-    plain = clip("a", 3)
-    ours, theirs = OFFICIAL.scores([plain, with_units(plain, frame, feature)], Request("fused"))
-    assert np.allclose(ours, theirs, atol=1e-9)
-
-
-def test_min_max_over_each_clip_lifts_the_pooled_auc_of_cameras_that_differ():
-    cameras = [with_units(clip("loud", 1, lift=3.0), 20, 20), clip("quiet", 2, lift=3.0)]
-    raw, scaled = (micro_auc(score(cameras, protocol, Request("fused"))) for protocol in (PAPER, OFFICIAL))
-    assert scaled > raw + 0.1
-
-
-def test_given_scores_pass_through_paper_and_keep_their_polarity_in_official_and_online():
-    labels = np.arange(60) >= 30
-    finished = evidence_on(labels, {GIVEN: labels + np.linspace(0, 0.1, 60)})
-    assert np.array_equal(PAPER.scores([finished], Request(GIVEN))[0], finished.signals[GIVEN])
-    for protocol in (PAPER, OFFICIAL, ONLINE):
-        assert micro_auc(score([finished], protocol, Request(GIVEN))) == 1.0
-
-
-def test_online_takes_the_programs_scores_and_thresholds_as_they_are():
-    plain = clip("a", 1)
-    live = replace(plain, signals={**plain.signals, LIVE: plain.signals[FRAME]}, threshold=1.25)
-    assert np.array_equal(ONLINE.scores([live], Request(LIVE))[0], plain.signals[FRAME])
-    assert score([live], ONLINE, Request(LIVE)).thresholds.tolist() == [1.25]
-    assert score([plain], PAPER, Request("fp")).thresholds is None
-
-
-def test_an_unknown_protocol_names_the_known_ones():
-    with pytest.raises(InputError, match="online, paper, official, minmax"):
-        find_protocol("fast")

@@ -1,9 +1,11 @@
-"""Video files and folders of pictures."""
+"""Video files and folders of pictures, and pictures whose headers claim what no camera gives."""
 
 import os
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 
 import av
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from tests.conftest import picture
 from vadcli.errors import FootageError
 from vadcli.footage.opencv import cv2
+from vadcli.footage.pictures import read_picture
 from vadcli.footage.resize import network_image, view_of, view_size
 from vadcli.footage.source import Reading, find_sources, open_source
 from vadcli.footage.span import Span
@@ -47,13 +50,6 @@ def test_a_view_averages_what_it_is_made_of_and_blends_where_it_is_enlarged():
     np.testing.assert_array_equal(view_of(small, (64, 88)), cv2.resize(small, (88, 64)))
 
 
-def test_a_frame_s_view_is_made_of_the_picture_whole_and_rgb(make_video):
-    frames, _ = read(make_video(frames=3))
-    np.testing.assert_array_equal(frames[2].view, cv2.resize(frames[2].original, (88, 64)))
-    expected = cv2.cvtColor(picture(2), cv2.COLOR_BGR2RGB)
-    assert np.abs(frames[2].original.astype(int) - expected).mean() < 8  # MPEG-4 loses a little
-
-
 def test_the_network_s_image_is_the_view_resized_once_and_grey_by_bt_601():
     view = picture(2, (64, 88))
     assert network_image(view, (64, 88), 3) is view
@@ -64,23 +60,12 @@ def test_the_network_s_image_is_the_view_resized_once_and_grey_by_bt_601():
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".pgm"])
-def test_pictures_without_loss_are_read_exactly(make_pictures, suffix):
+def test_pictures_without_loss_are_read_exactly_in_natural_order(make_pictures, suffix):
     channels = 1 if suffix == ".pgm" else 3
-    frames, _ = read(make_pictures(suffix=suffix, channels=channels, frames=3))
-    expected = np.broadcast_to(picture(1, channels=channels)[:, :, ::-1], (48, 64, 3))
-    np.testing.assert_array_equal(frames[1].original, expected)
-
-
-def test_pictures_are_in_natural_order_from_0_or_1(make_pictures):
-    frames, _ = read(make_pictures(frames=12, first=1, pattern="frame_{}"))
-    np.testing.assert_array_equal(frames[10].original, picture(10)[:, :, ::-1])
+    frames, _ = read(make_pictures(suffix=suffix, channels=channels, frames=12, first=1, pattern="frame_{}"))
+    expected = np.broadcast_to(picture(10, channels=channels)[:, :, ::-1], (48, 64, 3))
+    np.testing.assert_array_equal(frames[10].original, expected)
     assert len(frames) == 12
-
-
-def test_grey_footage_has_three_equal_channels(make_pictures, make_film):
-    for source in (make_pictures(channels=1, frames=2), make_film("grey.mkv", codec="ffv1", pixels="gray")):
-        view = read(source)[0][1].view
-        np.testing.assert_array_equal(view, np.repeat(view[:, :, :1], 3, axis=2))
 
 
 def test_sixteen_bits_become_eight_by_their_range_and_alpha_is_dropped(tmp_path):
@@ -141,29 +126,25 @@ def complaint(source):
 
 
 def test_bad_files_are_named_in_one_line(tmp_path, make_video, capfd):
-    empty, text, cut, noise = (tmp_path / name for name in ("empty.mp4", "text.mp4", "cut.mp4", "noise.avi"))
-    empty.touch()
-    text.write_text("hello\n")
-    cut.write_bytes(make_video().read_bytes()[:1500])
-    noise.write_bytes(np.random.default_rng(0).bytes(5000))
-    (tmp_path / "nothing").mkdir()
-    assert complaint(tmp_path / "missing.mp4") == "not found. Check the path."
-    assert complaint(empty).startswith("the file is empty")
-    assert complaint(text).startswith("this is text, not video")
-    assert complaint(cut).startswith("the recording was cut off")
-    assert complaint(noise).startswith("no video in it")
-    assert complaint(tmp_path / "nothing").startswith("no pictures in this folder")
-    assert capfd.readouterr() == ("", ""), "OpenCV and FFmpeg keep quiet"
-
-
-def test_sound_alone_is_named(tmp_path):
-    path = tmp_path / "sound.mp4"
-    with av.open(str(path), "w") as film:
+    with av.open(str(tmp_path / "sound.mp4"), "w") as film:
         sound = film.add_stream("aac", rate=8000, layout="mono")
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 1000), np.float32), format="fltp", layout="mono")
         silence.sample_rate = 8000
         film.mux([*sound.encode(silence), *sound.encode()])
-    assert complaint(path).startswith("sound only")
+    (tmp_path / "nothing").mkdir()
+    for name, content, problem in (
+        ("missing.mp4", None, "not found. Check the path."),
+        ("empty.mp4", b"", "the file is empty"),
+        ("text.mp4", b"hello\n", "this is text, not video"),
+        ("cut.mp4", make_video().read_bytes()[:1500], "the recording was cut off"),
+        ("noise.avi", np.random.default_rng(0).bytes(5000), "no video in it"),
+        ("sound.mp4", None, "sound only"),
+        ("nothing", None, "no pictures in this folder"),
+    ):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        assert complaint(tmp_path / name).startswith(problem)
+    assert capfd.readouterr() == ("", ""), "OpenCV and FFmpeg keep quiet"
 
 
 def test_damaged_pictures_and_those_of_another_size_are_named(make_pictures, capfd):
@@ -192,21 +173,15 @@ def test_a_picture_that_changes_size_on_the_way_is_refused(make_film, tmp_path, 
     assert complaint(both).startswith((f"{at}20", f"{at}19"))  # MPEG-2 gives up its last frame
 
 
-def test_frames_are_read_when_they_are_asked_for_and_a_consumer_may_stop_early(make_video):
-    threads = threading.active_count()
-    with open_source(str(make_video(frames=60))) as source:
-        next(source)
-        assert source.frames_read == 1 and threading.active_count() == threads
-    assert list(source) == []
-
-
-def test_pictures_are_bit_for_bit_what_opencv_decodes(make_film):
+def test_pictures_are_bit_for_bit_what_opencv_decodes_and_views_are_made_of_them(make_film):
     for pixels, codec in (("yuv420p", "libx264"), ("yuvj420p", "mjpeg"), ("yuv422p10le", "ffv1"), ("gray", "ffv1")):
         film = make_film(f"{pixels}.mkv", frames=5, size=(37, 51) if codec == "ffv1" else (48, 64), codec=codec,
                          pixels=pixels)  # fmt: skip
         capture = cv2.VideoCapture(str(film), cv2.CAP_FFMPEG)
         for frame in read(film)[0]:
             np.testing.assert_array_equal(frame.original[:, :, ::-1], capture.read()[1])
+            np.testing.assert_array_equal(frame.view, view_of(frame.original, view_size(*frame.original.shape[:2])))
+            assert pixels != "gray" or (frame.view == frame.view[:, :, :1]).all()
         assert not capture.read()[0]
 
 
@@ -223,37 +198,7 @@ def test_find_sources_takes_files_folders_and_patterns_in_natural_order(make_vid
         find_sources([str(tmp_path / "nothing*.mp4")])
 
 
-@pytest.mark.parametrize("pictures", ["cam", "cam/thumbs"])
-def test_find_sources_takes_videos_before_pictures_beside_them_and_tells(make_video, make_pictures, tmp_path, pictures):
-    """As recorders write snapshots beside recordings."""
-    names = [str(make_video(f"cam/{number}.mp4", frames=1)) for number in (1, 2)]
-    make_pictures(pictures, frames=3)
-    told = []
-    assert find_sources([str(tmp_path / "cam")], told.append) == names
-    (note,) = told
-    assert note.startswith(f"{tmp_path / 'cam'}: 3 pictures beside the videos left out.")
-
-
-def test_ctrl_c_ends_a_reading_program_at_once(make_video, tmp_path):
-    program = (
-        "import os, signal, sys\n"
-        "from vadcli.footage.source import open_source\n"
-        "try:\n"
-        "    with open_source(sys.argv[1]) as source:\n"
-        "        next(source)\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "        list(source)\n"
-        "except KeyboardInterrupt:\n"
-        "    print('clean')\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program, str(make_video(frames=200))], capture_output=True, text=True, timeout=60
-    )
-    assert (ended.stdout, ended.stderr, ended.returncode) == ("clean\n", "", 0)
-
-
 def test_a_missing_system_library_is_named_with_the_package_that_has_it(make_video, tmp_path):
-    """As in slim containers."""
     (tmp_path / "libGL.so.1").touch()
     environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
     command = [sys.executable, "-m", "vadcli", "score", str(make_video())]
@@ -262,3 +207,57 @@ def test_a_missing_system_library_is_named_with_the_package_that_has_it(make_vid
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert "OpenCV cannot be loaded" in ended.stderr and "apt install libgl1" in ended.stderr
+
+
+SIDE = 30_000
+
+
+def png():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+def ppm():
+    return f"P6\n{SIDE} {SIDE}\n255\n".encode() + bytes(1000)
+
+
+def bmp():
+    return b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54, 40, SIDE, SIDE, 1, 24, *[0] * 6) + bytes(100)
+
+
+def jpg():
+    data = bytearray(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes())
+    size = data.index(b"\xff\xc0") + 5
+    data[size : size + 4] = struct.pack(">HH", SIDE, SIDE)
+    return bytes(data)
+
+
+def tiff():
+    data = bytearray(cv2.imencode(".tiff", np.zeros((64, 64, 3), np.uint8))[1].tobytes())
+    (start,) = struct.unpack("<I", data[4:8])
+    for at in range(start + 2, start + 2 + 12 * struct.unpack("<H", data[start : start + 2])[0], 12):
+        if struct.unpack("<H", data[at : at + 2])[0] in (256, 257):  # width and height
+            data[at + 2 : at + 12] = struct.pack("<HII", 4, 1, SIDE)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("make", [png, ppm, bmp, jpg, tiff])
+def test_a_size_is_bounded_by_the_header_before_anything_is_decoded(tmp_path, make):
+    file = tmp_path / f"0.{make.__name__}"
+    file.write_bytes(make())
+    with pytest.raises(FootageError) as caught:
+        read_picture(file)
+    assert str(caught.value) == f"{file}: a picture of more than 67 million pixels. Scale it down or remove it."
+
+
+def test_a_file_longer_than_any_picture_is_not_read(tmp_path):
+    file = tmp_path / "0.png"
+    with file.open("wb") as sparse:
+        sparse.truncate(1 << 40)
+    with pytest.raises(FootageError, match=r"1,099,511,627,776 bytes, more than any picture has"):
+        read_picture(file)

@@ -48,13 +48,6 @@ def test_numbers_a_line_over_all_clips_are_read_in_every_encoding_of_windows(tmp
         assert read(tmp_path / name) == BOTH
 
 
-def test_vectors_are_labels_over_all_clips_in_their_order(tmp_path):
-    for vector in (np.array([FLAT], np.int8), np.array([FLAT]).T.astype(bool)):
-        savemat(tmp_path / "x.mat", {"labels": vector})
-        np.save(tmp_path / "x.npy", vector)
-        assert read(tmp_path / "x.mat") == read(tmp_path / "x.npy") == BOTH
-
-
 def cells(*items):
     array = np.empty((1, len(items)), dtype=object)
     for index, item in enumerate(items):
@@ -70,13 +63,6 @@ def test_matlab_files_are_1_based_and_inclusive(tmp_path):
     assert read(file)["s/test/01"] == [0] * 6
 
 
-def test_a_folder_of_arrays_and_tables_is_matched_by_name(tmp_path):
-    np.save(tmp_path / "01.npy", np.array(BOTH["s/test/01"], bool))
-    (tmp_path / "02.txt").write_text("1\n1\n1\n1\n")
-    (tmp_path / "README.md").write_text("not labels")
-    assert read(tmp_path) == BOTH
-
-
 def test_tables_of_intervals_and_of_frames_count_from_0(tmp_path):
     intervals, frames, one = (tmp_path / name for name in ("intervals.csv", "frames.csv", "one.csv"))
     intervals.write_text("clip, start_frame, end_frame\n01,1,2\n01,5,5\ns/test/02.mp4,0,3\n")
@@ -84,13 +70,11 @@ def test_tables_of_intervals_and_of_frames_count_from_0(tmp_path):
     frames.write_text("clip,frame,label\n" + "\n".join(rows))
     one.write_text("\ufeffframe,label\n2,1\n0,0\n1,0\n", encoding="utf-8")
     assert read(intervals) == BOTH and read(frames) == BOTH
+    intervals.write_text("clip,start_frame,end_frame\n02,0,0\n")
+    assert read(intervals) == {"s/test/01": [0] * 6, "s/test/02": [1, 0, 0, 0]}, (
+        "clips that it does not name are normal"
+    )
     assert read(one, {"a": 3}) == {"a": [0, 0, 1]}
-
-
-def test_clips_that_a_table_of_intervals_does_not_name_are_normal(tmp_path):
-    file = tmp_path / "i.csv"
-    file.write_text("clip,start_frame,end_frame\n02,0,0\n")
-    assert read(file) == {"s/test/01": [0] * 6, "s/test/02": [1, 0, 0, 0]}
 
 
 def complaint(path, clips=CLIPS):
@@ -105,12 +89,9 @@ def complaint(path, clips=CLIPS):
     [
         ("x.csv", "clip,start_frame,end_frame\n03,1,2\n", "x.csv:2: no clip 03. Clips here: s/test/01, s/test/02."),
         ("x.csv", "clip,start_frame,end_frame\n01,a,2\n", "x.csv:2: start_frame is a, no whole number"),
-        ("x.csv", "clip,start_frame,end_frame\n01,3,2\n", "has the interval 3 to 2"),
         ("x.csv", "clip,start_frame,end_frame\n02,3,9\n", "labels frame 9, 6 beyond the last of 4 frames"),
         ("x.csv", "clip,start_frame,end_frame\n,3,9\n", "x.csv:2: clip is missing, no name"),
-        ("x.csv", "clip,frame,label\n/,0,1\n", "x.csv:2: clip is /, no name"),
         pytest.param("x.csv", f"clip,frame,label\n{'x' * 140_000},0,1\n", "x.csv:2: no table (field larger", id="long"),
-        ("x.csv", "time,score\n1,2\n", "columns are time, score; expected"),
         ("x.csv", "", "columns are missing"),
         ("x.csv", "frame,label\n0,1\n", "which of 2 clips"),
         ("x.csv", "clip,frame,label\n01,0,1\n01,0,1\n", "frame 0 of s/test/01 is labelled twice"),
@@ -120,15 +101,12 @@ def complaint(path, clips=CLIPS):
         ("x.csv", "clip,start_frame,end_frame\n01,0,4e12\n", "x.csv:2: end_frame is 4e12, no whole number from 0 to"),
         ("x.csv", "clip,frame,label\n01,0,-1\n", "x.csv:2: label is -1, no whole number"),
         ("x.m", "% nothing\nx.gt_frame = [9:: ];\n", "x.m:2: gt_frame is [9::], no ranges such as [60:152"),
-        ("x.m", "x.gt_frame = [1.5:2];\n", "x.m:1: gt_frame is [1.5:2], no ranges"),
         ("x.m", "x.gt_frame = [1:2\n", "x.m:1: gt_frame is [1:2], no ranges"),
         ("x.m", f"\nx.gt_frame=[1:{'9' * 5000}];", "x.m:2: frame 99999999999999999999; frames are from 1"),
         ("x.m", "TestVideoFile{end+1}.gt_frame = [21:40] + 3;", "has to be computed"),
-        ("x.m", "TestVideoFile{end+1}.gt_frame = 2*[21:40];", "has to be computed"),
         ("x.m", "TestVideoFile{2}.gt_frame = [21:40];", "Put them in the order of the clips"),
         ("x.m", "nothing here", "no line `gt_frame"),
         ("x.m", "gt_frame = [1:2];", "labels of 1 clips for 2 here"),
-        ("x.txt", "one two", "not a list of numbers"),
         ("x.doc", "", "labels are read from .m, .mat, .npy, .csv, .txt"),
         ("x.mat", "no matlab", "no MATLAB file"),
         ("x.npy", "no array", "no .npy file that can be read"),
@@ -137,15 +115,6 @@ def complaint(path, clips=CLIPS):
 def test_files_that_do_not_hold_are_named(tmp_path, name, text, problem):
     (tmp_path / name).write_text(text)
     assert problem in complaint(tmp_path / name)
-
-
-def test_labels_of_the_wrong_length_say_by_how_much(tmp_path):
-    file = tmp_path / "a.npy"
-    np.save(file, np.zeros(7))
-    assert "7 labels for 10 frames of 2 clips, 3 too few" in complaint(file)
-    assert complaint(file, {"a": 6}).startswith("a: 7 labels in a.npy for 6 frames, 1 too many")
-    with pytest.raises(FootageError, match="whose lengths are not known"):
-        labels_for(file, dict.fromkeys(CLIPS))
 
 
 class Trap:
@@ -200,31 +169,22 @@ def test_matlab_files_of_version_7_3_are_read(tmp_path):
     assert read(tmp_path / "gt.mat") == BOTH
 
 
-def outside(file, cells):
-    file.create_dataset("gt", (2, 1), np.uint8, external=[("/etc/hostname", 0, 2)])
-
-
-def linked(file, cells):
-    file["gt"] = h5py.ExternalLink("/etc/other.h5", "x")
-
-
 def virtual(file, cells):
     layout = h5py.VirtualLayout((2, 1), np.uint8)
     layout[:] = h5py.VirtualSource("/etc/other.h5", "x", (2, 1))
     file.create_virtual_dataset("gt", layout)
 
 
-def huge(file, cells):
-    file.create_dataset("gt", (1 << 20, 1 << 20), np.uint8, chunks=(1 << 10, 1 << 10))
-
-
 @pytest.mark.parametrize(
     ("fill", "problem"),
     [
-        (outside, "gt is stored in other files"),
-        (linked, "gt is a link"),
+        (lambda file, _: file.create_dataset("gt", (2, 1), "u1", external=[("/etc/hostname", 0, 2)]), "in other files"),
+        (lambda file, _: file.__setitem__("gt", h5py.ExternalLink("/etc/other.h5", "x")), "gt is a link"),
         (virtual, "gt is stored in other files"),
-        (huge, "more than 1 GiB in it"),
+        (
+            lambda file, _: file.create_dataset("gt", (1 << 20, 1 << 20), "u1", chunks=(1024, 1024)),
+            "more than 1 GiB in",
+        ),
     ],
 )
 def test_a_matlab_file_of_version_7_3_that_reads_other_files_or_is_huge_is_refused(tmp_path, fill, problem):
@@ -232,16 +192,11 @@ def test_a_matlab_file_of_version_7_3_that_reads_other_files_or_is_huge_is_refus
     assert problem in complaint(tmp_path / "gt.mat", {"a": 6})
 
 
-def test_a_mat_file_without_gt_says_what_it_has(tmp_path):
-    savemat(tmp_path / "x.mat", {"volume": np.zeros(3), "other": np.zeros(3)})
-    assert "no variable `gt` in it, only volume, other" in complaint(tmp_path / "x.mat")
-    savemat(tmp_path / "x.mat", {"gt": cells(np.zeros((3, 2)), np.zeros((2, 1)))})
-    assert "clip 1 of `gt` is (3, 2); expected 2 x n" in complaint(tmp_path / "x.mat")
-
-
 @pytest.mark.parametrize(
     ("gt", "problem"),
     [
+        (None, "no variable `gt` in it, only volume, other"),
+        (cells(np.zeros((3, 2)), np.zeros((2, 1))), "clip 1 of `gt` is (3, 2); expected 2 x n"),
         ("hello", "clip 1 of `gt` is <U5, no numbers of frames"),
         (csc_matrix(np.eye(2)), "clip 1 of `gt` is object, no numbers"),
         (cells(np.array([[1], [2]]), {"first": 1}), "clip 2 of `gt` is [('first', 'O')], no numbers"),
@@ -250,19 +205,8 @@ def test_a_mat_file_without_gt_says_what_it_has(tmp_path):
     ],
 )
 def test_a_mat_file_whose_gt_is_no_frames_says_what_it_is(tmp_path, gt, problem):
-    savemat(tmp_path / "x.mat", {"gt": gt})
+    savemat(tmp_path / "x.mat", {"volume": 1, "other": 1} if gt is None else {"gt": gt})
     assert problem in complaint(tmp_path / "x.mat")
-
-
-@pytest.mark.parametrize("where", [150, 170])
-def test_a_mat_file_with_a_flipped_bit_is_named(tmp_path, where):
-    """It is compressed, as MATLAB saves it; what follows byte 128 has a checksum."""
-    file = tmp_path / "x.mat"
-    savemat(file, {"gt": cells(np.array([[2], [3]]))}, do_compression=True)
-    content = bytearray(file.read_bytes())
-    content[where] ^= 16
-    file.write_bytes(content)
-    assert "x.mat: no MATLAB file that can be read (Error -3" in complaint(file)
 
 
 def npy_that_claims(header):
@@ -317,14 +261,6 @@ def test_masks_of_every_kind_come_out_alike(tmp_path):
         np.testing.assert_array_equal(unpacked(origin), expected)
         with pytest.raises(FootageError, match=r"clip: 2 masks in .* for 3 frames, 1 too few"):
             unpacked(origin, count=3)
-
-
-def test_an_object_too_small_for_the_cache_makes_its_frames_abnormal_all_the_same(tmp_path):
-    masks = np.zeros((2, 64, 64), bool)
-    masks[1, 2:4, 2:4] = True
-    np.save(tmp_path / "m.npy", masks)
-    packed, abnormal = packed_masks(tmp_path / "m.npy", 2, (8, 8), "clip")
-    assert abnormal.tolist() == [0, 1] and not packed.any()
 
 
 def test_masks_that_do_not_hold_are_named(tmp_path):

@@ -9,7 +9,7 @@ from scipy.io import savemat
 
 from tests.footage.test_labels import cells
 from vadcli.errors import FootageError
-from vadcli.footage.layouts import LAYOUTS, find_clips, told_apart
+from vadcli.footage.layouts import LAYOUTS, find_clips
 from vadcli.footage.layouts.masks import masks_of
 from vadcli.footage.opencv import cv2
 from vadcli.footage.source import Reading, open_source
@@ -17,12 +17,16 @@ from vadcli.footage.zones import Zones
 
 
 def found_as(path):
-    """The layout that is recognised."""
     return next(name for name, (detect, _) in LAYOUTS.items() if detect(path))
 
 
 def outline(clips):
     return [(clip.name, clip.scene, clip.split) for clip in clips]
+
+
+def named(text):
+    """An outline, from `name:scene:split` by spaces."""
+    return [tuple(clip.split(":")) for clip in text.split()]
 
 
 def labels(clip, count):
@@ -44,12 +48,8 @@ def test_ucsd_as_published(make_pictures, tmp_path):
     script.write_text("TestVideoFile{end+1}.gt_frame = [2:3];\nTestVideoFile{end+1}.gt_frame = [1:3];\n")
     assert found_as(root) == found_as(tmp_path) == "ucsd"
     clips = find_clips(str(root))
-    assert outline(clips) == [
-        ("ped2/train/Train001", "ped2", "train"),
-        ("ped2/train/Train002", "ped2", "train"),
-        ("ped2/test/Test001", "ped2", "test"),
-        ("ped2/test/Test002", "ped2", "test"),
-    ]
+    names = ("train/Train001", "train/Train002", "test/Test001", "test/Test002")
+    assert outline(clips) == [(f"ped2/{name}", "ped2", name.split("/")[0]) for name in names]
     assert labels(clips[2], 4) == [0, 1, 1, 0] and labels(clips[3], 3) == [1, 1, 1] and clips[0].labels is None
     assert clips[2].masks.name == "Test001_gt" and clips[3].masks is None
     assert {clip.fps for clip in clips} == {10.0}
@@ -71,14 +71,6 @@ def test_ucsd_with_clips_of_other_names_is_plain_footage_and_loses_none(make_pic
             find_clips(str(root), layout="ucsd")
 
 
-def test_a_folder_of_ucsd_s_sets_and_of_another_camera_is_plain_footage(make_video, make_pictures, tmp_path):
-    for name in ("UCSDped1", "UCSDped2"):
-        make_pictures(f"all/{name}/Test/Test001", frames=1)
-    assert found_as(tmp_path / "all") == "ucsd"
-    make_video("all/yard/1.mp4", frames=1)
-    assert found_as(tmp_path / "all") != "ucsd"
-
-
 @pytest.fixture
 def benchmark(make_pictures, tmp_path):
     """`training/testing/frames/NN` with two test clips of 4 and 3 frames."""
@@ -86,19 +78,6 @@ def benchmark(make_pictures, tmp_path):
     for name, frames in (("training/frames/01", 2), ("testing/frames/01", 4), ("testing/frames/02", 3)):
         make_pictures(f"ped2/{name}", frames=frames, suffix=".jpg")
     return root
-
-
-def test_frames_benchmark_without_labels(benchmark):
-    mask_folder(benchmark / "testing" / "masks" / "02", np.ones((3, 48, 64), np.uint8))
-    assert found_as(benchmark) == "frames-benchmark"
-    clips = find_clips(str(benchmark))
-    assert outline(clips) == [
-        ("ped2/train/01", "ped2", "train"),
-        ("ped2/test/01", "ped2", "test"),
-        ("ped2/test/02", "ped2", "test"),
-    ]
-    assert all(clip.labels is None for clip in clips)
-    assert clips[1].masks is None and clips[2].masks.name == "02"
 
 
 def write_labels(root, kind, name="gt"):
@@ -118,8 +97,12 @@ def write_labels(root, kind, name="gt"):
 @pytest.mark.parametrize("kind", ["m", "mat", "npy", "folder"])
 def test_frames_benchmark_with_labels_of_every_kind(benchmark, kind):
     write_labels(benchmark, kind)
+    mask_folder(benchmark / "testing" / "masks" / "02", np.ones((3, 48, 64), np.uint8))
     clips = find_clips(str(benchmark))
+    assert found_as(benchmark) == "frames-benchmark"
+    assert outline(clips) == [(f"ped2/{name}", "ped2", name[:-3]) for name in ("train/01", "test/01", "test/02")]
     assert labels(clips[1], 4) == [0, 1, 1, 0] and labels(clips[2], 3) == [0, 0, 1] and clips[0].labels is None
+    assert clips[1].masks is None and clips[2].masks.name == "02"
 
 
 def test_frames_benchmark_label_files_that_agree_are_one_and_others_are_variants(benchmark):
@@ -150,11 +133,7 @@ def test_avenue_as_published_with_a_second_label_set(make_video, tmp_path):
     savemat(root / "avenue.mat", {"gt": cells(np.array([[1], [2]]), np.array([[1], [3]]))})
     assert found_as(root) == "avenue"
     clips = find_clips(str(root))
-    assert outline(clips) == [
-        ("avenue/train/01", "avenue", "train"),
-        ("avenue/test/01", "avenue", "test"),
-        ("avenue/test/02", "avenue", "test"),
-    ]
+    assert outline(clips) == named("avenue/train/01:avenue:train avenue/test/01:avenue:test avenue/test/02:avenue:test")
     assert clips[1].masks.name == "1_label.mat" and clips[1].labels is None
     assert clips[2].variants["avenue"].for_frames(3, "").tolist() == [1, 1, 1]
     assert clips[0].variants == {} and clips[0].masks is None
@@ -179,25 +158,12 @@ def test_shanghaitech_as_published(make_video, make_pictures, tmp_path):
     np.save(root / "testing/test_pixel_mask/01_0014.npy", np.ones((3, 48, 64), bool))
     assert found_as(root) == "shanghaitech"
     clips = find_clips(str(root))
-    assert outline(clips) == [
-        ("01/train/01_001", "01", "train"),
-        ("01/test/01_0014", "01", "test"),
-        ("12/test/12_0142", "12", "test"),
-    ]
+    assert outline(clips) == named("01/train/01_001:01:train 01/test/01_0014:01:test 12/test/12_0142:12:test")
     assert labels(clips[1], 3) == [0, 1, 1] and clips[1].masks is not None and clips[2].masks is None
     assert clips[1].fps == 24.0 and clips[0].fps is None
     (root / "testing/test_frame_mask/12_0142.npy").unlink()
     with pytest.raises(FootageError, match="12_0142: has no labels"):
         find_clips(str(root))
-
-
-def test_shanghaitech_with_clips_of_other_names_is_another_data_set(make_pictures, tmp_path):
-    for name in ("training/frames/01_001", "training/frames/yard_001", "testing/frames/yard_002"):
-        make_pictures(f"mine/{name}", frames=2)
-    assert found_as(tmp_path / "mine") == "frames-benchmark"
-    assert len(find_clips(str(tmp_path / "mine"))) == 3
-    with pytest.raises(FootageError, match="not laid out as shanghaitech"):
-        find_clips(str(tmp_path / "mine"), layout="shanghaitech")
 
 
 def test_ucf_crime_as_published(make_video, tmp_path):
@@ -235,11 +201,7 @@ def test_umn_is_all_test_and_hides_the_burnt_in_label(make_video, tmp_path):
         np.save(tmp_path / "umn" / f"{number:02d}.npy", np.array([0, 0, 1], np.int8))
     assert found_as(tmp_path / "umn") == "umn"
     clips = find_clips(str(tmp_path / "umn"))
-    assert outline(clips) == [
-        ("lawn/test/01", "lawn", "test"),
-        ("hall/test/03", "hall", "test"),
-        ("plaza/test/10", "plaza", "test"),
-    ]
+    assert outline(clips) == named("lawn/test/01:lawn:test hall/test/03:hall:test plaza/test/10:plaza:test")
     assert all(clip.mask_top == 32 / 240 and labels(clip, 3) == [0, 0, 1] for clip in clips)
     other = (tmp_path / "umn").rename(tmp_path / "mine")
     assert found_as(other) == "videos"
@@ -275,24 +237,6 @@ def test_the_user_s_split_and_layout_win(benchmark):
         find_clips(str(benchmark), layout="avenue")
     with pytest.raises(FootageError, match="not laid out as frames"):
         find_clips(str(benchmark / "testing" / "frames" / "01" / "000.jpg"), layout="frames")
-
-
-def test_sources_that_name_nothing_are_named(tmp_path):
-    (tmp_path / "nothing").mkdir()
-    for source, problem in (
-        (tmp_path / "missing", "not found"),
-        (tmp_path / "nothing", "no videos or pictures in this folder"),
-        ("-", "reads files and folders"),
-        ("rtsp://x/y", "reads files and folders"),
-    ):
-        with pytest.raises(FootageError, match=problem):
-            find_clips(str(source))
-
-
-def test_clips_of_one_name_are_told_apart_by_their_folders(make_video, tmp_path):
-    paths = [make_video(f"{camera}/monday.mp4", frames=1) for camera in ("a", "b")]
-    clips = told_apart({str(path): find_clips(str(path)) for path in paths})
-    assert outline(clips) == [("a/monday", "a/monday", None), ("b/monday", "b/monday", None)]
 
 
 @pytest.mark.footage

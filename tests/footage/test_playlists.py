@@ -13,7 +13,6 @@ CONCAT = "ffconcat version 1.0\nfile '{}'\n"
 
 @pytest.fixture
 def address():
-    """A server that nobody may call."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0)
         yield f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"

@@ -1,15 +1,84 @@
-"""Live streams that are lost and come back, served by a little HTTP server of our own."""
+"""Live streams, over a pipe, lost and back, and what is left out so that the rest is not late."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 
 from vadcli.errors import FootageError
 from vadcli.footage import stream
+from vadcli.footage.pace import MOST, Pace
 from vadcli.footage.source import Source, open_source
 from vadcli.footage.stream import open_url, without_password
+from vadcli.footage.video import open_stdin
+
+COUNT = """
+from vadcli.errors import FootageError
+from vadcli.footage.source import open_source
+try:
+    with open_source("-") as source:
+        print(len(list(source)), source.info.name)
+except FootageError as error:
+    print(error)
+"""
+
+
+def count(data=None, **options):
+    ended = subprocess.run(
+        [sys.executable, "-c", COUNT], input=data, capture_output=True, timeout=300, check=True, **options
+    )
+    assert ended.stderr == b""
+    return ended.stdout.decode().strip()
+
+
+@pytest.mark.parametrize("container", ["ts", "mkv"])
+def test_piped_streams_give_every_frame(make_film, container):
+    stream = make_film(f"stream.{container}", frames=40, codec="mpeg2video")
+    assert count(stream.read_bytes()) == "40 stdin"
+
+
+def test_a_piped_mp4_that_cannot_be_read_forward_is_refused_and_its_file_is_not(make_video):
+    video = make_video(frames=40)
+    assert count(video.read_bytes()).startswith("stdin: this mp4 has its index (moov) at the end")
+    with video.open("rb") as redirected:
+        assert count(stdin=redirected) == "40 stdin"
+
+
+def test_empty_meaningless_and_closed_pipes_are_named():
+    assert count(b"").startswith("stdin: empty")
+    assert count(b"hello\n" * 1000).startswith("stdin: no video in it")
+    program = f"import os\nos.close(0)\n{COUNT}"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert ended.stdout.startswith("stdin: closed") and ended.stderr == ""
+
+
+def test_a_stream_that_pauses_hands_over_what_came_and_can_be_left(make_film):
+    stream = make_film("stream.ts", frames=60, size=(240, 320), codec="mpeg2video")
+    read_end, write_end = os.pipe()
+    threads = threading.active_count()
+
+    def feed():
+        data = memoryview(stream.read_bytes())
+        with suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(write_end, data) :]
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with Source(open_stdin(read_end)) as source:
+        frames = [next(source) for _ in range(20)]
+    # and closing did not wait for a stream that says nothing, which would have been for ever
+    assert [frame.index for frame in frames] == list(range(20))
+    os.close(read_end)
+    feeder.join(60)
+    assert not feeder.is_alive() and threading.active_count() <= threads
+    os.close(write_end)
 
 
 @pytest.fixture
@@ -48,7 +117,6 @@ def server():
 
 @pytest.fixture
 def live(make_film):
-    """Two seconds of MPEG-TS, which does not say how long it is."""
     return make_film("live.ts", frames=50, codec="mpeg2video").read_bytes()
 
 
@@ -145,3 +213,43 @@ def test_an_address_of_snapshots_is_no_stream(server, make_film):
     server.answers.append([make_film("one.mjpeg", frames=1, codec="mjpeg", pixels="yuvj420p").read_bytes()])
     with pytest.raises(FootageError, match="one picture and no more"), Source(open_url(server.url)) as source:
         list(source)
+
+
+STEP = 0.04
+
+
+def watched(work_s, seconds=120.0, clock=1.0):
+    """Times by our clock of the frames that someone takes who needs `work_s` for each; lags; frames left out."""
+    pace, now, taken, lags = Pace(STEP), 0.0, [], []
+    for index in range(int(seconds / STEP)):
+        at = index * STEP  # by the stream's own clock
+        now = max(now, at * clock)  # it cannot be read before it comes
+        if pace.keeps(at, now):
+            taken.append(index)
+            lags.append(now - at * clock)
+            now += work_s
+    return np.array(taken), np.array(lags), pace.left_out
+
+
+def test_who_keeps_up_gets_every_frame_also_when_clocks_differ():
+    for clock in (1.0, 1.0002, 0.9998):
+        taken, _, left_out = watched(0.03, clock=clock, seconds=3000)
+        assert left_out == 0 and len(taken) == 75000
+
+
+@pytest.mark.parametrize("slower", [1.3, 2.5, 8])
+def test_who_is_too_slow_is_soon_late_by_a_bounded_time_and_gets_frames_evenly(slower):
+    taken, lags, left_out = watched(slower * STEP)
+    assert lags.max() < 5 and lags[len(lags) // 2 :].max() < 3, "and not half a second more every second"
+    assert left_out == 3000 - len(taken) > 0
+    strides = np.diff(taken[len(taken) // 2 :])
+    assert strides.max() - strides.min() <= 2 and strides.max() < MOST
+
+
+def test_a_lag_that_leaving_out_does_not_shorten_is_the_streams_own():
+    pace, kept_late = Pace(STEP), 0
+    for index in range(3000):
+        at = index * STEP
+        kept = pace.keeps(at, at + (20 if at > 20 else 0))  # whoever sends stood still for 20 s
+        kept_late += kept and at > 60
+    assert kept_late == 3000 - 1501

@@ -1,4 +1,4 @@
-"""Windows over clips, their order, and the floats made of them."""
+"""Windows over clips, their order, the floats made of them, and few-shot tasks."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import synthetic_cache
 from tests.caches import Given, noise, write
 from vadcli.errors import FootageError
 from vadcli.footage.cache import open_cache
+from vadcli.footage.episodes import Episodes
 from vadcli.footage.windows import WindowLoader, Windows, clip_ranges, split_normal, to_network
 
 
@@ -86,27 +88,6 @@ def test_validation_takes_its_share_and_training_keeps_the_rest(tmp_path, length
     assert [(r.clip.name, r.start, r.stop) for r in again[1]] == [(r.clip.name, r.start, r.stop) for r in held]
 
 
-def test_where_few_clips_are_long_enough_the_tail_of_the_longest_is_held_out_if_it_is_of_use(tmp_path):
-    cache = numbered(tmp_path, [100])
-    train, held = split_normal([cache], 0.1, 0)
-    assert [(each.start, each.stop) for each in (*train, *held)] == [(0, 90), (90, 100)]
-    assert split_normal([cache], 0, 0)[1] == []
-    windows = Windows(held, 4)
-    assert len(windows) == 6 and int(windows[0][0, 0, 1, 0]) == 90
-    cache = numbered(tmp_path, [40], "short.h5")
-    train, held = split_normal([cache], 0.1, 0, least=12)
-    assert [(each.start, each.stop) for each in (*train, *held)] == [(0, 28), (28, 40)]
-    train, held = split_normal([cache], 0.1, 0, least=21)
-    assert [(each.start, each.stop) for each in train] == [(0, 40)] and held == []
-    train, held = split_normal([numbered(tmp_path, [120, 4, 120], "few.h5")], 0.1, 0, least=12)
-    assert [(each.clip.name, each.num_frames) for each in held] == [("clip0", 24)] and len(train) == 3
-
-
-def test_whole_clips_are_held_out_where_there_are_many(tmp_path):
-    train, held = split_normal([numbered(tmp_path, [10] * 10)], 0.2, 3)
-    assert len(held) == 2 and len(train) == 8 and all(each.num_frames == 10 for each in held)
-
-
 def test_batches_cover_every_window_once_a_pass_and_go_on_as_if_uninterrupted(tmp_path):
     windows = Windows(clip_ranges([numbered(tmp_path, [9, 12])]), 4)
     assert len(windows) == 13
@@ -134,3 +115,40 @@ def test_reading_errors_reach_the_consumer(tmp_path):
     cache.path.unlink()
     with WindowLoader(windows, 2, seed=0) as loader, pytest.raises(FootageError, match=r"c.*\.h5: cannot be read"):
         next(iter(loader))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    shots=st.integers(1, 6),
+    queries=st.integers(1, 6),
+    input_frames=st.integers(1, 4),
+    spare=st.integers(0, 40),
+    index=st.integers(0, 50),
+)
+def test_support_and_query_are_sorted_and_share_no_frame(tmp_path, shots, queries, input_frames, spare, index):
+    count = shots + queries + 2 * input_frames + spare
+    with numbered(tmp_path, [count]) as cache:
+        episode = Episodes(clip_ranges([cache]), input_frames, shots, queries, seed=1).episode(index)
+        length = input_frames + 1
+        assert episode.support.shape == (shots, length, 8, 8, 1) and episode.query.shape[0] == queries
+        both = (episode.support, episode.query)
+        support, query = (set(windows[:, :, 0, 1, 0].flatten().tolist()) for windows in both)
+        assert not support & query
+        for windows in both:
+            starts = windows[:, 0, 0, 1, 0].tolist()
+            assert starts == sorted(set(starts)) and starts[-1] + length <= count
+            assert (windows[:, :, 0, 1, 0].diff(dim=1) == 1).all()
+        if count >= (shots + queries) * length:
+            assert len(support) == shots * length and len(query) == queries * length, "no two windows overlap"
+
+
+def test_episodes_are_the_same_for_the_same_seed_in_any_order(tmp_path):
+    ranges = clip_ranges([open_cache(synthetic_cache.write(tmp_path / "c.h5", scenes=3, clips=2, frames=60))])
+    first, second = (Episodes(ranges, 4, 3, 2, seed=7) for _ in range(2))
+    later = second.episode(5)
+    for _ in range(5):
+        second.episode(0)
+    assert torch.equal(first.episode(5).support, later.support) and first.episode(5).clip == later.clip
+    assert torch.equal(first.episode(5).query, later.query)
+    others = Episodes(ranges, 4, 3, 2, seed=8)
+    assert any(not torch.equal(first.episode(i).support, others.episode(i).support) for i in range(5))

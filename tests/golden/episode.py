@@ -29,7 +29,6 @@ OURS = {
 
 
 def whole() -> Path:
-    """Where the whole episode would be."""
     return Path(os.environ.get("VAD_DATA", ".")).resolve().parent / "golden" / "mpu_episode.npz"
 
 
@@ -44,7 +43,6 @@ def load(path: Path | None = None) -> dict[str, Tensor]:
 
 
 def ship(source: Path, path: Path = SHIPPED) -> None:
-    """Write what is shipped of a whole episode."""
     arrays = {name: value.numpy() for name, value in load(source).items()}
     arrays["test_compactness_per_element"] = arrays["test_compactness_per_element"].mean(2, keepdims=True)
     with h5py.File(path, "w") as file:

@@ -74,10 +74,7 @@ def literal_edge(x: Tensor) -> Tensor:
 
 
 def literal_unit(encoding: Tensor, psi: Tensor, variant: str) -> tuple[Tensor, Tensor, Tensor]:
-    """The unit: eq. 1, eq. 2 and the distances of eq. 6, over explicit N×M×C tensors.
-
-    Of an encoding (B, C, h, w) and ψ (M, C): the encoding after the unit, prototypes (B, M, C), distances (B, h, w).
-    """
+    """The unit, eq. 1, 2, 6: (B, C, h, w) and ψ (M, C) to the encoding, prototypes (B, M, C), distances (B, h, w)."""
     batch, channels, height, width = encoding.shape
     x = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels).contiguous()  # (B, N, C)
     if variant != "paper":
@@ -123,11 +120,7 @@ def literal_diversity(prototypes: Tensor, variant: str, margin: float) -> Tensor
 
 
 def literal_memory(encoding: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """MemAE's memory (Gong et al., ICCV 2019): equations 3 to 5 and 7, over explicit N×M×C tensors.
-
-    Of an encoding (B, C, h, w) and items (M, C): the encoding that replaces it, items (B, M, C), distances (B, h, w) of
-    unit vectors, and the addresses ŵ (B, N, M).
-    """
+    """MemAE's memory (Gong et al., ICCV 2019), eq. 3 to 5 and 7: as `literal_unit`, and the addresses ŵ (B, N, M)."""
     batch, channels, height, width = encoding.shape
     z = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels)  # (B, N, C)
     lengths = z.norm(dim=2, keepdim=True) * items.norm(dim=1)  # (B, N, M)
@@ -151,11 +144,7 @@ def literal_entropy(addresses: Tensor) -> Tensor:
 
 
 def literal_items(encoding: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Reading LMN's memory (Park et al., CVPR 2020): equations 1 and 2, over explicit N×M×C tensors.
-
-    Of an encoding (B, C, h, w) and items (M, C): unit vectors of the encoding plus what was read, items (B, M, C),
-    distances (B, h, w), and the queries (B, N, C).
-    """
+    """Reading LMN's memory (Park et al., CVPR 2020), eq. 1 and 2: as `literal_unit`, and the queries (B, N, C)."""
     batch, channels, height, width = encoding.shape
     q = encoding.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
     q = q / q.norm(dim=2, keepdim=True)  # (B, N, C)

@@ -1,4 +1,4 @@
-"""Checkpoints: a round trip, lineage, and strangers' files that must not run code or pass for ours."""
+"""Checkpoints: a round trip, lineage, strangers' files that must not run code or pass for ours, and the shipped one."""
 
 import json
 import pickle
@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import save_file
 
 from vadcli.errors import CheckpointError, InputError
-from vadcli.model.checkpoint import Checkpoint, load_checkpoint, load_network, save_checkpoint
-from vadcli.model.network import Network
+from vadcli.model.checkpoint import PACKAGED_MODEL, Checkpoint, load_checkpoint, load_network, save_checkpoint
+from vadcli.model.network import Network, count_parameters
+from vadcli.presets import load_settings
 from vadcli.settings import ModelSettings, Settings
 
 SETTINGS = Settings(model=ModelSettings(size=(16, 16), width=2, channels=1, num_prototypes=3))
@@ -109,13 +110,6 @@ def test_a_strangers_header_is_refused(made, tmp_path, change, expected):
         load_checkpoint(tmp_path / "x")
 
 
-def test_weights_that_are_not_numbers_are_refused(made, tmp_path):
-    weights = {**made.weights, "head.4.bias": torch.tensor([float("nan")])}
-    save_checkpoint(tmp_path / "n", replace(made, weights=weights))
-    with pytest.raises(CheckpointError, match=r"head.4.bias holds values that are not finite"):
-        load_checkpoint(tmp_path / "n")
-
-
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
@@ -139,24 +133,25 @@ def test_step_sizes_of_a_stranger_are_refused(made, tmp_path, changed, expected)
         load_checkpoint(tmp_path / "m")
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn])
-def test_weights_in_another_number_format_are_refused(made, tmp_path, dtype):
-    weights = {name: value.to(dtype) for name, value in made.weights.items()}
-    save_checkpoint(tmp_path / "b", replace(made, weights=weights))
-    with pytest.raises(CheckpointError, match=r"is torch\.float\S+; vad writes torch.float32|is torch.bfloat16; vad"):
-        load_checkpoint(tmp_path / "b")
+def test_weights_that_are_not_finite_or_in_another_number_format_are_refused(made, tmp_path):
+    odd = [{**made.weights, "head.4.bias": torch.tensor([float("nan")])}]
+    for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn):
+        odd.append({name: value.to(dtype) for name, value in made.weights.items()})
+    for weights in odd:
+        save_checkpoint(tmp_path / "b", replace(made, weights=weights))
+        with pytest.raises(CheckpointError, match=r"is torch\.b?float\S+; vad writes|head.4.bias .* not finite"):
+            load_checkpoint(tmp_path / "b")
 
 
-def test_a_failed_write_leaves_nothing(made, tmp_path):
-    with pytest.raises(OSError, match="nowhere"):
-        save_checkpoint(tmp_path / "nowhere" / "a", made)
-    before = sorted(tmp_path.iterdir())
-    with pytest.raises(TypeError):
-        save_checkpoint(tmp_path / "z", replace(made, training={"steps": object()}))
-    assert sorted(tmp_path.iterdir()) == before
+def test_it_is_small_and_meta_trained():
+    model = load_checkpoint(PACKAGED_MODEL, "metatrain")
+    assert PACKAGED_MODEL.stat().st_size <= 5_000_000
+    assert count_parameters(load_network(model)) <= 1_000_000
+    assert set(model.step_sizes) == set(load_network(model).adapted_names("head"))
 
 
-def test_a_disk_that_fills_leaves_nothing_half_written(made, small_disk, tmp_path):
-    with pytest.raises(OSError, match=str(tmp_path / "full")), small_disk(2000):
-        save_checkpoint(tmp_path / "full", made)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+def test_it_is_made_by_the_edge_preset_and_its_prototypes_are_different_ones():
+    model, edge = load_checkpoint(PACKAGED_MODEL), load_settings("edge")
+    sections = ("model", "pretrain", "metatrain")
+    assert [getattr(model.settings, name) for name in sections] == [getattr(edge, name) for name in sections]
+    assert model.training["figures"]["prototypes"] > 2

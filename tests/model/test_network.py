@@ -1,13 +1,24 @@
-"""The network against the literal equations, in float64, and its size against the paper's."""
+"""The network, its unit and the rivals of that against the literal equations, in float64."""
+
+import itertools
 
 import pytest
 import torch
+from torch.nn.functional import normalize
 
-from tests.model.literal import literal_diversity, literal_forward, literal_loss, literal_unit
+from tests.model.literal import (
+    literal_diversity,
+    literal_forward,
+    literal_items,
+    literal_items_update,
+    literal_loss,
+    literal_unit,
+)
 from vadcli.model.arithmetic import VARIANTS
 from vadcli.model.losses import effective_prototypes, losses
 from vadcli.model.network import Network, count_parameters
 from vadcli.model.prototypes import PrototypeUnit, diversity
+from vadcli.model.rivals import ItemsUnit, shrink
 from vadcli.settings import ModelSettings
 
 VARIANT_NAMES = sorted(VARIANTS)
@@ -16,12 +27,19 @@ PADDINGS = ("zeros", "edge")
 
 def make(variant="sharp", **changes):
     torch.manual_seed(5)
-    settings = ModelSettings(size=(16, 24), width=4, num_prototypes=3, variant=variant, **changes)
+    settings = ModelSettings(**{"size": (16, 24), "width": 4, "num_prototypes": 3, "variant": variant, **changes})
     return (
         Network(settings).double(),
         settings,
         torch.rand(2, settings.channels * settings.input_frames, 16, 24, dtype=torch.float64) * 2 - 1,
     )
+
+
+def make_rival(unit, **changes):
+    network, settings, inputs = make(unit=unit, **changes)
+    if unit == "items":
+        network.unit.items.copy_(normalize(network.unit.items, dim=1))  # they start as unit vectors in float32
+    return network.eval(), settings, inputs
 
 
 def assert_gradients_are_literal(network, settings, inputs, margin):
@@ -60,25 +78,6 @@ def test_every_level_variant_and_padding_agrees_with_the_literal_equations(varia
     torch.testing.assert_close(network(inputs).frame, without.frame, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("padding", PADDINGS)
-def test_the_encoder_sees_a_border_in_a_uniform_picture_only_where_zeros_are_put_around_it(padding):
-    network, _, inputs = make(padding=padding)
-    *_, deepest = network.begin(torch.full_like(inputs, 0.3), "decoder")
-    uniform = bool(torch.isclose(deepest, deepest[:, :, :1, :1]).all())
-    assert uniform == (padding == "edge")
-
-
-def test_doubling_at_the_edge_changes_the_last_row_and_column_alone():
-    torch.manual_seed(0)
-    plain, edge = (Network(ModelSettings(width=2, padding=padding)).decoder[0][4] for padding in PADDINGS)
-    edge.load_state_dict(plain.state_dict())
-    x = torch.randn(1, 16, 5, 6)
-    a, b = plain(x), edge(x)
-    assert a.shape == b.shape == (1, 8, 10, 12)
-    torch.testing.assert_close(a[:, :, :-1, :-1], b[:, :, :-1, :-1])
-    assert not torch.isclose(a[:, :, -1], b[:, :, -1]).any() and not torch.isclose(a[..., -1], b[..., -1]).all()
-
-
 @pytest.mark.parametrize("variant", VARIANT_NAMES)
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("margin", [0.0, 0.3, 4.0])
@@ -96,6 +95,8 @@ def test_diversity_agrees_with_the_literal_sum(variant, count, margin):
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_gradients_of_the_whole_loss_agree_with_the_literal_ones(variant, padding):
     assert_gradients_are_literal(*make(variant, padding=padding), margin=1.0)
+    for unit, count in itertools.product(RIVALS, (1, 2, 5)):
+        assert_gradients_are_literal(*make_rival(unit, num_prototypes=count), margin=0.4)
 
 
 def test_the_units_distances_survive_bfloat16_around_them():
@@ -155,23 +156,43 @@ def test_a_small_update_survives_bfloat16_convolutions():
     assert not torch.equal(outputs[0.0, True], outputs[1e-4, True])
 
 
-@pytest.mark.parametrize("scope", ["head", "decoder"])
-@pytest.mark.parametrize("level", [1, 4])
-def test_parts_may_run_in_different_precisions(scope, level):
-    from vadcli.model.runtime import for_inference
-
-    network = Network(ModelSettings(size=(16, 24), width=4, unit_level=level))
-    inputs = torch.rand(2, 12, 16, 24) * 2 - 1
-    with torch.inference_mode():
-        expected = network.eval()(inputs).frame
-        ready = for_inference(network, torch.device("cpu"), torch.bfloat16, exact=network.adapted_names(scope))
-        torch.testing.assert_close(ready(inputs).frame, expected, rtol=0, atol=0.02)
+RIVALS = ["memory", "items"]
 
 
-@pytest.mark.parametrize("unit", ["prototypes", "memory", "items"])
-@pytest.mark.parametrize("batch", [1, 2])
-def test_a_units_encoding_has_the_strides_of_channels_last(unit, batch):
-    network = Network(ModelSettings(size=(16, 24), width=2, unit=unit)).channels_last()
-    encoding = torch.randn(batch, 4, 16, 24).contiguous(memory_format=torch.channels_last)
-    with torch.no_grad():
-        assert network.unit(encoding).encoding.stride() == (4 * 16 * 24, 1, 4 * 24, 4)
+@pytest.mark.parametrize("unit", RIVALS)
+@pytest.mark.parametrize("level", [1, 2, 4, 8])
+@pytest.mark.parametrize("count", [1, 3])
+def test_every_level_agrees_with_the_literal_equations(unit, level, count):
+    network, settings, inputs = make_rival(unit, unit_level=level, num_prototypes=count)
+    got, expected = network(inputs), literal_forward(network.state_dict(), settings, inputs)
+    torch.testing.assert_close(got.frame, expected.frame, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(got.unit.prototypes, expected.prototypes, rtol=0, atol=0)
+    torch.testing.assert_close(got.feature_error, expected.feature_error, rtol=1e-8, atol=1e-9)
+    if unit == "memory":
+        torch.testing.assert_close(got.unit.attention, expected.addresses.mT, rtol=1e-8, atol=1e-9)
+
+
+def test_the_items_of_a_memory_adapt_and_those_that_are_updated_do_not():
+    assert "unit.items" in make_rival("memory")[0].adapted_names("head")
+    network = make_rival("items")[0]
+    assert "unit.items" not in network.adapted_names("head") and "unit.items" in network.state_dict()
+
+
+def test_shrinkage_drops_small_weights_and_lets_the_rest_sum_to_one():
+    weights = torch.tensor([0.5, 0.26, 0.2, 0.04], dtype=torch.float64)[None, :, None]  # of 4 items: λ = 0.25
+    assert shrink(weights).flatten().tolist() == pytest.approx([0.5 / 0.76, 0.26 / 0.76, 0, 0], rel=1e-9)
+    assert shrink(torch.ones(1, 1, 3)).flatten().tolist() == [1, 1, 1]  # a lone item is kept
+    assert shrink(torch.full((1, 4, 1), 0.25)).abs().sum() == 0  # nothing is above an even share
+
+
+def test_items_move_as_the_equations_say_and_only_in_training():
+    torch.manual_seed(2)
+    unit = ItemsUnit(5, 40).double()  # of which some are nearest to no query
+    before, encoding = unit.items.clone(), torch.randn(2, 5, 3, 4, dtype=torch.float64)
+    read = unit.eval()(encoding)
+    assert torch.equal(unit.items, before)
+    trained = unit.train()(encoding)
+    assert torch.equal(trained.encoding, read.encoding)  # read first, moved afterwards
+    queries = literal_items(encoding, before)[3]
+    torch.testing.assert_close(unit.items, literal_items_update(queries, before), rtol=1e-9, atol=1e-11)
+    assert not unit.items.requires_grad

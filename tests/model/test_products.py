@@ -14,25 +14,15 @@ CASES = {
 }
 
 
-@pytest.fixture(params=list(CASES))
-def case(request):
-    product, first, second, sums = CASES[request.param]
+@pytest.mark.parametrize("name", CASES)
+def test_products_are_the_sums_they_say_and_their_gradients_agree_with_finite_differences(name):
+    product, first, second, sums = CASES[name]
     torch.manual_seed(0)
-    a = torch.randn(first, dtype=torch.float64, requires_grad=True)
-    b = torch.randn(second, dtype=torch.float64, requires_grad=True)
-    return product, a, b, sums
-
-
-def test_products_are_the_sums_they_say(case):
-    product, a, b, sums = case
+    a, b = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in (first, second))
     expected = torch.einsum(sums, a, b)
     torch.testing.assert_close(product(a, b), expected)
     with torch.no_grad():
         torch.testing.assert_close(product(a, b), expected)
-
-
-def test_first_and_second_gradients_agree_with_finite_differences(case):
-    product, a, b, _ = case
     assert torch.autograd.gradcheck(product, (a, b))
     assert torch.autograd.gradgradcheck(product, (a, b))
 

@@ -11,7 +11,7 @@ from vadcli.footage.h264 import PictureWriter, mp4
 from vadcli.footage.opencv import cv2
 from vadcli.rendering.annotated import annotated_video
 from vadcli.rendering.heatmaps import HeatMaps
-from vadcli.rendering.overlay import draw_box, draw_heat, draw_regions, write_text
+from vadcli.rendering.overlay import draw_heat, draw_regions
 from vadcli.scoring.regions import Region
 from vadcli.scoring.scorer import ScoredFrame
 
@@ -32,15 +32,6 @@ def test_heat_tints_its_place_draws_contours_around_it_and_leaves_the_rest_alone
     assert (np.abs(drawn.astype(int) - (255, 225, 60)).sum(axis=2) < 30).sum() > 60
 
 
-def test_heat_below_half_of_the_level_of_alarms_is_not_drawn_and_more_of_it_is_drawn_stronger():
-    picture = np.full((64, 64, 3), 128, np.uint8)
-    tints = []
-    for level in (0.2, 0.5, 1.0, 2.0):
-        drawn = draw_heat(picture, np.full((32, 32), level, np.float32))
-        tints.append(float(drawn[20:44, 20:44, 0].mean() - drawn[20:44, 20:44, 2].mean()))
-    assert tints[0] == tints[1] == 0 and tints[3] > tints[2] + 20 > 20
-
-
 def test_regions_that_reach_the_level_of_alarms_say_their_share_and_one_alone_says_nothing():
     alone, both, low = np.zeros((3, 240, 320, 3), np.uint8)
     first, second = Region((10, 10, 40, 40), 3.0, 0.6), Region((100, 60, 40, 40), 1.5, 0.3)
@@ -49,20 +40,6 @@ def test_regions_that_reach_the_level_of_alarms_say_their_share_and_one_alone_sa
     draw_regions(low, [first, second._replace(score=0.9)], (120, 160))
     letters = (slice(26, 40), slice(28, 60))
     assert alone[letters].max() == 0 and both[letters].max() == 255 and np.array_equal(low, alone)
-
-
-@pytest.mark.parametrize("box", [(0, 0, 160, 120), (159, 119, 1, 1), (50, 40, 30, 20)])
-def test_boxes_are_white_within_black_whatever_is_below(box):
-    for ground in (0, 255, 128):
-        picture = np.full((240, 320, 3), ground, np.uint8)
-        draw_box(picture, box, (120, 160))
-        assert (picture == 255).any() and (picture == 0).any()
-
-
-def test_text_stays_inside_narrow_pictures():
-    picture = np.zeros((40, 90, 3), np.uint8)
-    write_text(picture, "00:00:08.2  score 2.31  (alarm above 1.00)", (4, 30), 12)
-    assert picture.max() > 120 and picture[:, -2:].max() == 0
 
 
 def test_every_event_has_a_picture_of_its_peak_and_sources_with_one_name_lie_side_by_side(tmp_path: Path):

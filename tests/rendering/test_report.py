@@ -1,20 +1,22 @@
-import re
-import shutil
-import subprocess
-import tracemalloc
-from html.parser import HTMLParser
-from pathlib import Path
+"""Reports, timelines and plots."""
 
-import pytest
+import re
+from html.parser import HTMLParser
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.caches import evidence_on
 from tests.rendering.watched import show, watched
-from vadcli.rendering.annotated import annotated_video
-from vadcli.rendering.report import EVENTS_LISTED, PICTURES, Report
+from vadcli.evaluation.evidence import GIVEN
+from vadcli.evaluation.protocols import OFFICIAL, PAPER, Request
+from vadcli.evaluation.results import Setting, measure, score
+from vadcli.rendering.plots import write_plots
+from vadcli.rendering.report import PICTURES, Report
 from vadcli.rendering.sink import Lineage
-from vadcli.rendering.timeline import Span, Timeline, timeline_svg
-from vadcli.settings import ScoreSettings
+from vadcli.rendering.timeline import Timeline
+from vadcli.settings import EvalSettings, ScoreSettings
 
 BURST = [None] * 4 + [1.0] * 30 + [6.0] * 10 + [1.0] * 30
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&{{7*7}}.mp4"
@@ -59,97 +61,42 @@ def test_a_report_needs_nothing_outside_itself_and_takes_names_and_metadata_for_
     assert parsed.text.count("alert(1)") >= 3 and "{{7*7}}" in parsed.text
 
 
-def test_a_report_of_many_events_lists_and_pictures_the_highest():
-    levels = [1.0] * 20
-    for i in range(EVENTS_LISTED + 30):
-        levels += [3.0 + (i % 50)] * 6 + [1.0] * 60
-    html = report_of(levels=levels)
-    assert f"{EVENTS_LISTED + 30} events" in html
-    assert html.count('<td class="n">') == 5 * EVENTS_LISTED and "30 more events" in html
+def test_a_report_of_many_events_lists_and_pictures_the_highest(monkeypatch):
+    monkeypatch.setattr("vadcli.rendering.report.EVENTS_LISTED", 30)
+    html = report_of(levels=[level for i in range(50) for level in ([1.0] * 40 + [3.0 + i] * 6)] + [1.0] * 40)
+    assert "50 events" in html
+    assert html.count('<td class="n">') == 5 * 30 and "20 more events" in html
     assert html.count('<figure><img src="data:image/jpeg') == PICTURES
-
-
-def test_a_source_without_scores_is_reported_as_such():
-    html = report_of(levels=[None] * 4)
-    assert "No events." in html and "0 events in 0 frames" in html
-
-
-def test_memory_does_not_grow_with_the_footage():
-    timeline = Timeline()
-
-    def feed(first: int, last: int) -> None:
-        for index in range(first, last):
-            timeline.add(index * 0.04, float(index % 97))
-
-    feed(0, 40_000)
-    tracemalloc.start()
-    feed(40_000, 160_000)
-    grown, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert grown < 200_000 and len(timeline.bins) <= timeline.limit
 
 
 @given(st.lists(st.floats(-5, 50), min_size=1, max_size=500), st.integers(2, 40))
 def test_a_timeline_keeps_the_least_and_largest_score_of_every_stretch(scores: list[float], limit: int):
     timeline = Timeline(limit=limit, seconds=1.0)
-    for second, score in enumerate(scores):
-        timeline.add(float(second), score)
+    for second, value in enumerate(scores):
+        timeline.add(float(second), value)
     size = int(timeline.seconds)
     expected = [(min(part), max(part)) for part in (scores[i : i + size] for i in range(0, len(scores), size))]
     assert timeline.bins == expected
     assert len(timeline.bins) <= limit
 
 
-@pytest.mark.parametrize("seconds", [0.4, 59, 36_000, 10_000_000])
-def test_timelines_of_any_length_are_drawn_inside_their_frame(seconds: float):
-    timeline = Timeline(seconds=0.04)
-    for step in range(500):
-        timeline.add(seconds * step / 500, 0.1 * (step % 30))
-    svg = timeline_svg(timeline, 1.0, [Span(seconds / 2, seconds, "1")])
-    xs = [float(x) for x in re.findall(r"[\s\"](-?[\d.]+),-?[\d.]+", svg)]
-    assert xs and min(xs) >= 0 and max(xs) <= 1000
-    assert 2 <= svg.count('class="label"') <= 42 and "nan" not in svg
+def results(clips=3, frames=60):
+    random = np.random.default_rng(0)
+    labels = np.arange(frames) % 20 > 12
+    evidence = [
+        evidence_on(labels, {GIVEN: labels + random.normal(size=frames)}, f"s/<{i}>&", fps=10.0) for i in range(clips)
+    ]
+    pools = [score(evidence, protocol, Request(GIVEN)) for protocol in (PAPER, OFFICIAL)]
+    made = [
+        measure(data, protocol, Request(GIVEN), Setting("data"), EvalSettings(bootstrap=20))
+        for data, protocol in zip(pools, (PAPER, OFFICIAL), strict=True)
+    ]
+    return made, pools
 
 
-def test_a_timeline_breaks_where_nothing_was_scored():
-    timeline = Timeline(seconds=0.1)
-    for index in range(100):
-        if not 40 <= index < 80:
-            timeline.add(index / 10, 0.5)
-    assert timeline_svg(timeline, 1.0, []).count("<polyline") == 2
-
-
-def browser(tmp_path: Path, *arguments: str) -> str:
-    program = shutil.which("chromium") or shutil.which("google-chrome") or pytest.skip("needs Chromium")
-    quiet = "--no-first-run --disable-background-networking --disable-component-update --disable-sync --disable-quic"
-    command = [program, "--headless", "--no-sandbox", "--disable-gpu", *quiet.split()]
-    answer = subprocess.run(
-        [*command, f"--user-data-dir={tmp_path / 'profile'}", *arguments],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    return answer.stdout
-
-
-def test_a_browser_lays_the_report_out_from_a_file(tmp_path: Path):
-    page = tmp_path / "r.html"
-    page.write_text(report_of(HOSTILE, lineage=[("model", "tiny")]), encoding="utf-8")
-    dom = browser(tmp_path, "--dump-dom", page.as_uri())
-    assert dom.count("<figure>") == 1 + 2 * 6 and "<script" not in dom and "</svg>" in dom
-
-
-def test_a_stock_browser_plays_the_annotated_video(tmp_path: Path):
-    with annotated_video(tmp_path / "a.mp4") as sink:
-        show(sink, watched(), BURST)
-    page = tmp_path / "play.html"
-    page.write_text(
-        '<video id=v muted src="a.mp4"></video><pre id=o></pre><script>'
-        "v.oncanplay=()=>v.play();v.onerror=()=>{o.textContent='error '+v.error.code};"
-        "v.ontimeupdate=()=>{if(v.currentTime>0.3)o.textContent='played '+v.videoWidth+' '+v.duration.toFixed(1)}"
-        "</script>"
-    )
-    played = f'<pre id="o">played 320 {len(BURST) / 10:.1f}</pre>'
-    for _ in range(3):  # virtual time runs ahead of decoding where the machine is busy
-        dom = browser(tmp_path, "--timeout=30000", "--virtual-time-budget=30000", "--dump-dom", page.as_uri())
-        if played in dom:
-            break
-    assert played in dom
+def test_the_same_results_give_the_same_bytes(tmp_path):
+    made = results()
+    first, second = (write_plots(*made, tmp_path / name) for name in ("a", "b"))
+    assert [path.name for path in first] == ["roc.png", "roc.svg", "pr.png", "pr.svg", "timelines.png", "timelines.svg"]
+    for before, after in zip(first, second, strict=True):
+        assert before.read_bytes() == after.read_bytes()

@@ -50,7 +50,6 @@ def outcomes(scorer: SourceScorer, levels: Sequence[float | None]) -> Iterator[O
 
 
 def show(sink: Sink, scorer: SourceScorer, levels: Sequence[float | None], lineage: Lineage | None = None) -> None:
-    """Tell a sink all about a source, as `vad score` does."""
     sink.begin(scorer, lineage or [("model", "tiny")])
     for outcome in outcomes(scorer, levels):
         sink.frame(scorer, outcome.frame)

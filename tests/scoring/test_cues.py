@@ -61,16 +61,6 @@ def test_nothing_is_compared_across_a_gap_or_where_time_steps_back():
     assert maker(views[4], 3.0) is None
 
 
-@pytest.mark.parametrize(("height", "width"), [(32, 8), (32, 456), (256, 144), (64, 128)])
-def test_odd_shapes_have_maps(height, width):
-    rng = np.random.default_rng(0)
-    maker = CueMaker(FPS)
-    maker(rng.integers(0, 255, (height, width, 3), dtype=np.uint8), 0.0)
-    maps = maker(rng.integers(0, 255, (height, width, 3), dtype=np.uint8), 0.1)
-    assert maps.area.shape[0] == ROWS and maps.look.shape[0] == ROWS // 2
-    assert all(np.isfinite(each).all() for each in maps)
-
-
 def test_windows_lie_wholly_inside_the_picture():
     cells = np.arange(20.0).reshape(4, 5)
     expected = np.array([[cells[r : r + 3, c : c + 3].mean() for c in range(3)] for r in range(2)])

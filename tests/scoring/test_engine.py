@@ -71,7 +71,6 @@ def run(*films: Film, batch_size: int = 8, side_by_side: int = 1, measure=differ
 
 
 def errors(*films: Film, **how) -> dict[int, dict[int, object]]:
-    """Errors by source and frame."""
     found = defaultdict(dict)
     for output in run(*films, **how):
         if isinstance(output, Scored):
@@ -124,13 +123,6 @@ def test_no_window_spans_a_gap_or_holds_an_item_without_image():
     assert without(errors(Film(30, without_image=(13,), gap_at=13))[0]) == [0, 1, 2, 3, 13, 14, 15, 16, 17]
 
 
-@pytest.mark.parametrize("live", [False, True])
-def test_without_a_network_everything_is_handed_on(live):
-    found = errors(Film(30), Film(3), measure=None, side_by_side=2, live=live)
-    assert {source: list(of) for source, of in found.items()} == {0: list(range(30)), 1: [0, 1, 2]}
-    assert without(found[0]) == list(range(30))
-
-
 def test_a_source_that_breaks_keeps_what_came_before_and_stops_no_other():
     outputs = run(Film(20, seed=0, fails_at=10), Film(20, seed=1))
     ends = {output.source: output for output in outputs if isinstance(output, Ended)}
@@ -138,15 +130,6 @@ def test_a_source_that_breaks_keeps_what_came_before_and_stops_no_other():
     assert (ends[1].error, ends[1].frames, ends[1].notes) == (None, 20, ("a note",))
     scored = [output.observation.index for output in outputs if isinstance(output, Scored) and output.source == 0]
     assert scored == list(range(10))
-
-
-def test_a_source_that_cannot_be_opened_ends_at_once():
-    def refuse():
-        raise FootageError("film: no such film")
-
-    outputs = list(Engine(difference, T, batch_size=8).run([Opener(refuse), Film(9).opener()]))
-    assert isinstance(outputs[0], Ended) and str(outputs[0].error) == "film: no such film"
-    assert len(outputs) == 1 + 11
 
 
 @pytest.mark.parametrize("live", [False, True])
@@ -182,24 +165,3 @@ def test_closing_early_stops_reading(live):
     stream.close()
     assert time.monotonic() - began < 2
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("compute", "source"))]
-
-
-def test_a_defect_in_the_network_is_raised_to_the_caller():
-    def broken(images, windows):
-        raise RuntimeError("no such layer")
-
-    with pytest.raises(RuntimeError, match="no such layer"):
-        run(Film(20), measure=broken)
-
-
-def test_the_times_of_reading_computing_and_waiting_add_up():
-    def slow(images, windows):
-        time.sleep(0.05)
-        return difference(images, windows)
-
-    engine = Engine(slow, T, batch_size=8)
-    began = time.perf_counter()
-    list(engine.run([Film(40, wait=lambda index: time.sleep(0.002)).opener()]))
-    took, timing = time.perf_counter() - began, engine.timing
-    assert timing.compute_s >= 5 * 0.05 and timing.decode_wait_s > 0
-    assert timing.compute_s + timing.decode_wait_s + timing.output_wait_s <= took

@@ -1,8 +1,13 @@
+"""Errors of a frame, and scores smoothed over time."""
+
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from vadcli.scoring.errors import PATCH, error_maps, patch_means, psnr_db, reduce_maps
+from vadcli.scoring.errors import PATCH, error_maps, psnr_db, reduce_maps
+from vadcli.scoring.smoothing import Smoother, smooth
 
 
 def _pair(seed: int = 0, side: int = 128) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,13 +41,6 @@ def test_patches_grow_with_the_frame():
     assert peaks[0] == pytest.approx(peaks[1]) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (30, 23), (1, 1), (3, 200), (240, 360)])
-def test_every_size_has_a_peak_between_mean_and_maximum(shape: tuple[int, int]):
-    maps = torch.rand(1, *shape, generator=torch.Generator().manual_seed(1))
-    peak = patch_means(maps).amax()
-    assert maps.mean() - 1e-5 <= peak <= maps.max() + 1e-6
-
-
 def test_half_precision_outputs_are_measured_in_float32():
     prediction, target = _pair()
     half = prediction.bfloat16()
@@ -54,3 +52,27 @@ def test_half_precision_outputs_are_measured_in_float32():
 def test_psnr_of_one_grey_level_is_48_db():
     assert psnr_db((2 / 255) ** 2) == pytest.approx(48.13, abs=0.01)
     assert np.isfinite(psnr_db(0.0))
+
+
+def test_smoothing_is_the_exponential_average_by_the_frames_times():
+    values, times = np.array([1.0, 3.0, 2.0]), np.array([0.0, 0.1, 0.7])
+    expected = [1.0]
+    for value, step in zip(values[1:], np.diff(times), strict=True):
+        keep = math.exp(-step / 0.5)
+        expected.append(keep * expected[-1] + (1 - keep) * value)
+    assert smooth(values, 0.5, times) == pytest.approx(expected, abs=1e-15)
+
+
+def test_columns_are_smoothed_alike_and_frame_by_frame():
+    rng = np.random.default_rng(0)
+    values, times = rng.normal(size=(50, 4)), np.cumsum(rng.uniform(0.01, 1, 50))
+    smoother = Smoother(0.5)
+    one_by_one = np.array([smoother(row, t) for row, t in zip(values, times, strict=True)])
+    assert np.array_equal(smooth(values, 0.5, times), one_by_one)
+    assert np.array_equal(smooth(values[:, 2], 0.5, times), one_by_one[:, 2])
+
+
+def test_no_time_constant_changes_nothing_and_time_that_steps_back_begins_anew():
+    values, times = np.array([1.0, 5.0, 7.0]), np.array([0.0, 1.0, 0.5])
+    assert smooth(values, 0.0, times).tolist() == values.tolist()
+    assert smooth(values, 0.5, times)[2] == 7.0

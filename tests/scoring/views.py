@@ -1,5 +1,6 @@
 """Made-up views: a walker on textured ground, and what else may happen."""
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -17,7 +18,6 @@ HEIGHT, WIDTH, FPS = 128, 192, 10.0
 
 
 def ground(seed: int = 0) -> np.ndarray:
-    """(H, W, 3) uint8, smooth texture."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(70, 130, (HEIGHT // 8, WIDTH // 8, 3))
     return np.kron(coarse, np.ones((8, 8, 1))).astype(np.uint8)
@@ -25,24 +25,14 @@ def ground(seed: int = 0) -> np.ndarray:
 
 @dataclass
 class Film:
-    """Views of a walker that crosses at two pixels a frame, with sensor noise.
-
-    Attributes:
-        frames: how many.
-        runs: frames in which it is six times as fast.
-        thing: frames in which a large dark thing lies at the lower left.
-        light: added to all pixels, by frame.
-        still: nobody walks.
-        spoilt: frames that `spoil` changes, and which the camera therefore does not see as it should.
-    """
+    """Views of a walker that crosses at two pixels a frame, with sensor noise."""
 
     frames: int
-    runs: range = range(0)
-    thing: range = range(0)
-    light: dict[int, int] = field(default_factory=dict)
-    still: bool = False
+    runs: range = range(0)  # in which it is six times as fast
+    thing: range = range(0)  # in which a large dark thing lies at the lower left
+    light: dict[int, int] = field(default_factory=dict)  # added to all pixels, by frame
     seed: int = 0
-    spoilt: range = range(0)
+    spoilt: range = range(0)  # that `spoil` changes: the camera does not see as it should
     spoil: Callable[[np.ndarray], np.ndarray] = lambda view: view
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -52,8 +42,7 @@ class Film:
             view = base.astype(np.int16)
             place += 12 if number in self.runs else 2
             left = round(abs((place + WIDTH) % (2 * (WIDTH - 12)) - (WIDTH - 12)))  # to and fro
-            if not self.still:
-                view[60:84, left : left + 12] = 210
+            view[60:84, left : left + 12] = 210
             if number in self.thing:  # its shadow grows, so that nothing moves
                 view[90:120, 10:50] -= min(3 * (number - self.thing.start), 60)
             added = self.light.get(number, added)
@@ -67,9 +56,10 @@ def observations(film: Film, fps: float = FPS) -> list[Observation]:
     return [Observation(i, i / fps, False, None, maker(view, i / fps), view) for i, view in enumerate(film)]
 
 
-def calibration_of(film: Film) -> Calibration:
+@functools.cache
+def calibration() -> Calibration:
     normal = NormalFootage(FPS)
-    for frame in observations(film):
+    for frame in observations(Film(300, seed=1)):
         if frame.cues is not None:
             normal.add(0, frame.time_s, frame.cues)
     return normal.calibrate(ScoreSettings().fusion)
@@ -88,6 +78,5 @@ def run(scorer: SourceScorer, seen: list[Observation], errors: FrameErrors | Non
 
 
 def events(outcomes: list[Outcome]) -> list:
-    """Events that are over."""
     found = (finding.event for outcome in outcomes for finding in outcome.findings)
     return [event for event in found if event.state == "closed"]

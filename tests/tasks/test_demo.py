@@ -1,6 +1,6 @@
+"""`vad demo`: scenes are the same by their seed, labelled as they look, and whole or not there."""
+
 import json
-import resource
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from vadcli.cli.app import run
+from tests.conftest import limited
 from vadcli.errors import InputError
 from vadcli.progress import Silent
-from vadcli.tasks import demo as stage
+from vadcli.synthetic import KINDS, film, make_scene, render
+from vadcli.synthetic.anomalies import Stage, anomalies_of
+from vadcli.synthetic.traffic import Clock
 from vadcli.tasks.demo import DemoArguments, demo
 
 SMALL = DemoArguments(scenes=2, seconds=3, seed=5, size=(64, 64), fps=5)
@@ -59,13 +61,10 @@ def test_videos_labels_and_masks_agree_frame_by_frame(made):
         assert masks.any((1, 2)).astype(int).tolist() == labels
 
 
-def test_a_second_run_makes_nothing_again(made):
+def test_a_second_run_makes_nothing_again_and_finishes_what_was_interrupted_with_the_same_bytes(made):
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
     demo(made, SMALL, workers=1, progress=Silent())
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
-
-
-def test_an_interrupted_demo_is_finished_with_the_same_bytes(made):
     video, table = made / "scene02/testing/02.mp4", made / "scene01/testing/01.csv"
     frames, text = frames_of(video), table.read_text()
     video.unlink()
@@ -75,50 +74,31 @@ def test_an_interrupted_demo_is_finished_with_the_same_bytes(made):
     assert all(np.array_equal(a, b) for a, b in zip(frames_of(video), frames, strict=True))
 
 
-def test_a_folder_of_something_else_is_refused_and_left_alone(made, tmp_path, capsys):
+def test_a_folder_of_something_else_is_refused_and_left_alone(made, tmp_path, vad):
     with pytest.raises(InputError, match="holds another demo"):
         demo(made, replace(SMALL, seed=6), workers=1, progress=Silent())
-    (tmp_path / "precious.txt").write_text("mine")
-    assert run(["demo", str(tmp_path)]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and "not empty" in err
+    for text in ("{", "[]", '{"format": "other", "arguments": {}}'):
+        (tmp_path / "demo.json").write_text(text)
+        with pytest.raises(InputError, match=r"demo\.json"):
+            demo(tmp_path, SMALL, workers=1, progress=Silent())
+    (tmp_path / "demo.json").rename(tmp_path / "precious.txt").write_text("mine")
+    answer = vad("demo", tmp_path)
+    assert (answer.code, answer.out) == (2, "") and answer.err.count("\n") == 1 and "not empty" in answer.err
     with pytest.raises(InputError, match="a file"):
         demo(tmp_path / "precious.txt", SMALL, workers=1, progress=Silent())
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": "other", "arguments": {}}'])
-def test_a_stranger_demo_json_is_refused(tmp_path, text):
-    (tmp_path / "demo.json").write_text(text)
-    with pytest.raises(InputError, match=r"demo\.json"):
-        demo(tmp_path, SMALL, workers=1, progress=Silent())
-
-
-def test_the_command_prints_its_scenes_and_what_to_run_next(tmp_path, capsys):
-    arguments = ["demo", str(tmp_path / "d"), "--scenes", "1", "--seconds", "1", "--size", "32", "--fps", "5"]
-    assert run([*arguments, "--workers", "2"]) == 0
-    out, err = capsys.readouterr()
-    assert out.splitlines() == [str(tmp_path / "d" / "scene01")]
-    assert "vad prepare" in err
-
-
-def test_an_odd_size_is_refused(tmp_path, capsys):
-    assert run(["demo", str(tmp_path / "d"), "--size", "65"]) == 2
-    assert "even" in capsys.readouterr().err
-    assert not (tmp_path / "d").exists()
-
-
-def limited(most):
-    def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-
-    return limit
+def test_the_command_prints_its_scenes_and_what_to_run_next_and_refuses_an_odd_size(tmp_path, vad):
+    arguments = ("demo", tmp_path / "d", "--scenes", 1, "--seconds", 1, "--fps", 5, "--workers", 2)
+    odd = vad(*arguments, "--size", 65)
+    assert odd.code == 2 and "even" in odd.err and not (tmp_path / "d").exists()
+    answer = vad(*arguments, "--size", 32)
+    assert (answer.code, answer.out) == (0, f"{tmp_path / 'd' / 'scene01'}\n") and "vad prepare" in answer.err
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path, workers):
-    """A limit on the size of files stands in for a full disk."""
     folder = tmp_path / "scenes"
     command = [sys.executable, "-m", "vadcli", "demo", folder, "--scenes", "1", "--seconds", "3", "--size", "64", "-q"]
     command += ["--workers", str(workers)]
@@ -128,23 +108,38 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(tmp_path, workers):
     assert not list(tmp_path.iterdir())
 
 
-def test_clips_that_were_finished_before_the_disk_was_full_stay_and_are_not_made_again(tmp_path, monkeypatch):
-    folder, made = tmp_path / "scenes", []
+SMALL_PICTURE = (64, 64)
+EVERY = [(place, kind) for place in KINDS for kind in anomalies_of(make_scene(0, kind=place))]
 
-    def make(job, stopped):
-        if len(made) == 2:
-            job.files[0].write_text("half")
-            raise OSError(28, "No space left on device", str(job.video))
-        made.append(job.video)
-        return original(job, stopped)
 
-    original = stage._make
-    monkeypatch.setattr(stage, "_make", make)
-    with pytest.raises(OSError, match="No space"):
-        demo(folder, SMALL, workers=1, progress=Silent())
-    assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted([folder / "demo.json", *made])
-    monkeypatch.undo()
-    before = [path.stat().st_mtime_ns for path in made]
-    demo(folder, SMALL, workers=1, progress=Silent())
-    assert [path.stat().st_mtime_ns for path in made] == before
-    assert len(list(folder.rglob("*.mp4"))) == 8
+def clip(scene, clip_seed=0, *, seconds=4.0, fps=5, size=SMALL_PICTURE, anomalies=False):
+    return list(render(scene, clip_seed, seconds=seconds, fps=fps, size=size, anomalies=anomalies))
+
+
+def test_the_same_seeds_give_the_same_bytes():
+    first, second = (clip(make_scene(11), 3, anomalies=True) for _ in range(2))
+    assert all(
+        np.array_equal(a.image, b.image) and np.array_equal(a.mask, b.mask) for a, b in zip(first, second, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_agree_with_masks_and_both_kinds_of_frames_are_there(kind):
+    frames = clip(make_scene(4, kind=kind), 1000, seconds=20, anomalies=True)
+    for frame in frames:
+        assert (frame.mask.dtype, frame.mask.shape) == (np.bool_, SMALL_PICTURE)
+        assert frame.label == int(frame.mask.any()) == int(frame.mask.mean() >= film.VISIBLE_SHARE)
+    labels = [frame.label for frame in frames]
+    assert 0.04 < np.mean(labels) < 0.7 and not any(labels[:15]), "a clip begins normal"
+
+
+@pytest.mark.parametrize(("place", "kind"), EVERY)
+def test_every_anomaly_is_seen_for_a_second_and_more_and_large_enough(place, kind):
+    for seed in range(2):
+        scene = make_scene(seed, kind=place)
+        actors = anomalies_of(scene)[kind](Stage(scene, Clock(140, 10.0)), 4.0, np.random.default_rng(seed))
+        masks = [film._draw(scene, [(a, f - a.start) for a in actors if 0 <= f - a.start < len(a.moments)], (96, 96))[1]
+                 for f in range(140)]  # fmt: skip
+        shown = [mask > 127 for mask in masks if (mask > 127).mean() >= film.VISIBLE_SHARE]
+        assert len(shown) > 10
+        assert max(np.ptp(np.flatnonzero(mask.any(1))) + 1 for mask in shown) >= 0.08 * 96

@@ -35,31 +35,16 @@ def test_of_a_checkpoint_it_tells_stage_lineage_training_and_prototypes(vad, che
     assert told["settings"]["model"]["width"] == 2
 
 
-def test_of_an_adapter_it_tells_how_many_parameters_are_adapted(vad, checkpoint, tmp_path):
-    base = load_checkpoint(checkpoint)
-    weights = {name: base.weights[name] for name in base.step_sizes}
-    adapter = Checkpoint(stage="adapt", settings=base.settings, weights=weights, parents={"base": base.sha256})
-    save_checkpoint(tmp_path / "s.safetensors", adapter)
-    told = json.loads(vad("info", tmp_path / "s.safetensors", "--json").out)
-    assert told["adapted_parameters"] == sum(value.numel() for value in weights.values()) > 0
-
-
-def test_a_cache_s_names_cannot_command_the_terminal(vad, tmp_path):
-    scene = "s\x1b[2J\n└── forged"
-    cache = caches.write(tmp_path / "c.h5", {"a": caches.Given(caches.noise(1), scene=scene)})
-    out = vad("info", cache).out
-    assert "\x1b" not in out and r"s\x1b[2J\n└── forged" in out
-
-
-def test_of_a_cache_it_tells_clips_and_scenes(vad, tmp_path):
-    told = json.loads(vad("info", synthetic_cache.write(tmp_path / "c.h5"), "--json").out)
+def test_of_a_cache_it_tells_clips_and_scenes_whose_names_cannot_command_the_terminal(vad, tmp_path):
+    made = synthetic_cache.write(tmp_path / "c.h5")
+    told = json.loads(vad("info", made, "--json").out)
     assert told["kind"] == "cache" and told["frames"] == 240 and told["scenes"] == {"s0": 3, "s1": 3}
     assert [clip["labels"] for clip in told["clips"]] == [False, False, True] * 2
-
-
-def test_for_people_it_draws_a_tree_that_is_not_cut(vad, tmp_path):
-    out = vad("info", synthetic_cache.write(tmp_path / "c.h5")).out
+    out = vad("info", made).out
     assert "├── kind: cache" in out and "source s0-0.mp4" in out
+    odd = caches.Given(caches.noise(1), scene="s\x1b[2J\n└── forged")
+    out = vad("info", caches.write(tmp_path / "d.h5", {"a": odd})).out
+    assert "\x1b" not in out and r"s\x1b[2J\n└── forged" in out
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89HDF\r\n\x1a\nnoise"])
@@ -100,16 +85,6 @@ def test_learning_curves_are_drawn_from_the_log_beside_the_checkpoint(vad, check
     assert first.read_bytes() == second.read_bytes() and first.stat().st_size > 5000
     if suffix == ".svg":
         assert all(f">{text}<" in first.read_text() for text in ("loss", "frame", "rate", "held out", checkpoint.name))
-
-
-def test_curves_have_every_point_and_stand_beside_what_they_were_held_out_from():
-    from vadcli.rendering.learning_curves import learning_curves
-
-    figure = learning_curves(LOG, "a")
-    panels = {panel.get_title(loc="left"): panel for panel in figure.axes if panel.get_title(loc="left")}
-    assert list(panels) == ["rate", "loss", "frame"]
-    training, held_out = panels["frame"].get_lines()
-    assert training.get_xydata().tolist() == [[1, 0.5], [2, 0.4]] and held_out.get_xydata().tolist() == [[2, 0.45]]
 
 
 @pytest.mark.parametrize(

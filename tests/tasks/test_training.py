@@ -40,31 +40,20 @@ def pretrained(cache, tmp_path_factory):
 
 
 def pretrained_from(cache, out, *more, resume=False, **how):
-    """Pre-trains with settings beside those of PRETRAIN."""
     caches = cache if isinstance(cache, list) else [cache]
     settings = load_settings(None, [*PRETRAIN, *more])
     return pretrain_task(caches, out, settings, **{"resume": resume, "progress": Silent(), **how})
 
 
 def metatrained_from(cache, base, out, *more, resume=False, **how):
-    """Meta-trains with settings beside those of METATRAIN."""
     settings = load_settings(None, [*METATRAIN, *more])
     return metatrain_task([cache], base, out, settings, **{"resume": resume, "progress": Silent(), **how})
 
 
 @contextmanager
-def interrupted(monkeypatch, *where):
-    """What is run within ends by Ctrl-C, as `stop_at` says."""
-    with monkeypatch.context() as patch:
-        stop_at(patch, *where)
-        with pytest.raises(KeyboardInterrupt):
-            yield
-
-
-def stop_at(monkeypatch, step, owner=Silent, name="advance"):
-    """Send Ctrl-C's signal as call `step` of `owner.name` ends; by default that is the end of a step."""
-    original = getattr(owner, name)
-    calls = itertools.count(1)
+def interrupted(monkeypatch, step, owner=Silent, name="advance"):
+    """Ctrl-C's signal comes as call `step` of `owner.name` ends; by default that is the end of a step."""
+    original, calls = getattr(owner, name), itertools.count(1)
 
     @functools.wraps(original)
     def interrupt(*arguments, **named):
@@ -73,7 +62,9 @@ def stop_at(monkeypatch, step, owner=Silent, name="advance"):
             signal.raise_signal(signal.SIGINT)
         return value
 
-    monkeypatch.setattr(owner, name, interrupt)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(owner, name, interrupt)
+        yield
 
 
 def test_pretraining_follows_the_caches_frames_and_keeps_a_record(pretrained):
@@ -106,37 +97,32 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(cache, pre
         assert equal(load_checkpoint(pretrained).weights, load_checkpoint(tmp_path / "b").weights) == same
 
 
-@pytest.mark.parametrize(
-    ("precision", "unit"),
-    [("float32", "prototypes"), ("bfloat16", "prototypes"), ("float32", "memory"), ("float32", "items")],
-)
-def test_resumed_pretraining_gives_the_weights_of_an_uninterrupted_run(cache, tmp_path, monkeypatch, precision, unit):
-    more = [f"pretrain.precision={precision}", f"model.unit={unit}", "pretrain.flip=true", "pretrain.schedule=cosine"]
-    pretrained_from(cache, tmp_path / "whole", *more)
-    with interrupted(monkeypatch, 3):
-        pretrained_from(cache, tmp_path / "parts", *more)
-    assert not (tmp_path / "parts").exists() and (tmp_path / "parts.resume").exists()
-    pretrained_from(cache, tmp_path / "parts", *more, resume=True)
-    assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
-    assert [line["step"] for line in logged(tmp_path / "parts")] == [1, 2, 3, 4, 5, 6]
+HARD = ("pretrain.flip=true", "pretrain.schedule=cosine", "pretrain.validation_share=0.3")
+ENDS_OF_STEPS = (Silent, "advance"), (pretrain, "losses"), (torch.optim.Adam, "step"), (loop.MetricsLog, "write")
 
 
-@pytest.mark.parametrize("unit", ["prototypes", "items"])
 @pytest.mark.parametrize(
-    ("owner", "name"), [(pretrain, "losses"), (torch.optim.Adam, "step"), (loop.MetricsLog, "write")]
+    ("more", "steps", "places"),
+    [
+        (("model.unit=prototypes", *HARD), (3, 6), ENDS_OF_STEPS),
+        (("model.unit=items", *HARD), (3, 6), ENDS_OF_STEPS),
+        (("model.unit=memory", *HARD), (3,), ENDS_OF_STEPS[:1]),
+        (("pretrain.precision=bfloat16", *HARD), (3,), ENDS_OF_STEPS[:1]),
+    ],
 )
-@pytest.mark.parametrize("step", [3, 6])
-def test_wherever_in_a_step_the_signal_comes_the_step_is_taken_once(
-    cache, tmp_path, monkeypatch, unit, owner, name, step
+def test_resumed_wherever_in_a_step_the_signal_came_pretraining_gives_the_weights_and_log_of_an_uninterrupted_run(
+    cache, tmp_path, monkeypatch, more, steps, places
 ):
-    more = (f"model.unit={unit}", "pretrain.validation_share=0")
     pretrained_from(cache, tmp_path / "whole", *more)
-    with interrupted(monkeypatch, step, owner, name):
-        pretrained_from(cache, tmp_path / "parts", *more)
-    pretrained_from(cache, tmp_path / "parts", *more, resume=True)
-    assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
-    whole, parts = ([line | {"seconds": 0} for line in logged(tmp_path / name)] for name in ("whole", "parts"))
-    assert whole == parts
+    for step, (owner, name) in itertools.product(steps, places):
+        with interrupted(monkeypatch, step, owner, name):
+            pretrained_from(cache, tmp_path / "parts", *more)
+        assert not (tmp_path / "parts").exists() and (tmp_path / "parts.resume").exists(), (step, name)
+        pretrained_from(cache, tmp_path / "parts", *more, resume=True)
+        assert equal(load_checkpoint(tmp_path / "whole").weights, load_checkpoint(tmp_path / "parts").weights)
+        whole, parts = ([line | {"seconds": 0} for line in logged(tmp_path / name)] for name in ("whole", "parts"))
+        assert whole == parts and [line["step"] for line in parts] == [1, 2, 3, 4, 5, 6], (step, name)
+        (tmp_path / "parts").unlink()
 
 
 def test_tensorboard_has_the_figures_of_the_log_also_after_a_resume(cache, tmp_path, monkeypatch):
@@ -231,19 +217,11 @@ def test_of_two_trainings_of_one_checkpoint_the_second_is_refused(cache, tmp_pat
 
 @pytest.mark.parametrize(("episodes", "steps"), [(5, 3), (1, 1), (4, 2)])
 def test_as_many_episodes_are_run_as_were_asked_for(cache, pretrained, tmp_path, monkeypatch, episodes, steps):
-    run, advanced = [], []
-
-    class Counting(Silent):
-        def advance(self, amount=1, **figures):
-            advanced.append(amount)
-
-    original = Episodes.episode
+    run, original = [], Episodes.episode
     monkeypatch.setattr(Episodes, "episode", lambda self, index: run.append(index) or original(self, index))
-    settings = load_settings(None, [*METATRAIN, f"metatrain.episodes={episodes}"])
-    made = metatrain_task([cache], pretrained, tmp_path / "m", settings, resume=False, progress=Counting())
+    made = metatrained_from(cache, pretrained, tmp_path / "m", f"metatrain.episodes={episodes}")
     assert run == list(range(episodes))
     assert (made.training["episodes"], made.training["steps"]) == (episodes, steps)
-    assert sum(advanced[:steps]) == episodes
 
 
 def test_a_resume_point_belongs_to_its_settings_the_caches_in_their_order_and_its_base(
@@ -277,14 +255,6 @@ def test_objective_frame_trains_an_autoencoder_that_metatraining_gives_a_unit(ca
     assert made.model.unit == "none" and not any(name.startswith("unit.") for name in made.weights)
     meta = metatrained_from(cache, tmp_path / "a", tmp_path / "m")
     assert meta.model.unit == "prototypes" and "unit.attention.weight" in meta.step_sizes
-
-
-def test_metatraining_gives_an_autoencoder_the_memory_that_is_asked_for_but_no_items(cache, tmp_path):
-    pretrained_from(cache, tmp_path / "a", "pretrain.objective=frame")
-    meta = metatrained_from(cache, tmp_path / "a", tmp_path / "m", "model.unit=memory")
-    assert meta.model.unit == "memory" and "unit.items" in meta.step_sizes
-    with pytest.raises(InputError, match=r"model.unit=items: pre-training finds the items. Pre-train with it"):
-        metatrained_from(cache, tmp_path / "a", tmp_path / "m", "model.unit=items")
 
 
 def test_pretraining_goes_on_from_a_model_and_the_checkpoint_names_it(cache, pretrained, tmp_path):
@@ -323,26 +293,6 @@ def test_resumed_metatraining_gives_the_weights_of_an_uninterrupted_run(cache, p
         metatrained_from(cache, pretrained, tmp_path / "parts")
     parts = metatrained_from(cache, pretrained, tmp_path / "parts", resume=True)
     assert equal(whole.weights, parts.weights) and equal(whole.step_sizes, parts.step_sizes)
-
-
-def test_step_sizes_stay_positive_and_grow_apart(cache, pretrained, tmp_path):
-    made = metatrained_from(
-        cache, pretrained, tmp_path / "m", "metatrain.initial_step_size=1e-6", "metatrain.step_size_rate=0.5"
-    )
-    values = torch.cat([value.flatten() for value in made.step_sizes.values()])
-    assert float(values.min()) > 0
-    assert float(values.max() / values.min()) > 2
-
-
-def test_metatraining_refuses_an_adapter(cache, pretrained, tmp_path):
-    from vadcli.model.checkpoint import Checkpoint, save_checkpoint
-
-    base = load_checkpoint(pretrained)
-    save_checkpoint(
-        tmp_path / "s", Checkpoint(stage="adapt", settings=base.settings, weights={}, parents={"base": base.sha256})
-    )
-    with pytest.raises(CheckpointError, match="this needs a model, made by pretrain or metatrain"):
-        metatrained_from(cache, tmp_path / "s", tmp_path / "m")
 
 
 def equal(a, b):
