@@ -162,12 +162,19 @@ def test_a_training_resumes_with_another_number_of_processes(cache, whole, tmp_p
     assert [line["step"] for line in logged(tmp_path / "parts")] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_process_that_is_killed_ends_all_in_one_line(cache, tmp_path):
-    (code, out, err), (killed, *_) = ended(stopped(2, cache, tmp_path / "a", signal.SIGKILL, 1))
-    assert (code, out, killed) == (2, "", -signal.SIGKILL)
-    assert err.splitlines()[-1].startswith("vad: another process of this run ended or was killed")
-    assert "Traceback" not in err
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize("dead", [0, 1])
+def test_a_process_that_is_killed_is_named_in_one_line_and_the_others_leave_a_resume_point(
+    cache, whole, tmp_path, dead
+):
+    out = tmp_path / "a"
+    results = ended(stopped(3, cache, out, signal.SIGKILL, dead))
+    told = "".join(err for _, _, err in results)
+    assert [code for code, *_ in results] == [-signal.SIGKILL if rank == dead else 2 for rank in range(3)]
+    assert f"process {dead} of 3 was killed. Start all again with --resume: it goes on from step 3 of 6." in told
+    assert "Traceback" not in told and told.count("vad: ") == 1
+    together(1, *pretraining(cache, out), "--resume")
+    assert_alike(whole / "prototypes", out)
+    assert [line["step"] for line in logged(out)] == [1, 2, 4, 5, 6]  # of step 3, a part was not told
 
 
 def test_the_process_that_fails_says_why_and_the_others_end_without_a_word(cache, tmp_path):

@@ -163,6 +163,8 @@ def test_too_little_memory_is_named(make_video):
 
 def test_a_command_that_shares_no_work_refuses_torchrun_and_says_so_once(vad, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("vadcli.cli.app.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("vadcli.cli.app.signal.signal", lambda *handler: None)
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
         answer = vad("score", "x.mp4")

@@ -23,9 +23,30 @@ if TYPE_CHECKING:
 
 _PATIENCE = timedelta(days=1)  # with one that works alone; torchrun notices much sooner when a machine is gone
 _FAREWELL_S = 3.0
-_LOST = (
-    "another process of this run ended or was killed: its own line says why. Start all again; a training with --resume."
-)
+
+
+class LostError(InputError):
+    """Other processes of this run are gone.
+
+    Args:
+        gone: their numbers, of those that ended without a word.
+        count: of all processes.
+        cure: a sentence.
+    """
+
+    def __init__(self, gone: Sequence[int], count: int, cure: str = "Start all again.") -> None:
+        self.gone, self.count = tuple(gone), count
+        named = f"process{'es' * (len(gone) > 1)} {', '.join(map(str, gone))}"
+        verb = "were" if len(gone) > 1 else "was"
+        why = (
+            f"{named} of {count} {verb} killed" if gone else "another process of this run ended: its own line says why"
+        )
+        super().__init__(f"{why}. {cure}")
+
+    @property
+    def keeper(self) -> int:
+        """The process that keeps what there is: the first that is left."""
+        return next((rank for rank in range(self.count) if rank not in self.gone), 0)
 
 
 @dataclass(frozen=True)
@@ -131,6 +152,7 @@ class Processes:
 
 
 _joined = Processes()
+_store: Any = None  # in which the processes that were joined leave word
 
 
 def started_by_torchrun() -> Processes:
@@ -154,7 +176,7 @@ def joined(device: str) -> Iterator[Processes]:
     Raises:
         InputError: if there are more processes than GPUs on this machine, or the others are not found.
     """
-    global _joined
+    global _joined, _store
     started = started_by_torchrun()
     if started.count == 1:
         yield started
@@ -176,7 +198,7 @@ def joined(device: str) -> Iterator[Processes]:
         ) from error
     backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=_PATIENCE)
-    _joined = started
+    _joined, _store = started, store
     try:
         yield started
         started.wait()
@@ -185,7 +207,10 @@ def joined(device: str) -> Iterator[Processes]:
             raise SystemExit(130) from None
         raise
     except Exception as error:
-        if not _first_to_fail(store, started):
+        _say_alive()
+        if not (
+            error.keeper == rank if isinstance(error, LostError) and error.gone else _first_to_fail(store, started)
+        ):
             raise SystemExit(2) from error
         if isinstance(error, VadError) and rank:
             error.lines = (f"process {rank} of {count}: {error.lines[0]}", *error.lines[1:])
@@ -193,7 +218,26 @@ def joined(device: str) -> Iterator[Processes]:
     else:
         dist.destroy_process_group()
     finally:
-        _joined = Processes()
+        _joined, _store = Processes(), None
+
+
+def _say_alive() -> None:
+    with suppress(RuntimeError):
+        _store.set(f"alive/{_joined.rank}", b"1")
+
+
+def _gone() -> list[int]:
+    """Processes that do not say within a moment that they, too, miss others, or why they end."""
+    _say_alive()
+    end = time.monotonic() + _FAREWELL_S
+    try:
+        while gone := [rank for rank in range(_joined.count) if not _store.check([f"alive/{rank}"])]:
+            if time.monotonic() > end:
+                return gone
+            time.sleep(0.02)
+    except RuntimeError:
+        return [0]  # with which the store went
+    return []
 
 
 def _first_to_fail(store: Any, processes: Processes) -> bool:
@@ -225,4 +269,4 @@ def _losses_told() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise InputError(_LOST) from error
+        raise LostError(_gone(), _joined.count) from error

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -71,7 +72,9 @@ class LazyCommands(TyperGroup):
             raise InputError(_unknown(args))
         name, stub, rest = super().resolve_command(ctx, args)
         if (processes := started_by_torchrun()).count > 1 and name not in SHARED and not ctx.resilient_parsing:
-            if not processes.leads:
+            if not processes.leads:  # torchrun ends all with the first that ends, and the lead has something to say
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                time.sleep(3)
                 raise SystemExit(2)
             raise InputError(f"vad {name}: does not share work under torchrun. Start one; score has --shard.")
         return (name, load_command(name), rest) if name else (name, stub, rest)
@@ -122,6 +125,7 @@ def vad(
 def main() -> None:
     """Run `vad`; exit codes are those of `vadcli.errors`, 70 for a defect of ours, 130 and 143 when interrupted."""
     signal.signal(signal.SIGTERM, _end)  # a service that is stopped keeps what it has, as Ctrl-C does
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # of lost processes we tell ourselves
     open_outlets()
     code = _run_to_the_end(sys.argv[1:])
     # A thread waits for a stream, or gloo lets go of a tensor: the interpreter must not be torn down under them.

@@ -3,8 +3,8 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from vadcli.interruption import interruptions_noted
 from vadcli.learning.job import Job
 from vadcli.learning.tensorboard import EventsLog, require_tensorboard
 from vadcli.model.checkpoint import read_tensors, save_tensors
+from vadcli.processes import LostError
 from vadcli.settings import Training
 
 RESUME_FORMAT = "vad-resume"
@@ -143,7 +144,7 @@ def train(learner: Learner, course: Course, settings: Training, job: Job) -> Non
     base_rates = [group["lr"] for group in groups]
     progress.start(course.name, course.units - learner.step * course.units_a_step, course.unit)
     began, saved, before = time.perf_counter(), time.perf_counter(), learner.seconds
-    with ExitStack() as stack, interruptions_noted() as asked_to_stop:
+    with ExitStack() as stack, interruptions_noted() as asked_to_stop, _kept_when_others_go(learner, course, job):
         for log in logs:
             stack.callback(log.close)
         while learner.step < course.steps and not processes.any(asked_to_stop()):
@@ -182,6 +183,20 @@ def train(learner: Learner, course: Course, settings: Training, job: Job) -> Non
                 learner.save(job.resume_point)
             progress.note(f"{course.name}: interrupted at step {learner.step} {of}; --resume goes on from there")
             raise KeyboardInterrupt
+
+
+@contextmanager
+def _kept_when_others_go(learner: Learner, course: Course, job: Job) -> Iterator[None]:
+    """Leave a resume point of the last whole step when another process is lost."""
+    try:
+        yield
+    except LostError as error:
+        if learner.step:
+            if error.keeper == job.processes.rank:
+                learner.save(job.resume_point)
+            cure = f"Start all again with --resume: it goes on from step {learner.step} of {course.steps}."
+            raise LostError(error.gone, error.count, cure) from error
+        raise
 
 
 def _begin(learner: Learner, course: Course, job: Job) -> list[MetricsLog | EventsLog]:
