@@ -42,7 +42,7 @@ _BLUNT, _BLUNT_LIGHT = 0.55, 0.9  # of edges in a picture out of focus; correlat
 _TURNED, _TURNED_GAIN = 0.35, 0.02  # correlation of a turned view's edges, and its gain by turning
 _SHIFTED_GAIN, _SHIFTED_LOSS = 0.06, 0.05  # the same by shifting, and what the best place may lack of the usual one
 _EVERYWHERE, _UNLIKE = 9.0, 0.1  # median distance of a view that has changed; correlation below all usual ones
-_LIGHTER, _LASTS_S = 8.0, 10.0  # grey levels of another light; after which a view far from the usual one is new
+_LIGHTER, _LASTS_S = 8.0, 10.0  # grey levels of another light; of a view far from the usual one until it is usual
 _GREY, _COLOURED = 0.35, 2.5  # share of colour that infrared leaves, and the colour that a view has
 _STEADY_S, _STEADY = 0.4, 0.75  # for which a strange view stays, and the correlation of its edges in that time
 _STRANGE_S = 1.5  # after which a view that does not stay is what passes before the camera
@@ -141,6 +141,7 @@ class CameraWatch:
         self.strange_s: float | None = None  # since when the view is not as usual, be it for what passes before it
         self._last_s, self._lenient_s = 0.0, -np.inf
         self._far_since_s: float | None = None  # since when the view has been far from the usual one everywhere
+        self._levels: deque[tuple[float, float]] = deque()  # of light, at the times of the last ten seconds
 
     def learn(self, normal: LookNormal, facts: CameraFacts) -> None:
         """Compare with this from now on."""
@@ -163,10 +164,13 @@ class CameraWatch:
         far = None if follower is None else follower.distances(look)
         self._look(frame, time_s, np.asarray(look, np.float32), far)
         if follower is not None:
-            if self._looks_anew:
+            quiet = self.strange_s is None and self.alarm is None
+            drifted = quiet and self._far_since_s is not None and time_s - self._far_since_s > _LASTS_S
+            if self._looks_anew or drifted:
+                self._far_since_s = None
                 follower.begin_anew(look)
                 self._lenient_s = time_s + _LENIENT_S
-            elif self.strange_s is None and self.alarm is None:
+            elif quiet:
                 follower.follow(look, time_s)
         return far
 
@@ -196,9 +200,14 @@ class CameraWatch:
             everywhere = float(np.median(far)) > _EVERYWHERE
             reason = _trouble(look, follower.mean, usual, everywhere=everywhere)
             self._far_since_s = (self._far_since_s or time_s) if everywhere else None
-            if reason is None and self._far_since_s is not None:
-                lighter = abs(float(look[..., 0].mean() - follower.mean[..., 0].mean())) > _LIGHTER
-                reason = "light" if lighter or time_s - self._far_since_s > _LASTS_S else None
+            level = float(look[..., 0].mean())
+            self._levels.append((time_s, level))
+            while self._levels[0][0] < time_s - _LASTS_S:
+                self._levels.popleft()
+            if reason is None and everywhere:
+                earlier = [light for _, light in self._levels]
+                jumped = max(earlier) - min(earlier) > _LIGHTER
+                reason = "light" if jumped and abs(level - float(follower.mean[..., 0].mean())) > _LIGHTER else None
         longest_s = _FROZEN_UNKNOWN_S
         if facts is not None:
             longest_s = np.inf if facts.always_still else max(_FROZEN_S, _FROZEN_TIMES * facts.still_s)
