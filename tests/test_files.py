@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from vadcli.errors import InputError
-from vadcli.files import check_output, locked, named, whole
+from vadcli.files import check_output, locked, named, temporary_folder, whole
 
 
 @pytest.mark.parametrize("stem", ["a", "n" * 251])
@@ -139,3 +139,10 @@ def test_a_disk_without_locks_is_written_to_and_it_is_said(tmp_path, monkeypatch
     with whole(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     assert (tmp_path / "a.txt").read_text() == "new" and hidden(tmp_path) == [".b.txt.vad-12345678.txt"]
+
+
+def test_no_folder_for_temporary_files_is_told_with_the_variable_to_set(monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/nowhere"])
+    with pytest.raises(InputError, match=r"'/nowhere'.*Set TMPDIR to a folder with room"):
+        temporary_folder()

@@ -5,6 +5,7 @@ import errno
 import os
 import re
 import secrets
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -173,6 +174,18 @@ def whole(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def temporary_folder() -> Path:
+    """The folder for temporary files.
+
+    Raises:
+        InputError: where there is none.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise InputError(f"temporary files: {error.strerror}. Set TMPDIR to a folder with room.") from error
 
 
 def _sweep(folder: Path) -> None:

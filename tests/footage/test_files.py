@@ -261,3 +261,17 @@ def test_a_file_longer_than_any_picture_is_not_read(tmp_path):
         sparse.truncate(1 << 40)
     with pytest.raises(FootageError, match=r"1,099,511,627,776 bytes, more than any picture has"):
         read_picture(file)
+
+
+def test_damaged_pictures_are_told_in_our_words_alone(tmp_path, capfd):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3)).astype(np.uint8)
+    broken, hurt = (bytearray(cv2.imencode(kind, noise)[1].tobytes()) for kind in (".png", ".jpg"))
+    broken[1000] ^= 255
+    hurt[3000:3200] = bytes(200)
+    (tmp_path / "0.png").write_bytes(broken)
+    (tmp_path / "0.jpg").write_bytes(hurt)
+    with pytest.raises(FootageError, match=r"0\.png: no picture that can be decoded"):
+        read_picture(tmp_path / "0.png")
+    told = []
+    read_picture(tmp_path / "0.jpg", told=told.append)
+    assert len(told) == 1 and "0.jpg: damaged (Corrupt JPEG data" in told[0] and capfd.readouterr().err == ""

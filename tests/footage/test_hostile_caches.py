@@ -101,8 +101,8 @@ ELSEWHERE = {
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        *((spoil, f"holds a link '{name}'") for name, spoil in ELSEWHERE.items()),
-        (put("gaps", h5py.SoftLink("/labels")), "holds a link 'gaps'"),
+        *((spoil, f"holds a link to another file, '{name}'") for name, spoil in ELSEWHERE.items()),
+        (put("gaps", h5py.SoftLink("/labels")), "holds a soft link, 'gaps'"),
         (put("again", lambda file, secret: file["/"]), "holds 'again', which no cache has"),
         (external, "'frames' is stored in other files"),
         (virtual, "'frames' is damaged, or stored in a way that no cache is"),

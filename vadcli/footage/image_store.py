@@ -1,12 +1,11 @@
 """Images of successive frames in a temporary file: read once, used again, in constant memory."""
 
 import tempfile
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from vadcli.files import naming
+from vadcli.files import naming, temporary_folder
 from vadcli.footage.frames import Image
 
 
@@ -14,7 +13,7 @@ class ImageStore:
     """Images of one shape on disk, as a context; the file has no name and vanishes with it, or with the program."""
 
     def __init__(self) -> None:
-        self._name = Path(tempfile.gettempdir()) / "vad-frames"
+        self._name = temporary_folder() / "vad-frames"
         with naming(self._name):
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._shape: tuple[int, ...] = (0, 0, 0)

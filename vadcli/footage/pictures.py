@@ -1,7 +1,7 @@
 """A folder of numbered pictures as one clip."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ from vadcli.footage.container import DEFAULT_FPS
 from vadcli.footage.frames import Image, Picture, SourceInfo
 from vadcli.footage.identity import reading
 from vadcli.footage.naming import images_in
-from vadcli.footage.opencv import MOST_PIXELS, cv2
+from vadcli.footage.opencv import MOST_PIXELS, cv2, decoded
 from vadcli.footage.resize import rgb_of
 
 MOST_BYTES = 1 << 29  # of the file of one picture
+MOST_NOTES = 10  # on a folder
 _JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -49,14 +50,18 @@ class PictureReader:
             yield Picture(index, index / self.info.fps, False, partial(self._rgb, file))
 
     def _rgb(self, file: Path) -> Image:
-        decoded = read_picture(file)
-        height, width = decoded.shape[:2]
+        picture = read_picture(file, told=self._damaged)
+        height, width = picture.shape[:2]
         if (height, width) != (self.info.height, self.info.width):
             raise FootageError(
                 f"{file}: {width}x{height}, but the frames before it are {self.info.width}x{self.info.height}. "
                 "Give each size a folder of its own."
             )
-        return rgb_of(decoded)
+        return rgb_of(picture)
+
+    def _damaged(self, note: str) -> None:
+        if len(self.notes) < MOST_NOTES:
+            self.notes.append(note)
 
     def interrupt(self) -> None:
         """Nothing waits here for long."""
@@ -65,8 +70,14 @@ class PictureReader:
         """Nothing is held open."""
 
 
-def read_picture(file: Path, flags: int = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR) -> npt.NDArray[Any]:
+def read_picture(
+    file: Path,
+    flags: int = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR,
+    told: Callable[[str], None] = lambda note: None,
+) -> npt.NDArray[Any]:
     """One decoded picture, (h, w) or BGR (h, w, 3), uint8 or uint16, turned upright where it says how.
+
+    One that is damaged and can be decoded in part is `told`.
 
     Raises:
         FootageError: when it is empty, cut off, or no picture.
@@ -78,7 +89,7 @@ def read_picture(file: Path, flags: int = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCO
     if data.startswith(_JPEG) and _JPEG_END not in data[-4096:]:
         raise FootageError(f"{file}: this picture is cut off ({len(data)} bytes). Copy it again.")
     try:
-        picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags) if data else None
+        picture, problem = decoded(np.frombuffer(data, dtype=np.uint8), flags) if data else (None, "")
     except cv2.error as error:
         if "pixels" in str(error).lower() or "MAX_IMAGE" in str(error):
             raise FootageError(
@@ -89,4 +100,6 @@ def read_picture(file: Path, flags: int = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCO
         raise FootageError(f"{file}: no picture that can be decoded ({len(data)} bytes). Copy it again or remove it.")
     if picture.dtype not in (np.uint8, np.uint16):
         raise FootageError(f"{file}: pixels are {picture.dtype}; 8 or 16 bits are read. Convert it first.")
+    if problem:
+        told(f"{file}: damaged ({problem}); it could be decoded only in part.")
     return np.asarray(picture)

@@ -10,6 +10,7 @@ import torch
 
 from vadcli.bench import paths
 from vadcli.bench.stopwatch import Measurement, Where, machine
+from vadcli.files import temporary_folder
 from vadcli.model.checkpoint import Checkpoint, save_checkpoint, versions
 from vadcli.model.network import Network
 from vadcli.model.runtime import multiplies_bfloat16, pick_device, pick_precision
@@ -43,7 +44,7 @@ def _measured(model: ModelSettings, device: torch.device, budget_s: float) -> It
     for precision in native:
         yield from (paths.forward(model, batch, Where(device, precision, budget_s)) for batch in BATCHES)
     yield paths.training_step(model, auto)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=temporary_folder()) as folder:
         film, made = Path(folder) / "film.mp4", Path(folder) / "model.safetensors"
         paths.write_film(film)
         save_checkpoint(made, Checkpoint("metatrain", Settings(model=model), Network(model).state_dict()))

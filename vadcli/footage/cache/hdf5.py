@@ -120,7 +120,8 @@ def _place(file: h5py.File, name: str, length: int) -> tuple[int, int]:
     dtype = DTYPES.get(name, MANIFEST_DTYPE if name == MANIFEST else None)
     link = file.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink):
-        raise NoCacheError(f"holds a link '{name}'")
+        kind = {h5py.ExternalLink: "a link to another file", h5py.SoftLink: "a soft link"}.get(type(link), "a link")
+        raise NoCacheError(f"holds {kind}, '{name}'")
     if dtype is None:
         raise NoCacheError(f"holds '{name}', which no cache has")
     try:
