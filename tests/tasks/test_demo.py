@@ -94,7 +94,7 @@ def test_the_command_prints_its_scenes_and_what_to_run_next_and_refuses_an_odd_s
     odd = vad(*arguments, "--size", 65)
     assert odd.code == 2 and "even" in odd.err and not (tmp_path / "d").exists()
     answer = vad(*arguments, "--size", 32)
-    assert (answer.code, answer.out) == (0, f"{tmp_path / 'd' / 'scene01'}\n") and "vad prepare" in answer.err
+    assert (answer.code, answer.out) == (0, f"{tmp_path / 'd' / 'scene01'}\n") and "vad adapt" in answer.err
 
 
 @pytest.mark.parametrize("workers", [1, 2])

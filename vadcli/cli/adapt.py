@@ -76,7 +76,8 @@ def command(
     expected = fitted.calibration.fusion.expected(rate)
     if expected > rate:
         done.append(f"so little footage knows little: expect up to {expected:.0f} alarms an hour at first")
-    hint(f"{'; '.join(done)}. Next: vad score VIDEO --adapter {out}", quiet)
+    for line in (*done, f"next: vad score VIDEO --adapter {out}"):
+        hint(line, quiet)
     if as_json:
         tell_made(
             out,

@@ -14,7 +14,7 @@ from rich.table import Column
 from vadcli.progress import Progress
 from vadcli.terminal import printable, printable_lines, shortened
 
-PLAIN_EVERY_SECONDS = 10.0
+PLAIN_EVERY_SECONDS, _BAR_WIDTH = 10.0, 12
 _FIRST_MARK_SECONDS, _MARKS_APART = 2.0, 1.5  # a mark of the recent rate lies so much later than the one before it
 
 
@@ -26,7 +26,7 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
     elif sys.stderr.isatty():
         columns = (
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=12),
+            BarColumn(bar_width=_BAR_WIDTH),
             TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[left]}"),
@@ -142,21 +142,24 @@ class Live(Plain):
 
     def __init__(self, bars: RichProgress) -> None:
         super().__init__()
-        self.bars, self.task = bars, TaskID(-1)
+        self.bars, self.task, self.shown = bars, TaskID(-1), ""
 
     def start(self, what: str, total: float | None = None, unit: str = "frames") -> None:
         """Begin a new bar."""
         super().start(what, total, unit)
-        shown = shortened(printable(what), 22, end=True)
-        self.task = self.bars.add_task(shown, total=total, count="", rate="", left="", figures="")
+        self.shown = shortened(printable(what), 22, end=True)
+        self.task = self.bars.add_task(self.shown, total=total, count="", rate="", left="", figures="")
 
     def advance(self, amount: float = 1, **figures: float | str) -> None:
         """Move the bar."""
         left = self._advanced(amount)
         count = f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "")
-        if figures:
-            self.bars.update(self.task, figures=printable("  ".join(_described(figures))))
-        self.bars.update(self.task, advance=amount, count=count, rate=self.rate(), left=left)
+        rate = self.rate()
+        if figures:  # as many as there is room for
+            room = self.bars.console.width - _BAR_WIDTH - sum(len(text) + 1 for text in (self.shown, count, rate, left))
+            described = [text for text in _described(figures) if (room := room - len(text) - 2) >= 0]
+            self.bars.update(self.task, figures=printable("  ".join(described)))
+        self.bars.update(self.task, advance=amount, count=count, rate=rate, left=left)
 
     def finish(self) -> None:
         """Take the bar away and leave its sum."""

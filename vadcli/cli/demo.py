@@ -51,4 +51,4 @@ def command(
         console.tell_json({"schema": "vad.info/1", "file": str(folder), "kind": "demo", "scenes": made, "run": {}})
     for scene in [] if as_json else made:
         console.tell(folder / scene["name"])
-    console.hint(f"next: vad prepare {folder} --out demo.h5", quiet)
+    console.hint(f"next: vad adapt {folder / made[0]['name']}/training --out camera.safetensors", quiet)

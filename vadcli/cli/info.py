@@ -9,6 +9,8 @@ from vadcli.cli.console import tell, tell_json
 from vadcli.cli.options import AsJson, file_option, output_option
 from vadcli.errors import InputError
 
+_LEAVES_A_LINE = 3
+
 
 def command(
     file: Annotated[
@@ -68,9 +70,23 @@ def command(
     from vadcli.terminal import printable
 
     del told["schema"]
+    if "settings" in told:
+        told["settings"] = _not_default(told["settings"])
     tree = Tree(escape(printable(told.pop("file"))))
     _grow(tree, told)
     Console(highlight=False, emoji=False, width=200).print(tree, crop=False, overflow="ignore", no_wrap=True)
+
+
+def _not_default(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that are not the default, by section, so that a screen holds them; `--json` has all."""
+    from vadcli.settings import Settings
+
+    default, kept = Settings().model_dump(mode="json"), {}
+    for section, values in settings.items():
+        usual = default.get(section, {})
+        if own := {name: value for name, value in values.items() if value != usual.get(name)}:
+            kept[section] = own
+    return {**kept, "all others": "as by default; see --json"}
 
 
 def _grow(branch: Any, values: dict[str, Any]) -> None:
@@ -83,7 +99,13 @@ def _grow(branch: Any, values: dict[str, Any]) -> None:
         return escape(printable(value))
 
     for name, value in values.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and not any(isinstance(leaf, dict | list) for leaf in value.values()):
+            leaves = [
+                f"{key} {leaf:.6g}" if isinstance(leaf, float) else f"{key} {leaf}" for key, leaf in value.items()
+            ]
+            for first in range(0, max(len(leaves), 1), _LEAVES_A_LINE):
+                branch.add(f"{plain(name)}: {plain(', '.join(leaves[first : first + _LEAVES_A_LINE]))}")
+        elif isinstance(value, dict):
             _grow(branch.add(plain(name)), value)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             items = branch.add(f"{plain(name)}: {len(value)}")

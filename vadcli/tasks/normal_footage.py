@@ -134,6 +134,7 @@ def require_network_frames(cache: Cache, network: NetworkInput | None) -> None:
     if network is not None and (cache.size, cache.channels) != (network.size, network.channels):
         ours, theirs = f"{cache.size[0]}x{cache.size[1]}", f"{network.size[0]}x{network.size[1]}"
         raise InputError(
-            f"{cache.path}: frames of {ours}, {cache.channels} channels; the model reads {theirs}, "
-            f"{network.channels}. Prepare with --size {theirs} --channels {network.channels}."
+            f"{cache.path}: frames of {ours}, {cache.channels} channels; the model reads {theirs} with "
+            f"{network.channels}. Prepare again: vad prepare SOURCE --size {theirs} --channels {network.channels} "
+            "--out NEW.h5"
         )
