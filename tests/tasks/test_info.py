@@ -40,11 +40,23 @@ def test_of_a_cache_it_tells_clips_and_scenes_whose_names_cannot_command_the_ter
     told = json.loads(vad("info", made, "--json").out)
     assert told["kind"] == "cache" and told["frames"] == 240 and told["scenes"] == {"s0": 3, "s1": 3}
     assert [clip["labels"] for clip in told["clips"]] == [False, False, True] * 2
-    out = vad("info", made).out
+    out = vad("info", made, "--all").out
     assert "├── kind: cache" in out and "source s0-0.mp4" in out
     odd = caches.Given(caches.noise(1), scene="s\x1b[2J\n└── forged")
     out = vad("info", caches.write(tmp_path / "d.h5", {"a": odd})).out
     assert "\x1b" not in out and r"s\x1b[2J\n└── forged" in out
+
+
+def test_of_an_adapter_people_get_one_screen_and_no_settings(vad, make_video, tmp_path):
+    camera = make_video("gate:bell:.mp4", frames=60)
+    assert vad("adapt", camera, "--from", "none", "--mask-top", "0.1", "--out", tmp_path / "a.st").code == 0
+    lines = vad("info", tmp_path / "a.st").out.splitlines()
+    assert len(lines) <= 24 and "adapter, " in lines[0]
+    told = dict(line.strip().split(maxsplit=1) for line in lines[1:])
+    assert told["camera"] == "gate:bell:.mp4" and told["reads"] == "mask_top 0.1"
+    assert "59 frames" in told["learned"] and "12 an hour above 1.00" in told["alarms"]
+    everything = json.loads(vad("info", tmp_path / "a.st", "--json").out)
+    assert everything["alarms"]["12"] == pytest.approx(1) and everything["settings"]["source"]["mask_top"] == 0.1
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89HDF\r\n\x1a\nnoise"])

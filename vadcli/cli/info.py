@@ -1,5 +1,6 @@
 """`vad info`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,13 +25,15 @@ def command(
         Literal["score", "event", "eval"] | None,
         output_option("--schema", help="Print the JSON Schema of frames' records, events or evaluations instead."),
     ] = None,
+    whole: Annotated[bool, output_option("--all", help="Print everything, settings included, as a tree.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Describe a checkpoint, adapter, cache or video.
 
-    Prints its settings, the files that it was made from (by SHA-256), its
-    training record and its calibration; of a video its size, rate, length
-    and the time it began. With --plot, how a training went is drawn instead,
+    Prints what it was made from (by SHA-256), what it learned from and the
+    level of its alarms; of a video its size, rate, length and the time it
+    began. With --all, also settings, training record and calibration. With
+    --plot, how a training went is drawn instead,
     also while it still runs. With --json, the object is of schema vad.info/1;
     commands that make a file or folder print the same of it with --json, and
     what came of the run as `run`.
@@ -53,7 +56,7 @@ def command(
         return
     if file is None:
         raise InputError("info: give a file, or --schema. See `vad info --help`.")
-    from vadcli.tasks.info import describe_file, plot_training
+    from vadcli.tasks.info import describe_file, plot_training, summary
 
     if plot is not None:
         plot_training(file, plot)
@@ -63,11 +66,16 @@ def command(
     if as_json:
         tell_json(told)
         return
+    from vadcli.terminal import printable, shortened
+
+    if not whole and (lines := summary(told)):
+        print(printable(f"{told['file']}: {told['kind']}, {told['bytes']:,} bytes"))
+        for name, text in ((name, printable(text)) for name, text in lines):
+            print(f"  {name:11} {shortened(text, 66) if sys.stdout.isatty() else text}")
+        return
     from rich.console import Console
     from rich.markup import escape
     from rich.tree import Tree
-
-    from vadcli.terminal import printable
 
     del told["schema"]
     if "settings" in told:

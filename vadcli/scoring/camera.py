@@ -27,6 +27,7 @@ Reason = Literal[
     "frames left out",  # since nobody can take them so fast: nothing is wrong with the camera
 ]
 
+SUDDEN_S = 0.3  # before a camera's alarm: a scene's that begins later is of the same change
 _PASSING = ("light", "infrared")  # the camera sees, differently
 _EVERY_S = 0.2  # between two looks at the view
 _SETTLED_S = 1.0  # after which a change has a name, and after which it is over

@@ -15,6 +15,9 @@ _SUFFIXES: dict[str, Format] = {
 }  # fmt: skip
 
 
+TERMS = ("area", "speed", "crowd", "look", "error")  # of the sum, as a record names them
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreRecord:
     """What is known of one frame."""
@@ -44,7 +47,7 @@ class ScoreRecord:
     def to_json(self) -> dict[str, Any]:
         """The record of schema vad.score/1."""
         values: dict[str, Any] = {"schema": SCORE_SCHEMA} | {name: getattr(self, name) for name in self.__slots__}
-        for name in ("time_s", "psnr_db", "score", "area", "speed", "crowd", "look", "error"):
+        for name in ("time_s", "psnr_db", "score", *TERMS):
             values[name] = None if values[name] is None else round(values[name], 4)
         for name in ("feature_error", "frame_peak", "feature_peak"):
             values[name] = None if values[name] is None else float(f"{values[name]:.6g}")

@@ -10,7 +10,7 @@ from vadcli.footage.frames import Change, SourceInfo
 from vadcli.scoring.alarms import Alarm, AlarmRule, AlarmStream
 from vadcli.scoring.beginning import Beginning, Held, warm_up_seconds
 from vadcli.scoring.calibration import Calibration
-from vadcli.scoring.camera import CameraAlarm, CameraWatch
+from vadcli.scoring.camera import SUDDEN_S, CameraAlarm, CameraWatch
 from vadcli.scoring.cues import Map
 from vadcli.scoring.errors import FEATURE_ERROR, FEATURE_PEAK, FRAME_ERROR, FRAME_PEAK, psnr_db
 from vadcli.scoring.events import Event, Finding, State
@@ -20,7 +20,7 @@ from vadcli.scoring.incidents import Incidents
 from vadcli.scoring.measuring import FrameErrors
 from vadcli.scoring.observing import Observation
 from vadcli.scoring.places import REASONS, Places
-from vadcli.scoring.records import CalibrationKind, ScoreRecord
+from vadcli.scoring.records import TERMS, CalibrationKind, ScoreRecord
 from vadcli.scoring.regions import Region, regions
 from vadcli.scoring.smoothing import CueSmoother, Smoother
 from vadcli.settings import ScoreSettings
@@ -215,13 +215,13 @@ class SourceScorer:
         fusion = self._fusion or calibration.fusion
         terms = fusion.terms(values)
         score = float(fusion.score(terms))
-        by_name = {name: float(term) for name, term in zip(_TERMS, terms, strict=True)}
+        by_name = {name: float(term) for name, term in zip(TERMS, terms, strict=True)}
         record = replace(record, score=score, **(by_name | ({} if errors else {"error": None})))  # type: ignore[arg-type]
         frame = ScoredFrame(record, observation, errors, self.info, terms, places, fusion)
         alarms = self._alarms
         alarms.threshold = self._threshold(fusion)
         heard, strange_s = score, self._camera.strange_s
-        if alarms.now and strange_s is not None and alarms.now.start_s < strange_s - _SUDDEN_S:
+        if alarms.now and strange_s is not None and alarms.now.start_s < strange_s - SUDDEN_S:
             heard = min(score, alarms.now.peak_score)  # what may be the camera's is no peak of the scene's alarm
         over = alarms.add(observation.index, observation.time_s, heard, frame)
         found = self._camera_findings(frame)
@@ -286,7 +286,7 @@ class SourceScorer:
             self._blind = alarm, blind[1] if blind else frame
             if not blind:
                 over = self._alarms.finish()
-                found += [self._finding(over, "closed")] if over and over.start_s < alarm.start_s - _SUDDEN_S else []
+                found += [self._finding(over, "closed")] if over and over.start_s < alarm.start_s - SUDDEN_S else []
                 found.append(self._camera_finding(alarm, frame, "open"))
         return found
 
@@ -316,7 +316,3 @@ class SourceScorer:
             at=self.info.at(alarm.start_s),
         )
         return Finding(event, peak)
-
-
-_SUDDEN_S = 0.3  # before a camera's alarm: a scene's that begins later is of the same change
-_TERMS = ("area", "speed", "crowd", "look", "error")

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from vadcli.errors import InputError
 from vadcli.files import naming
 from vadcli.scoring.events import Event
-from vadcli.scoring.records import Format, Records, ScoreRecord
+from vadcli.scoring.records import TERMS, Format, Records, ScoreRecord
 from vadcli.terminal import printable, shortened
 
 Values = Mapping[str, Any]
@@ -110,7 +110,7 @@ def _number(name: str, digits: int) -> Callable[[Values], str]:
 
 def _strongest(record: Values) -> str:
     """The cue that adds most to a frame's score."""
-    terms = {name: record[name] for name in ("area", "speed", "crowd", "look", "error") if record[name] is not None}
+    terms = {name: record[name] for name in TERMS if record[name] is not None}
     return max(terms, key=lambda name: float(terms[name])) if terms else "–"
 
 

@@ -1,6 +1,7 @@
 """`vad info`: what a file of ours is, from its header alone."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from vadcli.errors import CheckpointError, FootageError, InputError
 from vadcli.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, check_output, named
 from vadcli.learning.job import metrics_log
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint
+from vadcli.model.tensor_file import PACKAGED_MODEL, file_sha256, mapping, read_calibration
+from vadcli.scoring.calibration import Calibration
 
 SCHEMA = "vad.info/1"
+ALARMS = (12, 1)  # an hour, of which the thresholds are told
 LOG_SUFFIX = ".metrics.ndjson"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -31,6 +35,60 @@ def describe_file(path: Path) -> dict[str, Any]:
     return {"schema": SCHEMA, "file": str(path), "bytes": path.stat().st_size} | _described(path)
 
 
+def summary(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What people ask of a checkpoint, adapter or cache first, as labels and texts; of other files nothing."""
+    if told["kind"] == "cache":
+        names = [clip["name"] for clip in told["clips"]]
+        labelled = sum(clip["labels"] for clip in told["clips"])
+        return [
+            ("frames", f"{told['frames']:,} of {_size(told['size'])}, {told['channels']} channels, {told['codec']}"),
+            ("clips", f"{len(names)}, {labelled} with labels: {_some(names)}"),
+            ("scenes", f"{len(told['scenes'])}: {_some(list(told['scenes']))}"),
+        ]
+    if told["kind"] not in ("adapter", "checkpoint"):
+        return []
+    training, model, source = told["training"], told["settings"]["model"], told["settings"]["source"]
+    packaged = file_sha256(PACKAGED_MODEL)
+    parents = [
+        "the model in the package" if value == packaged else f"{role} {value[:16]}…"
+        for role, value in told["parents"].items()
+    ]
+    made_by = f"vad {told['stage']} {mapping(training.get('versions')).get('vad', '')}"
+    lines = [("made by", f"{made_by}, SHA-256 {told['sha256'][:16]}…")]
+    lines.append(("made from", ", ".join(parents) or "nothing: cues alone"))
+    if alarms := told.get("alarms"):
+        facts = told["calibration"]
+        lines += [
+            ("camera", training.get("source", "")),
+            ("learned", f"{facts['seconds']:,.1f} s, {facts['frames']:,} frames, {facts['fps']:.4g} a second"),
+            ("alarms", ", ".join(f"{rate} an hour above {level:.2f}" for rate, level in alarms.items())),
+        ]
+    kept = {name: value for name, value in source.items() if value}
+    lines.append(("reads", ", ".join(f"{name} {value}" for name, value in kept.items()) or "all frames, whole"))
+    if told["parameters"]:
+        kind = f"{model['channels']} channels, width {model['width']}, {model['unit']}"
+        adapted = "adapted " * (told["kind"] == "adapter")
+        lines.append(("network", f"{_size(model['size'])}, {kind}, {told['parameters']:,} {adapted}parameters"))
+    if told["kind"] == "adapter" and told["parameters"]:
+        lines.append(("adapted", f"on {training.get('shots', 0)} windows, {training.get('steps', 0)} further steps"))
+    elif data := training.get("data"):
+        frames, scenes = training.get("frames", 0), training.get("scenes", 0)
+        lines.append(("learned", f"{frames:,} frames of {scenes:,} scenes: {_some(data)}"))
+    if "step_sizes" in told:
+        lines.append(("step sizes", "{least:.2g} to {most:.2g}".format_map(told["step_sizes"])))
+    if effective := told.get("effective_prototypes"):
+        lines.append(("prototypes", f"{effective:.2f} different ones of {model['num_prototypes']}"))
+    return lines
+
+
+def _size(size: Sequence[int]) -> str:
+    return "x".join(map(str, size))
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def _described(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         magic = file.read(9)
@@ -46,7 +104,7 @@ def _described(path: Path) -> dict[str, Any]:
     if magic[8:] != b"{":  # with which a checkpoint's header begins
         with suppress(FootageError):
             return _describe_video(path)
-    return _describe_checkpoint(load_checkpoint(path))
+    return _describe_checkpoint(load_checkpoint(path), path)
 
 
 def plot_training(path: Path, out: Path) -> None:
@@ -85,7 +143,7 @@ def _describe_video(path: Path) -> dict[str, Any]:
     }
 
 
-def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+def _describe_checkpoint(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
     adapter, step_sizes = checkpoint.stage == "adapt", checkpoint.step_sizes.values()
     result: dict[str, Any] = {
         "kind": "adapter" if adapter else "checkpoint",
@@ -98,6 +156,9 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "training": dict(checkpoint.training),
         "calibration": checkpoint.calibration,
     }
+    if adapter and checkpoint.calibration:
+        fusion = Calibration.read(checkpoint.calibration, read_calibration(path), str(path)).fusion
+        result["alarms"] = {rate: round(fusion.threshold(rate), 3) for rate in ALARMS}
     figures = checkpoint.training.get("figures", {})
     effective = figures.get("validation_prototypes", figures.get("prototypes"))
     if effective is not None:
