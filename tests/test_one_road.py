@@ -1,6 +1,7 @@
 """Evaluation and product are one: the same footage has the same errors, scores, thresholds, events and regions."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from tests.conftest import write_video
 from tests.tasks.scorable import tiny_model
 from vadcli.evaluation.localisation import Localiser
 from vadcli.footage.opencv import cv2
+from vadcli.model.checkpoint import load_checkpoint, save_checkpoint
 from vadcli.presets import load_settings
 from vadcli.progress import Silent
 from vadcli.scoring.baseline import Windows
 from vadcli.scoring.scorer import ScoredFrame
+from vadcli.settings import SourceSettings
 from vadcli.tasks import evidence as room
 from vadcli.tasks.evaluate import evaluate_task
 from vadcli.tasks.trial import Options
@@ -141,11 +144,20 @@ def test_a_row_of_k_shots_is_an_adapter_of_vad_adapt(gate, cache, model, adapter
     assert figures == [(r.protocol, r.score, r.micro_auc, r.events.threshold) for r in other.results]
 
 
-def test_support_from_a_clips_head_is_that_of_score_with_shots(vad, gate, model, monkeypatch):
+@pytest.mark.parametrize("fps", [None, 5.0])
+def test_support_from_a_clips_head_is_that_of_score_with_shots_read_as_for_the_model(
+    vad, gate, model, fps, monkeypatch, tmp_path
+):
+    made = load_checkpoint(model)
+    source = SourceSettings(fps=fps, mask_top=0.1 if fps else None)
+    save_checkpoint(
+        model := tmp_path / "m", replace(made, settings=made.settings.model_copy(update={"source": source}))
+    )
     options = Options(shots=(3,), support="clip", protocols=("online",))
     _, seen = evaluated(gate / "testing", model, options, "float32", monkeypatch)
     answer = vad("score", gate / "testing", "--model", model, "--shots", 3, "--precision", "float32")
     theirs = [json.loads(line) for line in answer.out.splitlines()]
+    assert [r["frame"] for r in theirs][:2] == ([14, 16] if fps else [7, 8])
     assert [(r["frame"], r["score"]) for r in theirs] == [
         (frame.record.frame, pytest.approx(frame.record.score, abs=1e-3)) for frame in seen
     ]

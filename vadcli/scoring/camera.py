@@ -13,19 +13,8 @@ from vadcli.scoring.baseline import LookFollower, LookNormal
 from vadcli.scoring.cues import Map
 from vadcli.scoring.events import Event, Kind, State
 
-Reason = Literal[
-    "dark",
-    "overexposed",
-    "no signal",
-    "covered",
-    "mirrored",
-    "moved",
-    "out of focus",
-    "frozen",
-    "light",
-    "infrared",
-    "frames left out",  # since nobody can take them so fast: nothing is wrong with the camera
-]
+_Blind = Literal["dark", "overexposed", "no signal", "covered", "mirrored", "moved", "out of focus", "frozen"]
+Reason = _Blind | Literal["light", "infrared", "frames left out"]  # the last is not the camera's fault
 
 SUDDEN_S = 0.3  # before a camera's alarm: a scene's that begins later is of the same change
 _PASSING = ("light", "infrared")  # the camera sees, differently

@@ -151,8 +151,8 @@ def _data(sources: Sequence[str], trial: Trial, stack: ExitStack) -> Iterator[tu
     if caches and others:
         raise InputError(f"{others[0]}: beside caches. Evaluate caches, or files and folders.")
     if others:
-        source = trial.given.source if trial.given else trial.settings.source
-        yield Path(others[0]).resolve().stem, scenes_of_sources(others, source, trial.network, trial.options.labels)
+        found = scenes_of_sources(others, trial.source, trial.network, trial.options.labels)
+        yield Path(others[0]).resolve().stem, found
     names: dict[str, Path] = {}
     for path in caches:
         if path.stem in names:

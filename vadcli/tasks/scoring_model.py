@@ -189,12 +189,13 @@ def reading_of(fitted: Settings, asked: SourceSettings) -> SourceSettings:
 
 
 def _require_learned(adapter: Path, source: SourceSettings, learned_from: SourceSettings) -> None:
-    """Refuse to look at parts of the picture of which an adapter knows nothing."""
+    """Refuse to look at other parts of the picture than those that an adapter learned."""
     now, then = (zones_of(how).looked_at((_GRID, _GRID)) for how in (source, learned_from))
-    if (now & ~then).any():
+    if (now != then).any():
         raise InputError(
             f"--adapter {adapter}: made with --mask-top {learned_from.mask_top or 0:g} and its zones; these look at "
-            "more, where everything would be new. Leave --mask-top, --ignore and --only out, or adapt again with them."
+            "other parts of the picture, which would be new. Leave --mask-top, --ignore and --only out, or adapt again "
+            "with them."
         )
 
 

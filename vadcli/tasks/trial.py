@@ -12,7 +12,7 @@ from vadcli.evaluation.results import Setting
 from vadcli.model.tensor_file import PACKAGED_MODEL, AdapterFile
 from vadcli.progress import Progress
 from vadcli.scoring.observing import NetworkInput
-from vadcli.settings import Settings
+from vadcli.settings import Settings, SourceSettings
 from vadcli.tasks.adapt import fit, with_shots
 from vadcli.tasks.evidence import Judges, evidence_of
 from vadcli.tasks.labelled import Scene
@@ -23,6 +23,7 @@ from vadcli.tasks.scoring_model import (
     load_base,
     load_scoring_model,
     network_input,
+    reading_of,
 )
 
 Support = Literal["clip", "scene"]
@@ -69,6 +70,14 @@ class Trial:
         if self.given is not None:
             return self.given.reads
         return network_input(self.checkpoint.model) if self.checkpoint else None
+
+    @property
+    def source(self) -> SourceSettings:
+        """How files and folders are read for the model, as `vad score` reads them."""
+        if self.given is not None:
+            return self.given.source
+        asked = self.settings.source
+        return reading_of(self.checkpoint.settings, asked) if self.checkpoint else asked
 
     @property
     def shots(self) -> tuple[int, ...]:
