@@ -146,3 +146,9 @@ def test_no_folder_for_temporary_files_is_told_with_the_variable_to_set(monkeypa
     monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/nowhere"])
     with pytest.raises(InputError, match=r"'/nowhere'.*Set TMPDIR to a folder with room"):
         temporary_folder()
+
+
+def test_a_pipe_behind_a_link_is_written_to_as_it_is():
+    writes = "from pathlib import Path; from vadcli.files import whole\n"
+    writes += "with whole(Path('/dev/stdout')) as out: out.write_text('x')"
+    assert subprocess.run([sys.executable, "-c", writes], capture_output=True, check=True).stdout == b"x"

@@ -156,10 +156,10 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: with `path` as its filename when the folder is missing, read-only or full.
     """
-    path = path.resolve()  # a link goes on pointing where it does
     if path.exists() and not path.is_file() and not path.is_dir():
-        yield path
+        yield path  # as it is: behind /dev/stdout lies a pipe that has no name
         return
+    path = path.resolve()  # a link goes on pointing where it does
     _sweep(path.parent)
     suffix = path.suffix[:_KEPT_OF_NAME]
     temporary = path.with_name(f".{path.name[:_KEPT_OF_NAME]}{_TEMPORARY}{secrets.token_hex(4)}{suffix}")

@@ -136,6 +136,8 @@ def test_bad_files_are_named_in_one_line(tmp_path, make_video, capfd):
         ("missing.mp4", None, "not found. Check the path."),
         ("empty.mp4", b"", "the file is empty"),
         ("text.mp4", b"hello\n", "this is text, not video"),
+        ("cache.mp4", b"\x89HDF\r\n\x1a\n" + bytes(99), "a cache, not a video. `vad eval`"),
+        ("model.mp4", b'\x40\0\0\0\0\0\0\0{"__metadata__":{}}', "a checkpoint, not a video. Give it to --model"),
         ("cut.mp4", make_video().read_bytes()[:1500], "the recording was cut off"),
         ("noise.avi", np.random.default_rng(0).bytes(5000), "no video in it"),
         ("sound.mp4", None, "sound only"),

@@ -97,6 +97,7 @@ def header_of(made):
     ("change", "expected"),
     [
         ({"format": "other"}, "not written by vad"),
+        ({"format": "vad-resume"}, "where a training goes on. Finish x first"),
         ({"version": 99}, "version 99; this vad reads version 1"),
         ({"stage": "cooking"}, "unknown stage"),
         ({"settings": {"model": {"width": -1}}}, "settings do not hold"),

@@ -203,7 +203,8 @@ class Container:
         tracks = [each for each in found if not each.disposition & cover and each.codec_context is not None]
         self.tracks = len(tracks)
         if track is not None and not 1 <= track <= len(tracks):
-            raise FootageError(f"--track {track}: {len(tracks)} tracks of pictures here. Count from 1.")
+            plural = "s" * (len(tracks) != 1)
+            raise FootageError(f"--track {track}: {len(tracks)} track{plural} of pictures here. Count from 1.")
         if not tracks:
             raise ValueError("no pictures")
         self.track = track or next((number for number, each in enumerate(tracks, 1) if each is best), 1)

@@ -19,6 +19,10 @@ def why_unreadable(path: Path) -> str:
         tail = file.read(EDGE_BYTES)
     if head[4:8] in (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip"):
         return _why_mp4(head + tail)
+    if head.startswith(b"\x89HDF"):
+        return "a cache, not a video. `vad eval`, `vad adapt` and training take it."
+    if head[8:9] == b"{" and b'"__metadata__"' in head[:4096]:
+        return "a checkpoint, not a video. Give it to --model or --adapter."
     if _is_text(head):
         return "this is text, not video. Give a video file, whatever its name."
     return _NO_VIDEO

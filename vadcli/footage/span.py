@@ -39,7 +39,8 @@ class Span:
         lasts = info.duration_s if info.duration_s is not None else math.inf
         if end <= first or end <= 0 or first >= lasts:
             of = f"{lasts:.1f} s long" if math.isfinite(lasts) else "read from its beginning"
-            raise FootageError(f"{info.name}: nothing from {first:.1f} s to {end:.1f} s; it is {of}. Give other times.")
+            until = f"to {end:.1f} s" if math.isfinite(end) else "on"
+            raise FootageError(f"{info.name}: nothing from {first:.1f} s {until}; it is {of}. Give other times.")
         return max(0.0, first), end
 
     def _seconds(self, flag: str, moment: float | datetime, info: SourceInfo) -> float:

@@ -18,10 +18,9 @@ from vadcli.interruption import interruptions_noted
 from vadcli.learning.job import Job
 from vadcli.learning.tensorboard import EventsLog, require_tensorboard
 from vadcli.model.checkpoint import read_tensors, save_tensors
+from vadcli.model.tensor_file import RESUME_FORMAT
 from vadcli.processes import LostError
 from vadcli.settings import Training
-
-RESUME_FORMAT = "vad-resume"
 
 
 @dataclass

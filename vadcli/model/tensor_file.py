@@ -22,6 +22,8 @@ from vadcli.terminal import first_line
 
 FORMAT, VERSION = "vad-checkpoint", 1
 CALIBRATION = "calibration."  # prefix of the names of a calibration's arrays
+RESUME_FORMAT = "vad-resume"  # of the file from which a training goes on
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 PACKAGED_MODEL = Path(__file__).parent.parent / "weights" / "edge.safetensors"
 MAKES = {
     "pretrain": "vad pretrain CACHE.h5 --out model.safetensors",
@@ -47,6 +49,9 @@ def read_header(path: Path, expected_format: str = FORMAT) -> dict[str, Any]:
         raise InputError(f"{path}: no such checkpoint. Make one with `{MAKES['pretrain']}`.")
     with opened(path, "np") as file:
         header = json.loads((file.metadata() or {}).get("vad", "null"))
+    if isinstance(header, dict) and header.get("format") == RESUME_FORMAT != expected_format:
+        out = path.name.removesuffix(".resume")
+        raise CheckpointError(f"{path}: where a training goes on. Finish {out} first: its command, with --resume.")
     if not isinstance(header, dict) or header.get("format") != expected_format:
         raise CheckpointError(f"{path}: not written by vad as {expected_format}.")
     if header.get("version") != VERSION:
@@ -124,6 +129,11 @@ def opened(path: Path, framework: str) -> Iterator[Any]:
         with safe_open(path, framework=framework) as file:
             yield file
     except (SafetensorError, LookupError, TypeError, RuntimeError, ValueError) as error:
+        with path.open("rb") as other:
+            if other.read(8) == HDF5_MAGIC:
+                raise CheckpointError(
+                    f"{path}: a cache, not a checkpoint. Train on it: vad pretrain {path}."
+                ) from error
         raise CheckpointError(
             f"{path}: not a checkpoint of vad, or damaged ({first_line(error)}). Make it again."
         ) from error

@@ -10,13 +10,12 @@ from vadcli.errors import CheckpointError, FootageError, InputError
 from vadcli.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, check_output, named
 from vadcli.learning.job import metrics_log
 from vadcli.model.checkpoint import Checkpoint, load_checkpoint
-from vadcli.model.tensor_file import PACKAGED_MODEL, file_sha256, mapping, read_calibration
+from vadcli.model.tensor_file import HDF5_MAGIC, PACKAGED_MODEL, file_sha256, mapping, read_calibration
 from vadcli.scoring.calibration import Calibration
 
 SCHEMA = "vad.info/1"
 ALARMS = (12, 1)  # an hour, of which the thresholds are told
 LOG_SUFFIX = ".metrics.ndjson"
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 def describe_file(path: Path) -> dict[str, Any]:
