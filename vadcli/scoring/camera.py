@@ -21,6 +21,7 @@ _PASSING = ("light", "infrared")  # the camera sees, differently
 _EVERY_S = 0.2  # between two looks at the view
 _SETTLED_S = 1.0  # after which a change has a name, and after which it is over
 _MOSTLY = 0.75  # of the looks in that time
+_LONGER_S = 2.0  # for which a view must have moved, as a crowd may seem to for a moment, or be unlike from the start
 _FOR_GOOD_S = 60.0  # after which a moved or mirrored view is what the camera sees now
 _ONE_EDGE, _FLAT, _FLAT_SHARE = 2.0, 1.0, 0.9  # grey levels of edges: of a place that has some, and of one without
 _BLACK, _WHITE = 30.0, 225.0  # light of a picture without edges
@@ -131,6 +132,7 @@ class CameraWatch:
         self.strange_s: float | None = None  # since when the view is not as usual, be it for what passes before it
         self._last_s, self._lenient_s = 0.0, -np.inf
         self._far_since_s: float | None = None  # since when the view has been far from the usual one everywhere
+        self._begun_s = np.inf  # when the view was first compared
         self._levels: deque[tuple[float, float]] = deque()  # of light, at the times of the last ten seconds
 
     def learn(self, normal: LookNormal, facts: CameraFacts) -> None:
@@ -166,10 +168,9 @@ class CameraWatch:
 
     def _look(self, frame: int, time_s: float, seen: Map, far: Map | None) -> None:
         self._stillness.add(seen, time_s)
-        if self._looks and 0 <= time_s - self._looks[-1][0] < _EVERY_S - 1e-6:
-            jumps = float(np.abs(seen - self._looks[-1][1]).mean()) > _JUMP
-            if not jumps:
-                return
+        recently = bool(self._looks) and 0 <= time_s - self._looks[-1][0] < _EVERY_S - 1e-6
+        if recently and float(np.abs(seen - self._looks[-1][1]).mean()) <= _JUMP:
+            return
         reason = self._reason(seen, time_s, far)
         self._looks.append((time_s, seen))
         while len(self._looks) > 1 and self._looks[1][0] <= time_s - _STEADY_S + 1e-6:
@@ -189,7 +190,8 @@ class CameraWatch:
             usual = -1.0 if time_s < self._lenient_s else facts.likeness
             everywhere = float(np.median(far)) > _EVERYWHERE
             reason = _trouble(look, follower.mean, usual, everywhere=everywhere)
-            self._far_since_s = (self._far_since_s or time_s) if everywhere else None
+            self._begun_s = min(time_s, self._begun_s)
+            self._far_since_s = (time_s if self._far_since_s is None else self._far_since_s) if everywhere else None
             level = float(look[..., 0].mean())
             self._levels.append((time_s, level))
             while self._levels[0][0] < time_s - _LASTS_S:
@@ -197,7 +199,9 @@ class CameraWatch:
             if reason is None and everywhere:
                 earlier = [light for _, light in self._levels]
                 jumped = max(earlier) - min(earlier) > _LIGHTER
-                reason = "light" if jumped and abs(level - float(follower.mean[..., 0].mean())) > _LIGHTER else None
+                lighter = jumped and abs(level - float(follower.mean[..., 0].mean())) > _LIGHTER
+                unlike_from_the_start = self._far_since_s == self._begun_s < time_s - _LONGER_S
+                reason = "light" if lighter or unlike_from_the_start else None
         longest_s = _FROZEN_UNKNOWN_S
         if facts is not None:
             longest_s = np.inf if facts.always_still else max(_FROZEN_S, _FROZEN_TIMES * facts.still_s)
@@ -229,7 +233,9 @@ class CameraWatch:
             self._first, self.alarm = None, None
             self._names.clear()
         elif wrong >= _MOSTLY or self.alarm is not None:
-            self.alarm = CameraAlarm(self._names.most_common(1)[0][0], *self._first, self._last_s)
+            name = self._names.most_common(1)[0][0]
+            if self.alarm is not None or name != "moved" or time_s - self._first[1] >= _LONGER_S:
+                self.alarm = CameraAlarm(name, *self._first, self._last_s)
 
     @property
     def _looks_anew(self) -> bool:
