@@ -324,7 +324,7 @@ def _on_terminal(*arguments: object, stdout: int | None = None, **more: str) -> 
     return process.returncode, data, shown
 
 
-COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9][;0-9]*m")
+COLOUR = re.compile(r"\x1b\[[0-9;]*[39][0-9][;0-9]*m")
 
 
 def test_data_goes_to_a_pipe_while_the_bar_is_on_the_terminal_and_no_color_leaves_it_no_colour(model, film):
